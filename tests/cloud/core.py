@@ -10,7 +10,10 @@ import hashlib
 import itertools
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +22,21 @@ if TYPE_CHECKING:
 
 ACCOUNT_ID = "1234567890123456"
 REGION_ID = "cn-hangzhou"
+
+# What a fault rule changes for the one request that a thread is serving (see `bent`).
+_skew: ContextVar[float] = ContextVar("skew", default=0.0)
+_token_expired: ContextVar[bool] = ContextVar("token_expired", default=False)
+
+
+@contextmanager
+def bent(*, skew: float = 0.0, token_expired: bool = False) -> Iterator[None]:
+    """Let the current thread's request see a wrong clock, or its token as expired."""
+    clock, token = _skew.set(skew), _token_expired.set(token_expired)
+    try:
+        yield
+    finally:
+        _skew.reset(clock)
+        _token_expired.reset(token)
 
 
 class ServiceError(Exception):
@@ -50,7 +68,15 @@ class Clock:
 
     def now(self) -> float:
         """Return seconds since the epoch."""
-        return time.time() + self.skew
+        return time.time() + self.skew + _skew.get()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass (an injected delay)."""
+        time.sleep(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Jump forward; of a running clock this is one more skew."""
+        self.skew += seconds
 
     def wait(self, condition: threading.Condition, seconds: float) -> bool:
         """Wait on a held condition at most ``seconds``; True if it was notified."""
@@ -65,7 +91,10 @@ class ManualClock(Clock):
         self._now = now
 
     def now(self) -> float:
-        return self._now + self.skew
+        return self._now + self.skew + _skew.get()
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
         """Move time forward."""
@@ -109,6 +138,9 @@ class Switches:
     vpc_access_id: str = "present"  # present | absent in SetVpcAccess's answer
     retry_after: str = "absent"  # present | absent: x-acs-retry-after with a throttling answer
     future_dates: str = "accept"  # accept | refuse dates more than 15 minutes ahead
+    port_range: str = "refuse"  # refuse | accept a Port outside 1-65535 in SetVpcAccess
+    target_check: str = "off"  # off | on: SetVpcAccess refuses an instance that ECS and SLB do not show in that VPC
+    vpc_access_quota: int = 0  # most entries an account may have; 0: no limit
 
     def with_values(self, **values: Any) -> Switches:
         """Return a copy; an unknown name or value is a ValueError that lists the known ones."""
@@ -118,11 +150,13 @@ class Switches:
             "vpc_access_id": {"present", "absent"},
             "retry_after": {"present", "absent"},
             "future_dates": {"accept", "refuse"},
+            "port_range": {"accept", "refuse"},
+            "target_check": {"off", "on"},
         }
         for name, value in values.items():
             if name not in known:
                 raise ValueError(f"unknown switch {name!r}; there are {', '.join(sorted(known))}")
-            if name == "visible_after_reads":
+            if name not in choices:
                 values[name] = int(value)
             elif value not in choices[name]:
                 raise ValueError(f"switch {name} takes {' or '.join(sorted(choices[name]))}, not {value!r}")
@@ -161,6 +195,39 @@ class Entry:
     fault: str = ""  # id of the fault rule that was applied
 
 
+class Nonces:
+    """Signature nonces already used, each remembered for 15 minutes.
+
+    The window is a vendor's answer quoted in https://github.com/acmesh-official/acme.sh/issues/1639.
+    """
+
+    WINDOW = 15 * 60.0
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], float] = {}
+        self._order: deque[tuple[float, tuple[str, str]]] = deque()
+        self._lock = threading.Lock()
+
+    def use(self, access_key_id: str, nonce: str, now: float) -> bool:
+        """Remember a nonce of a key; False if it was used within the window before ``now``."""
+        key = (access_key_id, nonce)
+        with self._lock:
+            while self._order and self._order[0][0] < now - self.WINDOW:
+                stale_since, stale = self._order.popleft()
+                if self._seen.get(stale) == stale_since:
+                    del self._seen[stale]
+            if key in self._seen:
+                return False
+            self._seen[key] = now
+            self._order.append((now, key))
+            return True
+
+    def clear(self) -> None:
+        with self._lock:
+            self._seen.clear()
+            self._order.clear()
+
+
 class Journal:
     """Every call seen, in order of completion."""
 
@@ -190,6 +257,7 @@ class World:
     ids: Ids = field(default_factory=Ids)
     switches: Switches = field(default_factory=Switches)
     journal: Journal = field(default_factory=Journal)
+    nonces: Nonces = field(default_factory=Nonces)
     credentials: dict[str, Credential] = field(default_factory=dict)  # by access key id
     region_id: str = REGION_ID
     account_id: str = ACCOUNT_ID
@@ -199,6 +267,14 @@ class World:
     def add_credential(self, credential: Credential) -> Credential:
         self.credentials[credential.access_key_id] = credential
         return credential
+
+    def token_expired(self, credential: Credential) -> bool:
+        """True if the key's temporary token is over, by its date or by a fault of this request."""
+        if not credential.security_token:
+            return False
+        return _token_expired.get() or (
+            credential.expires_at is not None and credential.expires_at <= self.clock.now()
+        )
 
 
 @dataclass
