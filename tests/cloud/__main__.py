@@ -1,0 +1,85 @@
+"""``python -m tests.cloud --port N``: the stand-in on its own, for `make cloud` and for other programs.
+
+Prints one JSON line when it is ready, and on stderr where it differs from the real cloud.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tests.cloud.app import build_cloud
+from tests.cloud.core import Credential
+from tests.cloud.seeds import seed as put
+from tests.cloud.server import Server
+
+README = Path(__file__).with_name("README.md")
+
+
+@click.command()
+@click.option("--port", default=0, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--faults", type=click.Path(exists=True, path_type=Path), help="JSON document of fault rules.")
+@click.option("--seed", type=click.Path(exists=True, path_type=Path), help="JSON document of what is there at start.")
+@click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open question's answer.")
+@click.option("--access-key-secret", default="test-access-key-secret", help="Secret of the test key.")
+@click.option("--security-token", default="", help="Makes the test key a temporary one.")
+def main(
+    port: int,
+    host: str,
+    faults: Path | None,
+    seed: Path | None,
+    switches: tuple[str, ...],
+    access_key_secret: str,
+    security_token: str,
+) -> None:
+    """Serve the stand-in for Alibaba Cloud until interrupted."""
+    cloud = build_cloud()
+    key = cloud.world.add_credential(Credential("test-access-key-id", access_key_secret, security_token=security_token))
+    try:
+        values: dict[str, Any] = dict(item.split("=", 1) for item in switches)
+        cloud.world.switches = cloud.world.switches.with_values(**values)
+        if seed:
+            put(cloud, json.loads(seed.read_text()))
+        if faults:
+            cloud.faults.set(json.loads(faults.read_text()))
+        server = Server(cloud, host, port)
+    except (ValueError, KeyError, TypeError) as error:
+        raise click.ClickException(str(error)) from error
+    _serve(server, key)
+
+
+def _serve(server: Server, key: Credential) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with server:
+        world = server.cloud.world
+        ready = {
+            "endpoint": server.endpoint,
+            "account_id": world.account_id,
+            "region_id": world.region_id,
+            "access_key_id": key.access_key_id,
+            "access_key_secret": key.access_key_secret,
+            "security_token": key.security_token,
+        }
+        print(differences(), file=sys.stderr)
+        print(json.dumps(ready), flush=True)
+        stop.wait()
+
+
+def differences() -> str:
+    """Return README's lists of what is assumed and what is not emulated."""
+    text = README.read_text(encoding="utf-8")
+    start, end = text.index("## Assumed"), text.index("## Run it")
+    return text[start:end].strip()
+
+
+if __name__ == "__main__":
+    main()

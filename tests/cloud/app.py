@@ -1,0 +1,115 @@
+"""The stand-in as one WSGI application: routing, faults, journal; the products do the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Request, Response
+
+from tests.cloud import effects
+from tests.cloud.cloudapi import CloudApi
+from tests.cloud.control import Control
+from tests.cloud.core import Call, Entry, Product, ServiceError, World, bent
+from tests.cloud.ecs import Ecs
+from tests.cloud.faults import Faults, Rule
+from tests.cloud.rpc import UnknownVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class Cloud:
+    """A world with its products behind one WSGI callable; ``/_cloud/*`` is the control surface."""
+
+    def __init__(self, world: World, products: Sequence[Product], faults: Faults | None = None) -> None:
+        self.world, self.products = world, {product.name: product for product in products}
+        known = {f"{p.name}.{operation}" for p in products for operation in p.operations}
+        self.faults = faults or Faults(known, world.clock)
+        self.control = Control(self)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a product by its name, ``cloud["ECS"]``."""
+        return self.products[name]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        if request.path.startswith("/_cloud/"):
+            return self.control(request)(environ, start_response)
+        product = next((product for product in self.products.values() if product.matches(request)), None)
+        if product is None:
+            return nobody(request)(environ, start_response)
+        return self._serve(product, request)(environ, start_response)
+
+    def reset(self) -> None:
+        """Forget state, journal, faults and nonces; credentials and switches stay."""
+        for product in self.products.values():
+            clear = getattr(product, "clear", None)
+            if clear is not None:
+                clear()
+        self.world.journal.clear()
+        self.world.nonces.clear()
+        self.faults.clear()
+
+    def close(self) -> None:
+        """Stop what the products run in the background."""
+        for product in self.products.values():
+            close = getattr(product, "close", None)
+            if close is not None:
+                close()
+
+    def _serve(self, product: Product, request: Request) -> Response:
+        call = Call(request, product.operation(request), self.world.ids.request_id())
+        rule = self.faults.draw(f"{product.name}.{call.operation}")
+        status, code = 0, ""
+        try:
+            response, code = self._answer(product, call, rule)
+            status = response.status_code
+            return effects.after(rule, response, request.environ)
+        finally:
+            self.world.journal.add(
+                Entry(
+                    operation=f"{product.name}.{call.operation}",
+                    action=call.action,
+                    access_key_id=call.credential.access_key_id if call.credential else "",
+                    write=call.write,
+                    parameters=dict(call.parameters),
+                    status=status,
+                    code=code,
+                    fault=rule.id if rule else "",
+                )
+            )
+
+    def _answer(self, product: Product, call: Call, rule: Rule | None) -> tuple[Response, str]:
+        try:
+            replaced = effects.before(rule, call.request.environ, self.world)
+            if replaced is not None:
+                return replaced, ""
+            with bent(skew=rule.skew if rule else 0.0, token_expired=bool(rule and rule.expired_token)):
+                response = product.handle(call)
+            hidden = effects.error_after(rule)
+            if hidden is None:
+                return response, ""
+            return product.render(hidden, call), hidden.code
+        except ServiceError as error:
+            return product.render(error, call), error.code
+
+
+def nobody(request: Request) -> Response:
+    """Answer a request that is for none of the products."""
+    text = json.dumps({"Code": "NotFound", "Message": f"No product of the stand-in serves {request.path}."})
+    return Response(text, 404, content_type="application/json")
+
+
+def build_products(world: World) -> list[Product]:
+    """Construct every product of the stand-in; the first one that matches a request serves it."""
+    ecs = Ecs(world)
+    return [CloudApi(world, ecs.in_vpc), ecs, UnknownVersion(world)]
+
+
+def build_cloud(world: World | None = None) -> Cloud:
+    """Return a stand-in with all products, on a fresh world unless one is given."""
+    world = world or World()
+    return Cloud(world, build_products(world))

@@ -1,0 +1,43 @@
+"""What can be there before the first call, as one JSON document: credentials, instances, entries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.cloud.core import Credential
+from tests.cloud.ecs import Instance
+from tests.cloud.vpcaccess import VpcAccess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cloud.app import Cloud
+
+
+def seed(cloud: Cloud, document: Any) -> dict[str, int]:
+    """Put the document's objects into the products and return how many of each kind.
+
+    Keys: ``credentials``, ``instances``, ``vpc_accesses``. The fields are those of `core.Credential`,
+    `ecs.Instance.from_json` and the vendor's SetVpcAccess. ValueError or KeyError for a bad document.
+    """
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "credentials": lambda item: cloud.world.add_credential(_credential(item)),
+        "instances": lambda item: cloud["ECS"].seed(Instance.from_json(item)),
+        "vpc_accesses": lambda item: _vpc_access(cloud, item),
+    }
+    if unknown := sorted(set(document) - set(kinds)):
+        raise ValueError(f"unknown kind {', '.join(unknown)}; there are {', '.join(sorted(kinds))}")
+    for kind, items in document.items():
+        for item in items:
+            kinds[kind](item)
+    return {kind: len(items) for kind, items in document.items()}
+
+
+def _vpc_access(cloud: Cloud, item: dict[str, Any]) -> None:
+    account_id = item.get("AccountId", cloud.world.account_id)
+    cloud["CloudAPI"].accesses.seed(account_id, VpcAccess.from_parameters(item))
+
+
+def _credential(item: dict[str, Any]) -> Credential:
+    sets = {name: frozenset(item[name]) for name in ("allowed", "denied") if item.get(name) is not None}
+    return Credential(**{**item, **sets})

@@ -1,0 +1,248 @@
+"""The authorizations of one region, per account: identity by name and by (VpcId, InstanceId, Port).
+
+That both are keys is inferred (reference `cloudapi.md` 2.4); what a second write does, when a new entry
+shows and whether a target must exist are switches of `core.Switches`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from tests.cloud.core import ServiceError, World
+from tests.cloud.parameters import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Target = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class VpcAccess:
+    """One authorization; ``reads_left`` list calls have yet to pass before it shows."""
+
+    name: str
+    vpc_id: str
+    instance_id: str
+    port: int
+    description: str = ""
+    vpc_target_host_name: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    vpc_access_id: str = ""
+    created_time: str = ""
+    reads_left: int = 0
+
+    @classmethod
+    def from_parameters(cls, values: Mapping[str, Any]) -> VpcAccess:
+        """Build one from SetVpcAccess's typed parameters, or from a seed document of the same names."""
+        return cls(
+            name=values["Name"],
+            vpc_id=values["VpcId"],
+            instance_id=values["InstanceId"],
+            port=int(values["Port"]),
+            description=values.get("Description", ""),
+            vpc_target_host_name=values.get("VpcTargetHostName", ""),
+            tags=tuple((tag["Key"], tag["Value"]) for tag in values.get("Tag", ())),
+            vpc_access_id=values.get("VpcAccessId", ""),
+            created_time=values.get("CreatedTime", ""),
+        )
+
+    @property
+    def target(self) -> Target:
+        return self.vpc_id, self.instance_id, self.port
+
+    def attribute(self) -> dict[str, Any]:
+        """Return the entry as DescribeVpcAccesses lists it, without the region."""
+        return {
+            "VpcAccessId": self.vpc_access_id,
+            "Name": self.name,
+            "VpcId": self.vpc_id,
+            "InstanceId": self.instance_id,
+            "Port": self.port,
+            "Description": self.description,
+            "VpcTargetHostName": self.vpc_target_host_name,
+            "CreatedTime": self.created_time,
+            "Tags": {"TagInfo": [{"Key": key, "Value": value} for key, value in self.tags]},
+        }
+
+
+class _Account:
+    """One account's entries in order of creation, with both keys."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, VpcAccess] = {}
+        self.by_target: dict[Target, VpcAccess] = {}
+        self.hidden: set[str] = set()
+
+    def put(self, access: VpcAccess) -> VpcAccess:
+        self.by_name[access.name] = self.by_target[access.target] = access
+        if access.reads_left > 0:
+            self.hidden.add(access.name)
+        return access
+
+    def drop(self, access: VpcAccess) -> None:
+        del self.by_name[access.name], self.by_target[access.target]
+        self.hidden.discard(access.name)
+
+    def drop_taken(self, wanted: VpcAccess) -> None:
+        """Drop what stands in the way of an entry: the one of its name, the one of its target."""
+        for entry in (self.by_name.get(wanted.name), self.by_target.get(wanted.target)):
+            if entry is not None and entry.name in self.by_name:
+                self.drop(entry)
+
+    def visible(self) -> list[VpcAccess]:
+        """Return what a list call sees, and count that call for the entries that do not show yet."""
+        seen = [access for name, access in self.by_name.items() if name not in self.hidden]
+        for name in tuple(self.hidden):
+            left = self.by_name[name].reads_left - 1
+            self.hidden.discard(name)
+            self.put(replace(self.by_name[name], reads_left=left))
+        return seen
+
+
+class VpcAccesses:
+    """All accounts' authorizations; every method is one atomic step."""
+
+    def __init__(self, world: World, known_targets: Callable[[str], set[str]]) -> None:
+        self._world, self._known_targets = world, known_targets
+        self._accounts: dict[str, _Account] = {}
+        self._tasks: set[str] = set()
+        self._lock = threading.RLock()
+
+    def set(self, account_id: str, wanted: VpcAccess) -> VpcAccess:
+        """Create (or, by the switch, overwrite) an entry and return it with its id."""
+        switches = self._world.switches
+        if switches.port_range == "refuse" and not 1 <= wanted.port <= 65535:
+            raise invalid("Port")
+        if switches.target_check == "on" and wanted.instance_id not in self._known_targets(wanted.vpc_id):
+            raise _not_found("InstanceId")
+        with self._lock:
+            account = self._accounts.setdefault(account_id, _Account())
+            taken = account.by_name.get(wanted.name), account.by_target.get(wanted.target)
+            if switches.duplicate == "error":
+                self._refuse_taken(*taken)
+            old = taken[0] or taken[1]
+            if old is None and 0 < switches.vpc_access_quota <= len(account.by_name):
+                raise ServiceError(400, "ExceedLimitVpcAccess", "The specified VpcAccess count exceeds the limit.")
+            account.drop_taken(wanted)
+            return account.put(self._completed(wanted, old))
+
+    def seed(self, account_id: str, access: VpcAccess) -> VpcAccess:
+        """Put an entry there at once, whatever the switches say; its id may be given."""
+        with self._lock:
+            account = self._accounts.setdefault(account_id, _Account())
+            account.drop_taken(access)
+            return account.put(replace(self._completed(access, None), reads_left=0))
+
+    def describe(self, account_id: str, filters: Mapping[str, Any]) -> list[VpcAccess]:
+        """Return the visible entries that match, in order of creation."""
+        with self._lock:
+            account = self._accounts.get(account_id)
+            visible = account.visible() if account else []
+        exact = filters.get("AccurateQuery", False)
+        return [access for access in visible if _matches(access, filters, exact=exact)]
+
+    def remove(self, account_id: str, vpc_id: str, instance_id: str, port: int) -> None:
+        """Remove by (VpcId, InstanceId, Port); an unknown one is refused."""
+        with self._lock:
+            account = self._accounts.get(account_id, _Account())
+            access = account.by_target.get((vpc_id, instance_id, port))
+            if access is None:
+                raise _not_found("VpcAccess")
+            account.drop(access)
+
+    def modify(self, account_id: str, name: str, changes: Mapping[str, Any]) -> VpcAccess:
+        """Change target or host name of the entry called ``name``; its place and id stay."""
+        with self._lock:
+            old = self.named(account_id, name)
+            account = self._accounts[account_id]
+            new = replace(
+                old,
+                vpc_id=changes.get("VpcId") or old.vpc_id,
+                instance_id=changes.get("InstanceId") or old.instance_id,
+                port=changes.get("Port", old.port),
+                vpc_target_host_name=changes.get("VpcTargetHostName", old.vpc_target_host_name),
+            )
+            if new.target != old.target:
+                self._refuse_taken(None, account.by_target.get(new.target))
+            del account.by_target[old.target]
+            return account.put(new)
+
+    def named(self, account_id: str, name: str) -> VpcAccess:
+        """Return an entry by its name, shown yet or not."""
+        with self._lock:
+            account = self._accounts.get(account_id, _Account())
+            if name not in account.by_name:
+                raise _not_found("VpcAccess")
+            return account.by_name[name]
+
+    def identified(self, account_id: str, vpc_access_id: str) -> VpcAccess:
+        """Return an entry by its VpcAccessId."""
+        with self._lock:
+            entries = self._accounts.get(account_id, _Account()).by_name.values()
+            for access in entries:
+                if access.vpc_access_id == vpc_access_id:
+                    return access
+            raise _not_found("VpcAccessId")
+
+    def everything(self) -> list[VpcAccess]:
+        """Return all entries of all accounts."""
+        with self._lock:
+            return [access for account in self._accounts.values() for access in account.by_name.values()]
+
+    def new_task(self) -> str:
+        """Return the id of an asynchronous task; here it is done at once, as no API is published."""
+        with self._lock:
+            self._tasks.add(task := self._world.ids.hex())
+            return task
+
+    def check_task(self, task: str) -> None:
+        """Refuse an operation id that no modification gave out."""
+        with self._lock:
+            if task not in self._tasks:
+                raise _not_found("OperationUid")
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._accounts.clear()
+            self._tasks.clear()
+
+    def _completed(self, wanted: VpcAccess, old: VpcAccess | None) -> VpcAccess:
+        if old is not None:
+            return replace(
+                wanted, vpc_access_id=old.vpc_access_id, created_time=old.created_time, reads_left=old.reads_left
+            )
+        created = datetime.fromtimestamp(self._world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return replace(
+            wanted,
+            vpc_access_id=wanted.vpc_access_id or self._world.ids.hex(),
+            created_time=wanted.created_time or created,
+            reads_left=self._world.switches.visible_after_reads,
+        )
+
+    @staticmethod
+    def _refuse_taken(by_name: VpcAccess | None, by_target: VpcAccess | None) -> None:
+        if by_name is not None:
+            raise ServiceError(400, "DuplicateName", "The specified parameter Name value is duplicate.")
+        if by_target is not None:
+            raise ServiceError(400, "RepeatedVpcAccess", "The specified VpcAccess is repeated.")
+
+
+def _matches(access: VpcAccess, filters: Mapping[str, Any], *, exact: bool) -> bool:
+    if filters.get("VpcAccessId") and filters["VpcAccessId"] != access.vpc_access_id:
+        return False
+    attribute = access.attribute()
+    for name in ("Name", "VpcId", "InstanceId", "Port"):
+        wanted, value = filters.get(name), str(attribute[name])
+        # What a filter matches without AccurateQuery is not established; a part of the value is assumed.
+        if wanted and (wanted != value if exact else wanted not in value):
+            return False
+    return all((tag["Key"], tag["Value"]) in access.tags for tag in filters.get("Tag", ()))
+
+
+def _not_found(what: str) -> ServiceError:
+    return ServiceError(400, f"NotFound{what}", f"Cannot find resource according to your specified {what}.")
