@@ -14,6 +14,7 @@ from tests.cloud.core import Call, Entry, Product, ServiceError, World, bent
 from tests.cloud.ecs import Ecs
 from tests.cloud.faults import Faults, Rule
 from tests.cloud.rpc import UnknownVersion
+from tests.cloud.smq import Smq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -106,7 +107,7 @@ def nobody(request: Request) -> Response:
 def build_products(world: World) -> list[Product]:
     """Construct every product of the stand-in; the first one that matches a request serves it."""
     ecs = Ecs(world)
-    return [CloudApi(world, ecs.in_vpc), ecs, UnknownVersion(world)]
+    return [CloudApi(world, ecs.in_vpc), ecs, Smq(world), UnknownVersion(world)]
 
 
 def build_cloud(world: World | None = None) -> Cloud:
