@@ -1,0 +1,192 @@
+"""The HTTP side: FC 2.0 and 3.0 invocations, HTTP triggers, and each version's way to refuse.
+
+Paths, headers and bodies: reference ``topic-and-fc.md`` 3 and 6; error codes:
+<https://www.alibabacloud.com/help/en/function-compute/latest/error-codes>.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from werkzeug.wrappers import Response
+
+from tests.cloud import verify
+from tests.cloud.core import ServiceError
+from tests.cloud.fc import signing
+from tests.cloud.fc.platform import Platform
+from tests.cloud.fc.triggers import http
+from tests.cloud.fc.triggers.config import HttpTrigger
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+    from tests.cloud.core import Call
+    from tests.cloud.fc.function import Function, Outcome
+
+_V2, _V3 = "/2016-08-15/", "/2023-03-30/"
+_ROUTES = {
+    "InvokeFunction": re.compile(
+        r"/2016-08-15/services/(?P<service>[^/.]+)(\.(?P<qualifier>[^/]+))?/functions/(?P<function>[^/]+)/invocations"
+        r"|/2023-03-30/functions/(?P<function3>[^/]+)/invocations"
+    ),
+    "HttpTrigger": re.compile(
+        r"/2016-08-15/proxy/(?P<service>[^/.]+)(\.(?P<qualifier>[^/]+))?/(?P<function>[^/]+)(?P<path>/.*)?"
+        r"|/http/(?P<function3>[^/]+)(?P<path3>/.*)?"
+    ),
+}
+_LOG_TAIL = 4096
+
+
+class Route(NamedTuple):
+    """What a path names."""
+
+    operation: str
+    service: str
+    function: str
+    qualifier: str
+    path: str
+
+
+def route(request: Request) -> Route | None:
+    """Return what the request's path names, None if nothing we know."""
+    for operation, pattern in _ROUTES.items():
+        if found := pattern.fullmatch(request.path):
+            part = {name.removesuffix("3"): unquote(value) for name, value in found.groupdict().items() if value}
+            qualifier = part.get("qualifier") or request.args.get("qualifier", "LATEST")
+            return Route(operation, part.get("service", ""), part["function"], qualifier, part.get("path", "/"))
+    return None
+
+
+class FunctionCompute(Platform):
+    """Function Compute as a :class:`tests.cloud.core.Product`; the Python API is :class:`Platform`'s."""
+
+    name = "FC"
+    operations = frozenset(_ROUTES)
+
+    def matches(self, request: Request) -> bool:
+        return request.path.startswith((_V2, _V3, "/http/"))
+
+    def operation(self, request: Request) -> str:
+        found = route(request)
+        return found.operation if found is not None else ""
+
+    def handle(self, call: Call) -> Response:
+        """Verify, invoke, answer; ServiceError for every refusal."""
+        found = route(call.request)
+        if found is None:
+            message = f"'{call.request.path}' against '{call.request.method}' is not supported"
+            raise ServiceError(400, "PathNotSupported", message)
+        call.parameters = {"service": found.service, "function": found.function, "qualifier": found.qualifier}
+        call.action = "fc:InvokeFunction"
+        call.write = True
+        if found.operation == "HttpTrigger":
+            return self._serve_http(call, found)
+        if call.request.method != "POST":
+            message = f"'{call.request.path}' against '{call.request.method}' is not supported"
+            raise ServiceError(400, "PathNotSupported", message)
+        self._authenticate(call)
+        return self._invoke(call, self._find(found))
+
+    def render(self, error: ServiceError, call: Call) -> Response:
+        """Render a refusal: FC 2.0 as ErrorCode and ErrorMessage (what its SDK reads), 3.0 as Code and Message."""
+        if call.request.path.startswith(_V3):
+            body: dict[str, Any] = {"RequestId": call.request_id, "Code": error.code, "Message": error.message}
+        else:
+            body = {"ErrorCode": error.code, "ErrorMessage": error.message}
+        response = Response(json.dumps({**body, **error.extra}), error.status, content_type="application/json")
+        response.headers.update({"X-Fc-Request-Id": call.request_id, **error.headers})
+        return response
+
+    def state(self) -> Any:
+        """Return the functions with their instances and queued work."""
+        return {
+            "functions": [
+                {
+                    "key": function.config.key,
+                    "instances": [instance.id for instance in function.pool.instances],
+                    "invocations": len(function.logs),
+                    "triggers": [trigger.name for trigger in function.config.triggers],
+                }
+                for function in self.functions
+            ],
+            "lost_records": [list(lost) for lost in self.lost_records],
+        }
+
+    def _authenticate(self, call: Call) -> None:
+        check = verify.acs3 if call.request.path.startswith(_V3) else signing.verify
+        credential = check(call, self.world)
+        call.credential = credential
+        if not credential.may(call.action):
+            raise ServiceError(403, "AccessDenied", f"the caller is not authorized to perform '{call.action}'")
+
+    def _find(self, found: Route) -> Function:
+        if found.service and not any(each.config.service == found.service for each in self.functions):
+            raise ServiceError(404, "ServiceNotFound", f"service '{found.service}' does not exist")
+        key = f"{found.service}${found.function}" if found.service else found.function
+        function = next((each for each in self.functions if each.config.key == key), None)
+        if function is None:
+            where = f" in service '{found.service}'" if found.service else ""
+            raise ServiceError(404, "FunctionNotFound", f"function '{found.function}' does not exist{where}")
+        if found.qualifier != "LATEST":  # versions and aliases are not emulated, so none exists
+            message = f"alias '{found.qualifier}' of service '{found.service}' does not exist"
+            raise ServiceError(404, "AliasNotFound", message)
+        return function
+
+    def _invoke(self, call: Call, function: Function) -> Response:
+        headers, event = call.request.headers, call.request.get_data()
+        kind = headers.get("x-fc-invocation-type", "Sync")
+        if kind == "Async":
+            task_id = headers.get("x-fc-async-task-id") or headers.get("x-fc-stateful-async-invocation-id", "")
+            self.submit(function, event, call.request_id, task_id=task_id, delay=_delay(call.request))
+            return Response(b"", 202, {"X-Fc-Request-Id": call.request_id})
+        if kind != "Sync":
+            raise ServiceError(400, "InvalidArgument", f"x-fc-invocation-type is Sync or Async, not '{kind}'")
+        log_type = headers.get("x-fc-log-type", "None")
+        if log_type not in {"None", "Tail"}:
+            raise ServiceError(400, "InvalidArgument", f"x-fc-log-type is None or Tail, not '{log_type}'")
+        return _answer(self.run(function, event, call.request_id), tail=log_type == "Tail")
+
+    def _serve_http(self, call: Call, found: Route) -> Response:
+        trigger = None
+        function = self._find(found) if found.service or "$" in found.function else self.function(found.function)
+        for each in function.config.triggers:
+            if isinstance(each, HttpTrigger) and each.enabled:
+                trigger = each
+        if trigger is None:
+            raise ServiceError(404, "TriggerNotFound", f"function '{function.config.name}' has no HTTP trigger")
+        if trigger.auth_type != "anonymous" or "authorization" in call.request.headers:
+            signing.verify(call, self.world)
+        if call.request.method not in trigger.methods:
+            raise ServiceError(405, "MethodNotAllowed", f"the trigger takes {', '.join(trigger.methods)}")
+        event = http.request_event(self.world, call.request, found.path, call.request_id)
+        if call.request.headers.get("x-fc-invocation-type") == "Async":
+            self.submit(function, event, call.request_id)
+            return Response(b"", 202, {"X-Fc-Request-Id": call.request_id})
+        return http.response(self.run(function, event, call.request_id))
+
+
+def _delay(request: Request) -> float:
+    text = request.headers.get("x-fc-async-delay", "0")
+    if not text.isdecimal():
+        raise ServiceError(400, "InvalidArgument", f"x-fc-async-delay is 0 to 3600 seconds, not '{text}'")
+    return float(text)
+
+
+def _answer(outcome: Outcome, *, tail: bool) -> Response:
+    """Return 200 with the function's bytes, whether it succeeded or not; header names: ``topic-and-fc.md`` 4.3."""
+    content_type = "application/json" if outcome.error_type else "application/octet-stream"
+    response = Response(outcome.body, 200, content_type=content_type)
+    response.headers["X-Fc-Request-Id"] = outcome.request_id
+    response.headers["X-Fc-Instance-Id"] = outcome.instance_id
+    response.headers["X-Fc-Invocation-Duration"] = f"{outcome.duration:.2f}"
+    response.headers["X-Fc-Invocation-Service-Version"] = "LATEST"
+    response.headers["X-Fc-Max-Memory-Usage"] = str(outcome.memory)
+    if outcome.error_type:
+        response.headers["X-Fc-Error-Type"] = outcome.error_type
+    if tail:
+        response.headers["X-Fc-Log-Result"] = base64.b64encode(outcome.log[-_LOG_TAIL:]).decode()
+    return response

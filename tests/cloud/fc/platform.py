@@ -1,0 +1,277 @@
+"""The local Function Compute without HTTP: functions, their triggers, and the work that goes on by itself."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import TYPE_CHECKING, Any
+
+from tests.cloud.core import ServiceError
+from tests.cloud.fc.asynchronous import AsyncQueue
+from tests.cloud.fc.destinations import Destination, Record, bus_event, send_to_smq
+from tests.cloud.fc.function import Function, Outcome
+from tests.cloud.fc.runner import Pump, Runner
+from tests.cloud.fc.triggers import shapes
+from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, TimerTrigger, TopicTrigger
+from tests.cloud.fc.triggers.eventbridge import RulePump
+from tests.cloud.fc.triggers.queue import QueuePump
+from tests.cloud.fc.triggers.topic import topic_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.cloud.core import World
+    from tests.cloud.fc.config import FunctionConfig
+    from tests.cloud.fc.ports import Smq, TopicPublication
+
+MAX_SYNC_PAYLOAD = 32 * 1024 * 1024
+_ASYNC_WORKERS = 4
+
+
+class Deployment:
+    """A function with what its triggers started; the triggers see it as their target."""
+
+    def __init__(self, platform: Platform, function: Function) -> None:
+        self.function, self._platform = function, platform
+        self.pumps: list[Pump] = []
+        self.runners: list[Runner] = []
+        self.unsubscribe: list[Callable[[], None]] = []
+
+    @property
+    def name(self) -> str:
+        return self.function.config.name
+
+    def deliver(self, event: bytes, *, asynchronous: bool) -> bool:
+        """Invoke for a trigger; False after a function error, 429 or 5xx, all of which triggers retry."""
+        try:
+            if asynchronous:
+                self._platform.submit(self.function, event)
+                return True
+            return not self._platform.run(self.function, event).error_type
+        except ServiceError:
+            return False
+
+
+class Platform:
+    """Functions by key (``name`` or ``service$name``). Thread-safe; ``close`` ends every process and thread.
+
+    Background work (triggers, asynchronous invocations) runs in threads between ``start`` and ``close``; without
+    ``start`` it runs when a test calls ``pump_once`` or ``drain``.
+    """
+
+    def __init__(self, world: World, smq: Smq) -> None:
+        self.world, self.smq = world, smq
+        self.queue = AsyncQueue(world, self._finish)
+        self.lost_records: list[tuple[str, str, str]] = []  # function, destination, why
+        self._deployments: dict[str, Deployment] = {}
+        self._async_runner: Runner | None = None
+        self._lock = threading.RLock()
+        atexit.register(self.close)
+
+    def create_function(self, config: FunctionConfig) -> Function:
+        """Deploy a function, in place of one with the same key; its triggers work at once.
+
+        Raises ValueError for code that is neither directory nor zip or a malformed destination, ServiceError 404 for
+        the topic of a trigger that does not exist.
+        """
+        for arn in (config.async_config.on_success, config.async_config.on_failure):
+            if arn:
+                Destination.parse(arn)
+        self.delete_function(config.key, missing_ok=True)
+        deployment = Deployment(self, Function(config, self.world))
+        try:
+            self._attach(deployment)
+        except BaseException:
+            self._close(deployment)
+            raise
+        with self._lock:
+            self._deployments[config.key] = deployment
+            if self._async_runner is not None:
+                self._start(deployment)
+        return deployment.function
+
+    def delete_function(self, name: str, *, missing_ok: bool = False) -> None:
+        """Remove a function with its triggers, instances and queued invocations."""
+        with self._lock:
+            deployment = self._deployments.pop(name, None)
+        if deployment is not None:
+            self._close(deployment)
+        elif not missing_ok:
+            raise ServiceError(404, "FunctionNotFound", f"function '{name}' does not exist")
+
+    def function(self, name: str) -> Function:
+        """Return a function by its key, or by its bare name if only one has it; ServiceError 404 otherwise."""
+        with self._lock:
+            found = self._deployments.get(name)
+            if found is None:
+                named = [each for each in self._deployments.values() if each.name == name]
+                found = named[0] if len(named) == 1 else None
+        if found is None:
+            raise ServiceError(404, "FunctionNotFound", f"function '{name}' does not exist")
+        return found.function
+
+    @property
+    def functions(self) -> list[Function]:
+        """Every function, by key."""
+        with self._lock:
+            return [self._deployments[key].function for key in sorted(self._deployments)]
+
+    def run(self, function: Function, event: bytes, request_id: str = "") -> Outcome:
+        """Invoke synchronously; ServiceError 400 for an event over 32 MB, 429 when no instance may be had."""
+        if len(event) > MAX_SYNC_PAYLOAD:
+            raise ServiceError(
+                400, "EntityTooLarge", f"payload size exceeds maximum allowed size ({MAX_SYNC_PAYLOAD} bytes)"
+            )
+        return function.invoke(event, request_id or self.world.ids.request_id())
+
+    def submit(
+        self, function: Function, event: bytes, request_id: str = "", *, task_id: str = "", delay: float = 0.0
+    ) -> None:
+        """Queue an asynchronous invocation; see ``AsyncQueue.submit``."""
+        self.queue.submit(function, event, request_id or self.world.ids.request_id(), task_id=task_id, delay=delay)
+
+    def invoke(self, name: str, event: bytes = b"") -> Outcome:
+        """Invoke a function synchronously from Python."""
+        return self.run(self.function(name), event)
+
+    def fire_timer(self, trigger_name: str) -> None:
+        """Fire a timer trigger now, asynchronously as the real one."""
+        for function in self.functions:
+            for trigger in function.config.triggers:
+                if isinstance(trigger, TimerTrigger) and trigger.name == trigger_name and trigger.enabled:
+                    self.submit(function, shapes.dumps(shapes.timer_event(self.world, trigger)))
+                    return
+        raise ServiceError(404, "TriggerNotFound", f"there is no enabled timer trigger '{trigger_name}'")
+
+    def put_event(self, event: Mapping[str, Any], bus: str = "default") -> dict[str, Any]:
+        """Put a CloudEvent on a bus; returns it as the rules saw it. Missing id and time are added."""
+        complete = shapes.cloud_event(self.world, bus, event)
+        with self._lock:
+            pumps = [pump for deployment in self._deployments.values() for pump in deployment.pumps]
+        for pump in pumps:
+            if isinstance(pump, RulePump):
+                pump.offer(bus, complete)
+        return complete
+
+    def ecs_state_change(self, instance_id: str, state: str = "Running") -> dict[str, Any]:
+        """Announce an instance's new state on the default bus, as ECS does."""
+        return self.put_event(shapes.ecs_state_change(self.world, instance_id, state))
+
+    def logs(self, name: str) -> str:
+        """Return the log of a function's last invocations."""
+        return b"".join(log for _, log in self.function(name).logs).decode(errors="replace")
+
+    def kill_instance(self, name: str, instance_id: str = "") -> str:
+        """Kill (SIGKILL) one instance, the named or any; returns its id. ServiceError 404 if there is none."""
+        for instance in self.function(name).pool.instances:
+            if instance_id in {"", instance.id} and instance.alive:
+                instance.process.kill()
+                return instance.id
+        raise ServiceError(404, "InstanceNotFound", f"function '{name}' has no such living instance")
+
+    def rotate_credentials(self, name: str, *, keep_instances: bool = False) -> None:
+        """Let the role's keys expire; idle instances go too, unless they shall show what stale keys do."""
+        function = self.function(name)
+        function.role.expire()
+        if not keep_instances:
+            function.pool.retire_idle()
+
+    def start(self) -> None:
+        """Let triggers and asynchronous invocations run by themselves; once only."""
+        with self._lock:
+            if self._async_runner is not None:
+                return
+            self._async_runner = Runner(self.queue, self.world.clock, _ASYNC_WORKERS, "async")
+            self._async_runner.start()
+            for deployment in self._deployments.values():
+                self._start(deployment)
+
+    def pump_once(self) -> bool:
+        """Take one step in every trigger and in the asynchronous queue; False if there was nothing to do."""
+        with self._lock:
+            pumps = [self.queue, *(pump for each in self._deployments.values() for pump in each.pumps)]
+        return any(pump.step() for pump in pumps)  # a list: every pump gets its step
+
+    def drain(self) -> None:
+        """Work until nothing is left to do, waiting for retries by the world's clock (a ManualClock jumps).
+
+        A stream that is blocked on a batch (errors not tolerated, retries used up) is left as it is.
+        """
+        clock, condition = self.world.clock, threading.Condition()
+        while True:
+            if self.pump_once():
+                continue
+            with self._lock:
+                pumps = [self.queue, *(pump for each in self._deployments.values() for pump in each.pumps)]
+            waits = [due - clock.now() for pump in pumps if (due := pump.due()) is not None]
+            if any(pump.busy() for pump in pumps):
+                threading.Event().wait(0.01)  # another thread is at it
+            elif not waits:
+                return
+            else:
+                with condition:
+                    clock.wait(condition, max(0.0, min(waits)))
+
+    def close(self) -> None:
+        """Stop all threads, then all processes; safe to call twice."""
+        atexit.unregister(self.close)
+        with self._lock:
+            deployments, self._deployments = list(self._deployments.values()), {}
+            runner, self._async_runner = self._async_runner, None
+        if runner is not None:
+            runner.stop()
+        for deployment in deployments:
+            self._close(deployment)
+        if runner is not None:
+            runner.join()
+
+    def _attach(self, deployment: Deployment) -> None:
+        for trigger in deployment.function.config.triggers:
+            if isinstance(trigger, QueueTrigger):
+                pump = QueuePump(self.world, self.smq, trigger, deployment)
+                deployment.pumps.append(pump)
+                deployment.unsubscribe.append(pump.close)
+            elif isinstance(trigger, EventBridgeTrigger):
+                deployment.pumps.append(RulePump(self.world, self.smq, trigger, deployment))
+            elif isinstance(trigger, TopicTrigger) and trigger.enabled:
+                listener = self._topic_listener(deployment, trigger)
+                stop = self.smq.topic_listeners(trigger.topic, listener, tag=trigger.filter_tag)
+                deployment.unsubscribe.append(stop)
+
+    def _topic_listener(self, deployment: Deployment, trigger: TopicTrigger) -> Callable[[TopicPublication], None]:
+        def listener(publication: TopicPublication) -> None:
+            deployment.deliver(topic_event(self.world, trigger, publication), asynchronous=True)
+
+        return listener
+
+    def _start(self, deployment: Deployment) -> None:
+        deployment.runners = [Runner(pump, self.world.clock, name=deployment.name) for pump in deployment.pumps]
+        for runner in deployment.runners:
+            runner.start()
+
+    def _close(self, deployment: Deployment) -> None:
+        for stop in deployment.unsubscribe:
+            stop()
+        for runner in deployment.runners:
+            runner.stop()
+        deployment.function.close()  # a running invocation ends with its instance
+        for runner in deployment.runners:
+            runner.join()
+        self.queue.forget(deployment.function)
+
+    def _finish(self, function: Function, arn: str, record: Record) -> None:
+        """Hand the record of a finished asynchronous invocation to its destination; a refusal is counted, no more."""
+        if not arn:
+            return
+        destination = Destination.parse(arn)
+        try:
+            destination.check(function.role.current(), len(shapes.dumps(record.document())))
+            if destination.kind == "bus":
+                self.put_event(bus_event(record), destination.name)
+            elif destination.kind == "function":
+                target = destination.name.replace("services/", "").replace(".LATEST/functions/", "$")
+                self.submit(self.function(target.removeprefix("functions/")), shapes.dumps(record.document()))
+            else:
+                send_to_smq(self.smq, destination, record)
+        except ServiceError as error:
+            self.lost_records.append((function.config.key, arn, str(error)))
