@@ -12,8 +12,11 @@ from tests.cloud.cloudapi import CloudApi
 from tests.cloud.control import Control
 from tests.cloud.core import Call, Entry, Product, ServiceError, World, bent
 from tests.cloud.ecs import Ecs
+from tests.cloud.ess import Ess
 from tests.cloud.faults import Faults, Rule
+from tests.cloud.fc import FunctionCompute
 from tests.cloud.rpc import UnknownVersion
+from tests.cloud.slb import Slb
 from tests.cloud.smq import Smq
 
 if TYPE_CHECKING:
@@ -53,6 +56,13 @@ class Cloud:
         self.world.journal.clear()
         self.world.nonces.clear()
         self.faults.clear()
+
+    def start(self) -> None:
+        """Start what the products run in the background (triggers)."""
+        for product in self.products.values():
+            start = getattr(product, "start", None)
+            if start is not None:
+                start()
 
     def close(self) -> None:
         """Stop what the products run in the background."""
@@ -106,8 +116,10 @@ def nobody(request: Request) -> Response:
 
 def build_products(world: World) -> list[Product]:
     """Construct every product of the stand-in; the first one that matches a request serves it."""
-    ecs = Ecs(world)
-    return [CloudApi(world, ecs.in_vpc), ecs, Smq(world), UnknownVersion(world)]
+    ecs, slb = Ecs(world), Slb(world)
+    cloud_api = CloudApi(world, lambda vpc_id: ecs.in_vpc(vpc_id) | slb.in_vpc(vpc_id))
+    smq = Smq(world)
+    return [cloud_api, ecs, slb, Ess(world), smq, FunctionCompute(world, smq), UnknownVersion(world)]
 
 
 def build_cloud(world: World | None = None) -> Cloud:

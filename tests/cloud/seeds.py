@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cloud.core import Credential
 from tests.cloud.ecs import Instance
+from tests.cloud.ess import Action
+from tests.cloud.slb import LoadBalancer
 from tests.cloud.vpcaccess import VpcAccess
 
 if TYPE_CHECKING:
@@ -17,12 +19,15 @@ if TYPE_CHECKING:
 def seed(cloud: Cloud, document: Any) -> dict[str, int]:
     """Put the document's objects into the products and return how many of each kind.
 
-    Keys: ``credentials``, ``instances``, ``vpc_accesses``. The fields are those of `core.Credential`,
-    `ecs.Instance.from_json` and the vendor's SetVpcAccess. ValueError or KeyError for a bad document.
+    Keys: ``credentials`` (fields of `core.Credential`), ``instances``, ``load_balancers``, ``hooks`` (fields of
+    each ``from_json``) and ``vpc_accesses`` (the vendor's names of SetVpcAccess, with ``VpcAccessId`` if wanted).
+    A bad document is a ValueError, KeyError or TypeError.
     """
     kinds: dict[str, Callable[[Any], Any]] = {
         "credentials": lambda item: cloud.world.add_credential(_credential(item)),
         "instances": lambda item: cloud["ECS"].seed(Instance.from_json(item)),
+        "load_balancers": lambda item: cloud["SLB"].seed(LoadBalancer.from_json(item)),
+        "hooks": lambda item: cloud["ESS"].seed(Action.from_json(item)),
         "vpc_accesses": lambda item: _vpc_access(cloud, item),
     }
     if unknown := sorted(set(document) - set(kinds)):
