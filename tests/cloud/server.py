@@ -133,6 +133,7 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self.cloud.start()
         return self
 
     def __exit__(
