@@ -1,0 +1,20 @@
+"""``python -m functions``: run, invoke, build and look after the function from a terminal. One module a command."""
+
+from __future__ import annotations
+
+import click
+
+from functions._operator.invoke import invoke
+from functions._operator.run import run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
+
+
+for command in (run, invoke):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main(prog_name="python -m functions")

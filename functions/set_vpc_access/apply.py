@@ -1,0 +1,81 @@
+"""Carry out a decision. After any doubt: look, then decide again; never write blindly twice."""
+
+from __future__ import annotations
+
+from shared import log
+from shared.cloud.apigateway import ApiGateway
+from shared.cloud.session import Session
+from shared.errors import AuthorizerError, CloudRefused, Doubtful, Transient
+from shared.events.records import Record
+from shared.plan import Keep, Present, Refuse, decide
+from shared.report import AUTHORIZED, FAILED, REFUSED, REJECTED, UNCHANGED, Outcome
+from shared.settings import Settings
+from shared.vpcaccess import VpcAccess
+
+_MOST_ROUNDS = 6  # writes and looks around one record; each is retried by itself where that is safe
+_FIRST_WAIT = 0.2  # seconds between looks, doubled each time
+_TAKEN = (
+    "Repeated",
+    "Duplicate",
+)  # https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
+
+
+class Applier:
+    """Makes authorizations through the gateway, one record at a time; shared by threads."""
+
+    def __init__(self, gateway: ApiGateway, session: Session, settings: Settings) -> None:
+        self._gateway, self._session, self._settings = gateway, session, settings
+
+    def create(self, record: Record, access: VpcAccess) -> Outcome:
+        """Make ``access``, or find that it is there, and return what became of it. Never raises our errors."""
+        try:
+            return self._create(record, access)
+        except Transient as error:
+            return Outcome(record, FAILED, access, error.code, str(error), error.request_id, retry=True)
+        except CloudRefused as error:
+            return Outcome(record, REJECTED, access, error.code, str(error), error.request_id)
+        except AuthorizerError as error:
+            return Outcome(record, FAILED, access, error.code, str(error))
+
+    def _create(self, record: Record, access: VpcAccess) -> Outcome:
+        """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet."""
+        mine = settled = False  # a write of ours may have, or somebody's certainly has, taken effect
+        doubt: AuthorizerError = Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
+        for round_ in range(_MOST_ROUNDS):
+            if not settled:
+                try:
+                    granted = self._gateway.set_vpc_access(access)
+                except Doubtful as error:
+                    doubt, mine = error, True
+                except CloudRefused as error:
+                    if not error.code.startswith(_TAKEN):
+                        raise
+                    doubt, settled = Doubtful("SetVpcAccess", error.code, error.status, str(error)), True
+                else:
+                    if granted.vpc_access_id:
+                        done = access._replace(vpc_access_id=granted.vpc_access_id)
+                        return Outcome(record, AUTHORIZED, done, request_id=granted.request_id)
+                    mine = settled = True
+            found = self._look(record, access, mine=mine)
+            if found is not None:
+                return found
+            self._wait(round_, doubt)
+        raise doubt
+
+    def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:
+        """Return the outcome that the gateway's present state allows, None if nothing is visible (yet)."""
+        decision = decide(access, Present(self._gateway.matching([access])), self._settings)
+        log.add(looks=1)
+        if isinstance(decision, Keep):
+            return Outcome(record, AUTHORIZED if mine else UNCHANGED, decision.access, drift=decision.drift)
+        if isinstance(decision, Refuse):
+            return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)
+        return None
+
+    def _wait(self, round_: int, doubt: AuthorizerError) -> None:
+        """Wait before the next look; raises the doubt if the time budget has no room for it."""
+        wait = _FIRST_WAIT * 2**round_
+        if wait + 1 > self._session.deadline.remaining():
+            raise doubt
+        log.add(waited=wait)
+        self._session.clock.sleep(wait)

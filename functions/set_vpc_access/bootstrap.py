@@ -1,0 +1,68 @@
+"""The only place that knows how the function is put together, and what Function Compute's context looks like.
+
+Contexts differ by runtime: python3.12 has no ``credentials``
+(https://help.aliyun.com/zh/functioncompute/fc/user-guide/context-in-event-handlers), so the environment comes first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from functions.set_vpc_access.handler import Handler, Invocation
+from shared import log, settings
+from shared.cloud.signing import Credentials
+from shared.errors import SettingsError
+
+_DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
+
+
+class Runtime(NamedTuple):
+    """A function instance, ready for events."""
+
+    handler: Handler
+    environment: Mapping[str, str]
+
+    def invoke(self, event: bytes, context: Any) -> str:
+        """Handle one event and return the summary as JSON text, the answer of the function."""
+        return json.dumps(self.answer(event, context), ensure_ascii=False)
+
+    def answer(self, event: bytes, context: Any) -> dict[str, Any]:
+        """Handle one event with what its context says and return the summary."""
+        invocation = Invocation(
+            request_id=str(getattr(context, "request_id", "")),
+            timeout=_timeout(context),
+            credentials=lambda: credentials(self.environment, context),
+        )
+        return self.handler.handle(event, invocation)
+
+
+def start(environment: Mapping[str, str]) -> Runtime:
+    """Read the settings and build the handler; raises SettingsError."""
+    loaded = settings.load(environment)
+    log.configure(loaded.log_level)
+    return Runtime(Handler(loaded), environment)
+
+
+def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
+    """Return the role's temporary key: from the environment, read anew each time, or from the context of older runtimes."""
+    key_id, secret = environment.get("ALIBABA_CLOUD_ACCESS_KEY_ID"), environment.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+    if key_id and secret:
+        return Credentials(key_id, secret, environment.get("ALIBABA_CLOUD_SECURITY_TOKEN") or "")
+    given = getattr(context, "credentials", None)
+    if given is None or not given.access_key_id:
+        raise SettingsError(
+            [
+                "no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+            ]
+        )
+    return Credentials(given.access_key_id, given.access_key_secret, given.security_token or "")
+
+
+def _timeout(context: Any) -> float:
+    timeout = getattr(getattr(context, "function", None), "timeout", None)
+    try:
+        return float(timeout) if timeout else _DEFAULT_TIMEOUT
+    except (TypeError, ValueError):
+        return _DEFAULT_TIMEOUT

@@ -1,0 +1,52 @@
+"""RPC services (CloudAPI, ECS, SLB, ESS): POST ``/``, parameters percent-encoded in the query, empty body, V3 signature.
+
+https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from shared.cloud.answers import json_object
+from shared.cloud.session import Session
+from shared.cloud.signing import Credentials, acs3_headers, canonical_query
+from shared.cloud.transport import HttpRequest
+
+
+def utc(seconds: float) -> str:
+    """Return an epoch time as ``yyyy-MM-ddTHH:mm:ssZ``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+class RpcService(NamedTuple):
+    """One product at one endpoint (``https://apigateway.cn-hangzhou.aliyuncs.com``), in one API version."""
+
+    session: Session
+    endpoint: str
+    version: str
+
+    def call(self, action: str, parameters: Mapping[str, str], *, repeatable: bool) -> dict[str, Any]:
+        """Call ``action`` and return the answer's JSON object; raises the errors of ``Session.call``."""
+        query = canonical_query(parameters.items())
+        host = self.endpoint.partition("://")[2]
+        clock = self.session.clock
+
+        def sign(credentials: Credentials) -> HttpRequest:
+            headers = acs3_headers(
+                "POST",
+                "/",
+                query,
+                host=host,
+                action=action,
+                version=self.version,
+                date=utc(clock.now()),
+                nonce=clock.nonce(),
+                credentials=credentials,
+            )
+            headers["accept"] = "application/json"
+            return HttpRequest("POST", self.endpoint, f"/?{query}", headers)
+
+        answer = self.session.call(action, sign, repeatable=repeatable)
+        return json_object(action, answer.body, answer.headers.get("x-acs-request-id", ""))

@@ -1,0 +1,92 @@
+"""The one way to call the cloud: sign, send, read the answer, try again with a new signature.
+
+Every attempt signs anew, with a new date and nonce. What is safe to repeat blindly is said by the caller: reads and
+publishing are, ``SetVpcAccess`` is not (after doubt somebody has to look first).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import NamedTuple
+
+from shared import log
+from shared.clock import Clock, Deadline
+from shared.cloud.answers import error_of
+from shared.cloud.pace import Pace
+from shared.cloud.signing import Credentials
+from shared.cloud.transport import HttpRequest, HttpResponse, NetworkError, Transport
+from shared.errors import AuthorizerError, CloudUnavailable, CredentialsExpired, Doubtful, Transient
+
+MOST_ATTEMPTS = 8
+_SHORTEST_ATTEMPT = 0.5  # seconds; below that an attempt cannot end in time
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 8.0
+_FIRST_WAIT_THROTTLED = 0.5
+
+Sign = Callable[[Credentials], HttpRequest]
+
+
+class Session(NamedTuple):
+    """What the calls of one invocation share."""
+
+    transport: Transport
+    clock: Clock
+    deadline: Deadline
+    pace: Pace
+    credentials: Callable[[], Credentials]
+
+    def call(self, operation: str, sign: Sign, *, repeatable: bool, paced: bool = True) -> HttpResponse:
+        """Call until it succeeds, fails for good, or time or attempts run out; return the successful answer.
+
+        ``sign`` makes a freshly signed request each time. Raises the error of the last attempt.
+        """
+        credentials = self.credentials()
+        for attempt in count(1):
+            if paced:
+                log.add(waited=self.pace.wait(operation, self.deadline))
+            self.deadline.require(_SHORTEST_ATTEMPT, operation)
+            log.add(calls=1)
+            answer = self._attempt(operation, sign(credentials))
+            if isinstance(answer, HttpResponse):
+                self.pace.succeeded(operation)
+                return answer
+            if isinstance(answer, CloudUnavailable):
+                self.pace.throttled(operation)
+            fresh = self.credentials()
+            if attempt == MOST_ATTEMPTS or not _worth_repeating(answer, repeatable, fresh != credentials):
+                raise answer
+            credentials = fresh
+            self._back_off(operation, answer, attempt)
+        raise AssertionError  # count() does not end
+
+    def _attempt(self, operation: str, request: HttpRequest) -> HttpResponse | AuthorizerError:
+        try:
+            answer = self.transport.send(request, self.deadline.remaining())
+        except NetworkError as error:
+            kind = Doubtful if error.sent else CloudUnavailable
+            failure = kind(operation, "NoAnswer", 0, str(error))
+            failure.__cause__ = error
+            return failure
+        if 200 <= answer.status < 300:
+            return answer
+        return error_of(operation, answer.status, answer.headers, answer.body)
+
+    def _back_off(self, operation: str, error: AuthorizerError, attempt: int) -> None:
+        """Wait with full jitter, at least as long as the cloud asked for; raises the error if that does not fit."""
+        first = _FIRST_WAIT_THROTTLED if isinstance(error, CloudUnavailable) else _FIRST_WAIT
+        wait = self.clock.jitter() * min(_LONGEST_WAIT, first * 2 ** (attempt - 1))
+        asked = error.retry_after if isinstance(error, Transient) else None
+        wait = max(wait, asked or 0.0)
+        if wait + _SHORTEST_ATTEMPT > self.deadline.remaining():
+            raise error
+        log.debug("retry", operation=operation, code=error.code, attempt=attempt, wait=round(wait, 3))
+        log.add(retries=1, waited=wait)
+        self.clock.sleep(wait)
+
+
+def _worth_repeating(error: AuthorizerError, repeatable: bool, fresh: bool) -> bool:
+    if isinstance(error, CloudUnavailable):
+        return True
+    if isinstance(error, Doubtful):
+        return repeatable
+    return isinstance(error, CredentialsExpired) and fresh

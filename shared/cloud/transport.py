@@ -1,0 +1,127 @@
+"""The one seam to the network, and the only module that knows httpx.
+
+A :class:`Transport` sends one prepared request and returns the whole answer. It neither signs nor retries:
+a retry below the signer would repeat the nonce and be refused (https://github.com/aliyun/alibaba-cloud-sdk-go/issues/39).
+
+``httpx.HTTPTransport`` is used directly: per call it costs two thirds of ``httpx.Client``, it follows no redirects
+and reads no proxy from the environment. The request target is handed over as signed, byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import httpx
+
+KEEP_ALIVE_SECONDS = 20.0  # the gateway drops idle connections after 25 s ("keep-alive: timeout=25")
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+LARGEST_ANSWER = 8 * 1024 * 1024  # 100 instances of DescribeInstances are about 0.4 MB
+
+
+class HttpRequest(NamedTuple):
+    """A signed request: ``endpoint`` is ``scheme://host[:port]``, ``target`` the path with its encoded query."""
+
+    method: str
+    endpoint: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class HttpResponse(NamedTuple):
+    """An answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NetworkError(Exception):
+    """No complete answer came. ``sent`` is False when the request cannot have reached the server."""
+
+    def __init__(self, text: str, *, sent: bool) -> None:
+        super().__init__(text)
+        self.sent = sent
+
+
+class Transport:
+    """Keep-alive connections to every endpoint, shared by threads and kept between invocations.
+
+    ``inner`` replaces the network in tests: any ``httpx.BaseTransport``.
+    """
+
+    def __init__(self, connections: int = 16, inner: httpx.BaseTransport | None = None) -> None:
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._trusts = False
+        self._urls: dict[str, httpx.URL] = {}
+        limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEP_ALIVE_SECONDS
+        )
+        self._inner = inner or httpx.HTTPTransport(verify=self._tls, trust_env=False, limits=limits)
+
+    def send(self, request: HttpRequest, timeout: float) -> HttpResponse:
+        """Send once; ``timeout`` in seconds bounds each phase. Raises NetworkError."""
+        url = self._urls.get(request.endpoint) or self._learn(request.endpoint)
+        read = min(READ_SECONDS, timeout)
+        connect = min(CONNECT_SECONDS, timeout)
+        outgoing = httpx.Request(
+            request.method,
+            url,
+            headers={"accept-encoding": "identity", "content-length": str(len(request.body)), **request.headers},
+            stream=httpx.ByteStream(request.body),
+            extensions={
+                "target": request.target.encode("ascii"),
+                "timeout": {"connect": connect, "read": read, "write": read, "pool": read},
+            },
+        )
+        try:
+            answer = self._inner.handle_request(outgoing)
+            try:
+                body = _read(answer)
+            finally:
+                answer.close()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NetworkError(f"{type(error).__name__} at {request.endpoint}: {error}", sent=False) from error
+        except httpx.TransportError as error:
+            raise NetworkError(f"{type(error).__name__} at {request.endpoint}: {error}", sent=True) from error
+        return HttpResponse(answer.status_code, answer.headers, body)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._inner.close()
+
+    def _learn(self, endpoint: str) -> httpx.URL:
+        if endpoint.startswith("https:") and not self._trusts:
+            _trust_authorities(self._tls)
+            self._trusts = True
+        return self._urls.setdefault(endpoint, httpx.URL(endpoint))
+
+
+def _read(answer: httpx.Response) -> bytes:
+    """Read the body, refusing more than LARGEST_ANSWER bytes."""
+    parts, size = [], 0
+    for part in answer.iter_raw():
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise httpx.ReadError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _trust_authorities(context: ssl.SSLContext) -> None:
+    """Load certificate authorities: the platform's hashed directory is read on demand, a bundle is parsed at once."""
+    paths = ssl.get_default_verify_paths()
+    directory = os.environ.get("SSL_CERT_DIR") or paths.capath
+    bundle = os.environ.get("SSL_CERT_FILE")
+    if bundle and os.path.isfile(bundle):
+        context.load_verify_locations(cafile=bundle)
+    if directory and os.path.isdir(directory) and any(name.endswith(".0") for name in os.listdir(directory)):
+        context.load_verify_locations(capath=directory)
+    elif not context.cert_store_stats()["x509_ca"]:
+        import certifi  # only where the platform has no hashed directory: parsing the bundle costs 40 ms
+
+        context.load_verify_locations(cafile=certifi.where())

@@ -1,0 +1,1 @@
+"""From the bytes of a trigger to records. Pure: no I/O, no settings, nothing recognised but the payload itself."""

@@ -1,0 +1,94 @@
+"""JSON log lines on standard output, where Function Compute collects them.
+
+One line is one JSON object; a newline in a value stays inside its string, so nobody can forge a line. While a record
+is worked on, :func:`record` collects what happens to it (calls, retries, seconds waited) for its one closing line.
+No secret is ever handed to this module: errors are redacted where they are made (``shared.errors``).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
+_LONGEST_LINE = 16_384  # Function Compute cuts lines at 32 KB
+
+_state = threading.local()
+_invocation: dict[str, Any] = {}
+_threshold = LEVELS["INFO"]
+_stream: TextIO | None = None
+
+
+def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Set the lowest level that is written and where to (standard output when None)."""
+    global _threshold, _stream
+    _threshold, _stream = LEVELS[level], stream
+
+
+def begin(**fields: Any) -> None:
+    """Start an invocation: ``fields`` (``request_id``) stand in every line until the next one begins."""
+    _invocation.clear()
+    _invocation.update(fields)
+
+
+@contextmanager
+def record(**fields: Any) -> Iterator[dict[str, Any]]:
+    """Give the lines of this thread ``fields`` (``message_id``) and collect counts made with :func:`add`."""
+    before = getattr(_state, "fields", None), getattr(_state, "counts", None)
+    _state.fields, _state.counts = fields, {}
+    try:
+        yield _state.counts
+    finally:
+        _state.fields, _state.counts = before
+
+
+def add(**amounts: float) -> None:
+    """Add to the counts of the record at work; nothing happens outside of one."""
+    counts = getattr(_state, "counts", None)
+    if counts is not None:
+        for name, amount in amounts.items():
+            counts[name] = counts.get(name, 0) + amount
+
+
+def write(level: str, event: str, **fields: Any) -> None:
+    """Write one line; ``event`` is a short fixed word, all that varies goes into ``fields``."""
+    if LEVELS[level] < _threshold:
+        return
+    line = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "level": level,
+        "event": event,
+        **_invocation,
+        **(getattr(_state, "fields", None) or {}),
+        **fields,
+    }
+    text = json.dumps(line, ensure_ascii=False, default=str)
+    if len(text) > _LONGEST_LINE:
+        short = {name: value if len(str(value)) <= 1_000 else str(value)[:1_000] + "…" for name, value in line.items()}
+        text = json.dumps(short, ensure_ascii=False, default=str)
+    (_stream or sys.stdout).write(text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029") + "\n")
+
+
+def debug(event: str, **fields: Any) -> None:
+    """Write a line that helps to follow single calls."""
+    write("DEBUG", event, **fields)
+
+
+def info(event: str, **fields: Any) -> None:
+    """Write what happened."""
+    write("INFO", event, **fields)
+
+
+def warning(event: str, **fields: Any) -> None:
+    """Write what somebody should look at."""
+    write("WARNING", event, **fields)
+
+
+def error(event: str, **fields: Any) -> None:
+    """Write what somebody has to act on."""
+    write("ERROR", event, **fields)

@@ -1,0 +1,145 @@
+"""What became of each record: outcomes, the result message of each, and the summary of all. Pure.
+
+A result message is a CloudEvent 1.0 in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
+Its ``id`` depends on the record and the kind of answer only, so a redelivered record answers under the same id and a
+consumer can drop repeats; "not yet" (failed) and "no" (refused, rejected) have ids of their own, because a later
+"yes" must not be taken for their repeat.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from shared.events.records import Record
+from shared.vpcaccess import VpcAccess
+
+AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
+REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
+IGNORED, PLANNED = "ignored", "planned"
+GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
+SILENT = frozenset({IGNORED, PLANNED})
+_LONGEST_TEXT = 2_000
+_LARGEST_ORIGINAL = 24 * 1024  # characters of JSON; leaves room for Base64 and the rest within SMQ's 64 KB
+
+
+class Outcome(NamedTuple):
+    """What became of one record, or of one port of an announced backend."""
+
+    record: Record
+    type: str
+    access: VpcAccess | None = None
+    reason: str = ""  # a short fixed word: PortNotAllowed, InvalidRecord, the cloud's Code …
+    text: str = ""
+    request_id: str = ""
+    drift: tuple[str, ...] = ()
+    retry: bool = False  # the record can succeed when it is delivered again
+    published: str = ""  # MessageId of the result message
+
+    @property
+    def name(self) -> str:
+        """Return the name asked for, as far as it is known."""
+        return self.access.name if self.access else getattr(self.record.content, "name", "")
+
+
+def result_id(outcome: Outcome, owner: str) -> str:
+    """Return the id of an outcome's result message: 32 hexadecimal characters, the same for every delivery."""
+    record = outcome.record
+    key = record.message_id or sha256(_canonical(record.original).encode("utf-8", "surrogatepass")).hexdigest()
+    target = outcome.access.target if outcome.access else ()
+    kind = "granted" if outcome.type in GRANTED else outcome.type
+    return sha256(json.dumps([owner, key, record.part, target, kind]).encode()).hexdigest()[:32]
+
+
+def result_message(outcome: Outcome, owner: str, now: str) -> str:
+    """Return the result message as JSON text, under 48 KB so that it fits SMQ's 64 KB in Base64; ``now`` is RFC 3339."""
+    access = outcome.access
+    data: dict[str, Any] = {"SourceMessageId": outcome.record.message_id, "Source": outcome.record.source}
+    if access:
+        data |= {
+            "Name": access.name,
+            "VpcId": access.vpc_id,
+            "InstanceId": access.instance_id,
+            "Port": access.port,
+        }
+    if outcome.type in GRANTED and access:
+        data["VpcAccessId"] = access.vpc_access_id
+    if outcome.request_id:
+        data["RequestId"] = outcome.request_id
+    if outcome.drift:
+        data["Differs"] = list(outcome.drift)
+    if outcome.reason:
+        data |= {"ReasonCode": outcome.reason, "Reason": outcome.text[:_LONGEST_TEXT]}
+    if outcome.type == FAILED:
+        data["WillRetry"] = outcome.retry
+    if outcome.type in (REFUSED, REJECTED):
+        original = _canonical(outcome.record.original)
+        data["Original"] = original[:_LARGEST_ORIGINAL]
+        if len(original) > _LARGEST_ORIGINAL:
+            data["OriginalTruncated"] = True
+    message = {
+        "specversion": "1.0",
+        "id": result_id(outcome, owner),
+        "source": f"/vpc-access-authorizer/{owner}",
+        "type": f"vpcaccess.{outcome.type}",
+        "subject": outcome.name,
+        "time": now,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    return json.dumps(message, separators=(",", ":"))
+
+
+def line(outcome: Outcome) -> dict[str, Any]:
+    """Return what the summary and the log say about one record; empty fields are left out."""
+    access = outcome.access
+    fields = {
+        "outcome": outcome.type,
+        "source": outcome.record.source,
+        "message_id": outcome.record.message_id,
+        "part": outcome.record.part,
+        "name": outcome.name,
+        "target": access.target_text() if access else "",
+        "vpc_access_id": access.vpc_access_id if access else "",
+        "reason": outcome.reason,
+        "text": outcome.text,
+        "differs": list(outcome.drift),
+        "retry": outcome.retry,
+        "result": outcome.published,
+    }
+    return {name: value for name, value in fields.items() if value not in ("", [], False)}
+
+
+def summary(outcomes: Sequence[Outcome], request_id: str) -> dict[str, Any]:
+    """Return the JSON-able answer of the invocation: counts by outcome, and a line for each record in input order."""
+    return {
+        "request_id": request_id,
+        "records": len(outcomes),
+        "counts": counts(outcomes),
+        "results": [line(outcome) for outcome in outcomes],
+    }
+
+
+def counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Return how many outcomes there are of each type."""
+    return dict(Counter(outcome.type for outcome in outcomes))
+
+
+def retry_text(outcomes: Sequence[Outcome]) -> str:
+    """Return one sentence about what has to be delivered again, "" if nothing has."""
+    again = [outcome for outcome in outcomes if outcome.retry]
+    if not again:
+        return ""
+    reasons = Counter(outcome.reason for outcome in again).most_common(3)
+    first = next(outcome.text for outcome in again if outcome.text)
+    listed = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+    return f"{len(again)} of {len(outcomes)} records can succeed when delivered again: {listed}. First: {first}"
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,201 @@
+"""The function on the stand-in, in one process and without a socket: the real handler through the real transport."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+
+import httpx
+import pytest
+
+from functions.set_vpc_access.handler import Handler, Invocation
+from shared import log, settings
+from shared.clock import Clock
+from shared.cloud.signing import Credentials
+from shared.cloud.transport import Transport
+from shared.errors import RetryNeeded
+from tests.cloud.core import ManualClock, World
+from tests.cloud.fixtures import TEMPORARY, Served, new_cloud
+
+VPC = "vpc-bp1example0001"
+SETTINGS = {
+    "OWNER": "team-a",
+    "ALLOWED_VPC_IDS": VPC,
+    "ALLOWED_PORTS": "80,443,8000-8999",
+    "RESULT_TOPIC": "vpc-access-results",
+    "FC_REGION": "cn-hangzhou",
+    "FC_ACCOUNT_ID": "1234567890123456",
+    "APIGATEWAY_ENDPOINT": "http://127.0.0.1:8080",
+    "ECS_ENDPOINT": "http://127.0.0.1:8080",
+    "SMQ_ENDPOINT": "http://127.0.0.1:8080",
+    "LOG_LEVEL": "DEBUG",
+    "MAX_CALLS_PER_SECOND": "1000",
+    "CONCURRENCY": "1",
+}
+
+
+class InProcess(httpx.BaseTransport):
+    """Hands requests to a WSGI application. httpx's own ignores the ``target`` extension that our transport uses."""
+
+    def __init__(self, application: Any) -> None:
+        self._inner = httpx.WSGITransport(app=application)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        target = request.extensions["target"].decode()
+        whole = httpx.URL(f"{request.url.scheme}://{request.headers['host']}{target}")
+        try:
+            return self._inner.handle_request(
+                httpx.Request(request.method, whole, headers=request.headers, stream=request.stream)
+            )
+        except ConnectionError as error:  # the stand-in cut the connection
+            raise httpx.ReadError(str(error)) from error
+
+
+@dataclass
+class Answer:
+    """What an invocation gave: its summary, or the error it raised for the platform's retry."""
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    error: RetryNeeded | None = None
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        return list(self.summary.get("results", []))
+
+    @property
+    def result(self) -> dict[str, Any]:
+        (only,) = self.results
+        return only
+
+
+@dataclass
+class Invoker:
+    """Invokes the function with an event and reads its answers from a queue subscribed to the result topic."""
+
+    served: Served
+    clock: ManualClock
+    handler: Handler | None = None
+    credentials: Credentials = field(
+        default_factory=lambda: Credentials(
+            TEMPORARY.access_key_id, TEMPORARY.access_key_secret, TEMPORARY.security_token
+        )
+    )
+    logged: StringIO = field(default_factory=StringIO)
+    slept: list[float] = field(default_factory=list)
+
+    def configure(self, **changes: str) -> Handler:
+        """Start the function anew with changed settings."""
+        self.handler = Handler(
+            settings.load({**SETTINGS, **changes}),
+            Transport(inner=InProcess(self.served.app)),
+            Clock(self.clock.now, self.clock.now, self._sleep, lambda: 0.5),
+        )
+        log.configure("DEBUG", self.logged)
+        return self.handler
+
+    def __call__(self, event: Any, timeout: float = 60.0) -> Answer:
+        """Invoke with bytes, or with anything JSON can hold."""
+        handler = self.handler or self.configure()
+        raw = event if isinstance(event, bytes) else json.dumps(event).encode()
+        try:
+            return Answer(handler.handle(raw, Invocation("req-1", timeout, lambda: self.credentials)))
+        except RetryNeeded as error:
+            return Answer(error=error)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Take every result message that arrived."""
+        taken = []
+        while found := self.served.products["SMQ"].receive("results", 16):
+            for message in found:
+                self.served.products["SMQ"].delete("results", message.receipt_handle)
+                taken.append(json.loads(b64decode(message.body, validate=True)))
+        return taken
+
+    def accesses(self) -> list[dict[str, Any]]:
+        """Return every authorization at the gateway."""
+        return list(self.served.products["CloudAPI"].state()["vpc_accesses"])
+
+    def calls(self, operation: str | None = None) -> list[str]:
+        """Return the names of the calls that the stand-in saw."""
+        return [entry.operation for entry in self.served.world.journal(operation)]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log lines so far."""
+        return [json.loads(line) for line in self.logged.getvalue().splitlines()]
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(seconds)
+
+
+@pytest.fixture
+def invoke() -> Iterator[Invoker]:
+    """The function on a fresh stand-in whose clock moves only when somebody sleeps."""
+    clock = ManualClock()
+    app = new_cloud(World(clock=clock))
+    smq = app["SMQ"]
+    smq.create_topic("vpc-access-results")
+    smq.create_queue("results")
+    smq.subscribe("vpc-access-results", "to-results", queue="results", format="SIMPLIFIED")
+    app.world.journal.clear()
+    yield Invoker(Served(app), clock)
+    log.configure()
+    app.close()
+    assert not app.faults.unfired(), "fault rules that never fired"
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    """Return a request that policy allows, with changes; None leaves a field out."""
+    whole = {"Name": "orders-prod", "VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080, **changes}
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def state_change(instance_id: str = "i-bp1example0001", state: str = "Running", **changes: Any) -> dict[str, Any]:
+    """Return EventBridge's notice about an instance."""
+    return {
+        "id": f"70c0414c-b260-4923-b584-{instance_id[-4:]}",
+        "source": "acs.ecs",
+        "specversion": "1.0",
+        "type": "ecs:Instance:StateChange",
+        "datacontenttype": "application/json;charset=utf-8",
+        "subject": f"acs:ecs:cn-hangzhou:1234567890123456:instance/{instance_id}",
+        "time": "2026-01-05T12:18:26.922+08:00",
+        "aliyunaccountid": "1234567890123456",
+        "aliyunpublishtime": "2026-01-05T04:18:27.762Z",
+        "aliyuneventbusname": "default",
+        "aliyunregionid": "cn-hangzhou",
+        "aliyunpublishaddr": "172.25.0.1",
+        "data": {"resourceId": instance_id, "resourceType": "ALIYUN::ECS::Instance", "state": state},
+        **changes,
+    }
+
+
+def queue_event(*bodies: str, first: int = 1) -> list[dict[str, Any]]:
+    """Return what the SMQ queue trigger delivers for messages with these bodies."""
+    return [
+        {
+            "id": f"c2g71017-6f65-fhcf-a814-{number:012}",
+            "source": "MNS-Function-mnstrigger",
+            "specversion": "1.0",
+            "type": "mns:Queue:SendMessage",
+            "datacontenttype": "application/json; charset=utf-8",
+            "subject": "acs:mns:cn-hangzhou:1234567890123456:queues/requests",
+            "time": "2026-01-05T06:28:17.093Z",
+            "aliyunaccountid": "1234567890123456",
+            "aliyunpublishtime": "2026-01-05T06:28:17.093Z",
+            "aliyunoriginalaccountid": "1234567890123456",
+            "aliyuneventbusname": "MNS-Function-mnstrigger",
+            "aliyunregionid": "cn-hangzhou",
+            "aliyunpublishaddr": "42.120.0.1",
+            "data": {
+                "requestId": f"606EA3074344430D4C81{number:04}",
+                "messageId": f"C6DB60D1574661357FA22727{number:08}",
+                "messageBody": body,
+            },
+        }
+        for number, body in enumerate(bodies, first)
+    ]
