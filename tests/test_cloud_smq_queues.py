@@ -204,7 +204,9 @@ def test_old_messages_are_dropped(smq: Smq) -> None:
 def test_dead_letters_move(smq: Smq) -> None:
     """A message received MaxReceiveCount times without a delete turns up in the dead-letter queue."""
     smq.create_queue("dead")
-    smq.create_queue("q", VisibilityTimeout=5, DlqPolicy=DlqPolicy(True, 2, "dead"))
+    smq.create_queue(
+        "q", VisibilityTimeout=5, DlqPolicy=DlqPolicy(enabled=True, max_receive_count=2, dead_letter_queue="dead")
+    )
     origin = smq.send("q", "poison")
     for _ in range(2):
         assert bodies(smq) == ["poison"]
@@ -217,7 +219,9 @@ def test_dead_letters_move(smq: Smq) -> None:
 
 def test_dead_letters_reach_a_waiting_receiver(smq: Smq) -> None:
     """A long poll of the dead-letter queue gets the message when it dies, though nobody touches its source."""
-    smq.create_queue("q", VisibilityTimeout=5, DlqPolicy=DlqPolicy(True, 1, "dead"))
+    smq.create_queue(
+        "q", VisibilityTimeout=5, DlqPolicy=DlqPolicy(enabled=True, max_receive_count=1, dead_letter_queue="dead")
+    )
     smq.create_queue("dead")
     smq.send("q", "poison")
     smq.receive("q")
@@ -228,7 +232,9 @@ def test_dead_letters_reach_a_waiting_receiver(smq: Smq) -> None:
 
 def test_without_a_dead_letter_queue_nothing_is_lost(smq: Smq) -> None:
     """A used-up message whose dead-letter queue does not exist stays in its queue."""
-    smq.create_queue("q", VisibilityTimeout=5, DlqPolicy=DlqPolicy(True, 1, "missing"))
+    smq.create_queue(
+        "q", VisibilityTimeout=5, DlqPolicy=DlqPolicy(enabled=True, max_receive_count=1, dead_letter_queue="missing")
+    )
     smq.send("q", "poison")
     smq.receive("q")
     smq.world.clock.advance(5)

@@ -114,8 +114,7 @@ class Queue:
                 now = self._now()
                 if now >= deadline:
                     return []
-                until = min([deadline, *(queue._hidden[0][0] for queue in (self, *self.feeders) if queue._hidden)])
-                self._world.clock.wait(self._arrived, max(until - now, 1) / 1000)
+                self._world.clock.wait(self._arrived, max(self._next_change(deadline) - now, 1) / 1000)
 
     def peek(self, limit: int = 1) -> list[Message]:
         """Return what :meth:`receive` would take, without taking it."""
@@ -209,6 +208,13 @@ class Queue:
             if self._messages.get(message.message_id) is message:
                 found.append(message)
         return found
+
+    def _next_change(self, deadline: int) -> int:
+        """Return when a receiver has to look again, if nothing wakes it before."""
+        moments = [queue._hidden[0][0] for queue in (self, *self.feeders) if queue._hidden]
+        if self.feeders:  # one of them may hide a message while we wait, and that wakes nobody here
+            moments.append(self._now() + 1000)
+        return min([deadline, *moments])
 
     def _take(self, message: Message) -> Message:
         received = replace(
