@@ -36,11 +36,12 @@ def _world(credential: Credential, sent: str) -> World:
 
 def _v3_call(vector: dict[str, Any], authorization: str) -> Call:
     given = vector["inputs"]
+    headers: dict[str, str] = {**given["headers_to_sign"], "Authorization": authorization}
     builder = EnvironBuilder(
         path=quote(given["pathname"], safe="/%"),
         method=given["method"],
         query_string=verify.canonical_query(given["query"].items()),
-        headers={**given["headers_to_sign"], "Authorization": authorization},
+        headers=list(headers.items()),
         data=given["body"].encode(),
     )
     return Call(Request({**builder.get_environ(), "REQUEST_URI": given["pathname"]}), "", "")
@@ -102,7 +103,10 @@ def _header(name: str, value: str) -> Callable[[Signed], None]:
 
 
 def _without(name: str) -> Callable[[Signed], None]:
-    return lambda sent: sent.headers.pop(name) and None
+    def remove(sent: Signed) -> None:
+        del sent.headers[name]
+
+    return remove
 
 
 def _body(sent: Signed) -> None:
