@@ -34,6 +34,10 @@ class Control:
             ("PUT", "switches"): self._switches,
             ("POST", "seed"): lambda body: seed(cloud, body),
         }
+        for product in cloud.products.values():
+            own = getattr(product, "control_routes", None)
+            if own is not None:
+                self.routes.update(own())
 
     def __call__(self, request: Request) -> Response:
         """Answer one control request as JSON."""

@@ -132,7 +132,7 @@ class Credential:
 class Switches:
     """Open questions of the real cloud, each a named switch; the tests run under every setting.
 
-    The question behind each is in the reference page `cloudapi.md` section 6.
+    The question behind each is in the reference page `cloudapi.md` section 6, for `fc_*` in `events.md` section 7.
     """
 
     duplicate: str = "error"  # error | overwrite: a SetVpcAccess whose name or target is taken
@@ -143,6 +143,9 @@ class Switches:
     port_range: str = "refuse"  # refuse | accept a Port outside 1-65535 in SetVpcAccess
     target_check: str = "off"  # off | on: SetVpcAccess refuses an instance that ECS and SLB do not show in that VPC
     smq_require_base64: str = "off"  # off | on: SMQ refuses message bodies that are not Base64
+    fc_async_invocation_type: str = "true-is-sync"  # true-is-sync | true-is-async: asyncInvocationType of a trigger
+    fc_default_retry: str = "BACKOFF_RETRY"  # BACKOFF_RETRY | EXPONENTIAL_DECAY_RETRY: a trigger that names none
+    fc_rule_retry: str = "on"  # on | off: a rule tries again after a function error, which comes with HTTP 200
     vpc_access_quota: int = 0  # most entries an account may have; 0: no limit
 
     def with_values(self, **values: Any) -> Switches:
@@ -156,6 +159,9 @@ class Switches:
             "port_range": {"accept", "refuse"},
             "target_check": {"off", "on"},
             "smq_require_base64": {"off", "on"},
+            "fc_async_invocation_type": {"true-is-sync", "true-is-async"},
+            "fc_default_retry": {"BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY"},
+            "fc_rule_retry": {"off", "on"},
         }
         for name, value in values.items():
             if name not in known:

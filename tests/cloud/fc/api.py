@@ -16,12 +16,15 @@ from werkzeug.wrappers import Response
 
 from tests.cloud import verify
 from tests.cloud.core import ServiceError
-from tests.cloud.fc import signing
+from tests.cloud.fc import control, signing
 from tests.cloud.fc.platform import Platform
 from tests.cloud.fc.triggers import http
 from tests.cloud.fc.triggers.config import HttpTrigger
+from tests.cloud.fc.wire import parse_function
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from werkzeug.wrappers import Request
 
     from tests.cloud.core import Call
@@ -82,7 +85,6 @@ class FunctionCompute(Platform):
             raise ServiceError(400, "PathNotSupported", message)
         call.parameters = {"service": found.service, "function": found.function, "qualifier": found.qualifier}
         call.action = "fc:InvokeFunction"
-        call.write = True
         if found.operation == "HttpTrigger":
             return self._serve_http(call, found)
         if call.request.method != "POST":
@@ -115,6 +117,14 @@ class FunctionCompute(Platform):
             ],
             "lost_records": [list(lost) for lost in self.lost_records],
         }
+
+    def create_from_json(self, document: Any) -> Function:
+        """Deploy what a document in the vendor's names describes (``wire.py``); ValueError tells what is wrong."""
+        return self.create_function(parse_function(document, self.world.switches))
+
+    def control_routes(self) -> dict[tuple[str, str], Callable[[Any], Any]]:
+        """Return this product's part of ``/_cloud/*``."""
+        return control.routes(self)
 
     def _authenticate(self, call: Call) -> None:
         check = verify.acs3 if call.request.path.startswith(_V3) else signing.verify

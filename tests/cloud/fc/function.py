@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.cloud.fc.instances import Instance, InstanceGoneError, InstancePool, Reply
+from tests.cloud.fc.instance import Instance, InstanceGoneError, Reply
+from tests.cloud.fc.pool import InstancePool
 from tests.cloud.fc.roles import Role
 
 if TYPE_CHECKING:

@@ -8,48 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cloud.core import ServiceError
 from tests.cloud.fc.asynchronous import AsyncQueue
+from tests.cloud.fc.deployment import Deployment
 from tests.cloud.fc.destinations import Destination, Record, bus_event, send_to_smq
 from tests.cloud.fc.function import Function, Outcome
-from tests.cloud.fc.runner import Pump, Runner
+from tests.cloud.fc.runner import Runner
 from tests.cloud.fc.triggers import shapes
-from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, TimerTrigger, TopicTrigger
+from tests.cloud.fc.triggers.config import TimerTrigger
 from tests.cloud.fc.triggers.eventbridge import RulePump
-from tests.cloud.fc.triggers.queue import QueuePump
-from tests.cloud.fc.triggers.topic import topic_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from tests.cloud.core import World
     from tests.cloud.fc.config import FunctionConfig
-    from tests.cloud.fc.ports import Smq, TopicPublication
+    from tests.cloud.fc.ports import Smq
+    from tests.cloud.fc.runner import Pump
 
 MAX_SYNC_PAYLOAD = 32 * 1024 * 1024
 _ASYNC_WORKERS = 4
-
-
-class Deployment:
-    """A function with what its triggers started; the triggers see it as their target."""
-
-    def __init__(self, platform: Platform, function: Function) -> None:
-        self.function, self._platform = function, platform
-        self.pumps: list[Pump] = []
-        self.runners: list[Runner] = []
-        self.unsubscribe: list[Callable[[], None]] = []
-
-    @property
-    def name(self) -> str:
-        return self.function.config.name
-
-    def deliver(self, event: bytes, *, asynchronous: bool) -> bool:
-        """Invoke for a trigger; False after a function error, 429 or 5xx, all of which triggers retry."""
-        try:
-            if asynchronous:
-                self._platform.submit(self.function, event)
-                return True
-            return not self._platform.run(self.function, event).error_type
-        except ServiceError:
-            return False
 
 
 class Platform:
@@ -78,16 +54,16 @@ class Platform:
             if arn:
                 Destination.parse(arn)
         self.delete_function(config.key, missing_ok=True)
-        deployment = Deployment(self, Function(config, self.world))
+        deployment = Deployment(Function(config, self.world), self)
         try:
-            self._attach(deployment)
+            deployment.attach_triggers()
         except BaseException:
             self._close(deployment)
             raise
         with self._lock:
             self._deployments[config.key] = deployment
             if self._async_runner is not None:
-                self._start(deployment)
+                deployment.start()
         return deployment.function
 
     def delete_function(self, name: str, *, missing_ok: bool = False) -> None:
@@ -146,9 +122,7 @@ class Platform:
     def put_event(self, event: Mapping[str, Any], bus: str = "default") -> dict[str, Any]:
         """Put a CloudEvent on a bus; returns it as the rules saw it. Missing id and time are added."""
         complete = shapes.cloud_event(self.world, bus, event)
-        with self._lock:
-            pumps = [pump for deployment in self._deployments.values() for pump in deployment.pumps]
-        for pump in pumps:
+        for pump in self._pumps():
             if isinstance(pump, RulePump):
                 pump.offer(bus, complete)
         return complete
@@ -184,7 +158,7 @@ class Platform:
             self._async_runner = Runner(self.queue, self.world.clock, _ASYNC_WORKERS, "async")
             self._async_runner.start()
             for deployment in self._deployments.values():
-                self._start(deployment)
+                deployment.start()
 
     def pump_once(self) -> bool:
         """Take one step in every trigger and in the asynchronous queue; False if there was nothing to do."""
@@ -201,8 +175,7 @@ class Platform:
         while True:
             if self.pump_once():
                 continue
-            with self._lock:
-                pumps = [self.queue, *(pump for each in self._deployments.values() for pump in each.pumps)]
+            pumps = self._pumps()
             waits = [due - clock.now() for pump in pumps if (due := pump.due()) is not None]
             if any(pump.busy() for pump in pumps):
                 threading.Event().wait(0.01)  # another thread is at it
@@ -211,6 +184,12 @@ class Platform:
             else:
                 with condition:
                     clock.wait(condition, max(0.0, min(waits)))
+
+    def clear(self) -> None:
+        """Forget every function and everything that was to be done."""
+        for function in self.functions:
+            self.delete_function(function.config.key, missing_ok=True)
+        self.lost_records.clear()
 
     def close(self) -> None:
         """Stop all threads, then all processes; safe to call twice."""
@@ -225,38 +204,12 @@ class Platform:
         if runner is not None:
             runner.join()
 
-    def _attach(self, deployment: Deployment) -> None:
-        for trigger in deployment.function.config.triggers:
-            if isinstance(trigger, QueueTrigger):
-                pump = QueuePump(self.world, self.smq, trigger, deployment)
-                deployment.pumps.append(pump)
-                deployment.unsubscribe.append(pump.close)
-            elif isinstance(trigger, EventBridgeTrigger):
-                deployment.pumps.append(RulePump(self.world, self.smq, trigger, deployment))
-            elif isinstance(trigger, TopicTrigger) and trigger.enabled:
-                listener = self._topic_listener(deployment, trigger)
-                stop = self.smq.topic_listeners(trigger.topic, listener, tag=trigger.filter_tag)
-                deployment.unsubscribe.append(stop)
-
-    def _topic_listener(self, deployment: Deployment, trigger: TopicTrigger) -> Callable[[TopicPublication], None]:
-        def listener(publication: TopicPublication) -> None:
-            deployment.deliver(topic_event(self.world, trigger, publication), asynchronous=True)
-
-        return listener
-
-    def _start(self, deployment: Deployment) -> None:
-        deployment.runners = [Runner(pump, self.world.clock, name=deployment.name) for pump in deployment.pumps]
-        for runner in deployment.runners:
-            runner.start()
+    def _pumps(self) -> list[Pump]:
+        with self._lock:
+            return [self.queue, *(pump for each in self._deployments.values() for pump in each.pumps)]
 
     def _close(self, deployment: Deployment) -> None:
-        for stop in deployment.unsubscribe:
-            stop()
-        for runner in deployment.runners:
-            runner.stop()
-        deployment.function.close()  # a running invocation ends with its instance
-        for runner in deployment.runners:
-            runner.join()
+        deployment.close()
         self.queue.forget(deployment.function)
 
     def _finish(self, function: Function, arn: str, record: Record) -> None:

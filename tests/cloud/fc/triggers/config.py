@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+HTTP_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
+
 
 @dataclass(frozen=True)
 class Retry:
@@ -78,17 +80,13 @@ class TopicTrigger:
 
 @dataclass(frozen=True)
 class EventBridgeTrigger:
-    """A rule on an EventBridge bus (``eventSourceType`` Default: bus ``default``; reference ``events.md`` 2.3).
-
-    Whether a rule retries a function error that came with HTTP 200 is open: ``retries_function_errors``.
-    """
+    """A rule on an EventBridge bus (``eventSourceType`` Default: bus ``default``; reference ``events.md`` 2.3)."""
 
     name: str
     pattern: Mapping[str, Any]
     bus: str = "default"
     asynchronous: bool = False
     retry: Retry = field(default_factory=lambda: Retry.named("BACKOFF_RETRY"))
-    retries_function_errors: bool = True
     dead_letter_queue: str = ""
     enabled: bool = True
 
@@ -109,7 +107,7 @@ class HttpTrigger:
 
     name: str
     auth_type: str = "anonymous"
-    methods: tuple[str, ...] = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
+    methods: tuple[str, ...] = HTTP_METHODS
     enabled: bool = True
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cloud.fc.triggers import shapes
 from tests.cloud.fc.triggers.pattern import matches
+from tests.cloud.fc.triggers.target import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,8 +51,9 @@ class RulePump:
             self._pushes.remove(push)
             self._running += 1
         try:
-            if not self._target.deliver(push.event, asynchronous=self._trigger.asynchronous):
-                self._fail(push)
+            delivery = self._target.deliver(push.event, asynchronous=self._trigger.asynchronous)
+            if delivery is not Delivery.DONE:
+                self._fail(push, retry=delivery is Delivery.REFUSED or self._world.switches.fc_rule_retry == "on")
         finally:
             with self._lock:
                 self._running -= 1
@@ -65,8 +67,8 @@ class RulePump:
         with self._lock:
             return self._running > 0
 
-    def _fail(self, push: _Push) -> None:
-        waits = self._trigger.retry.waits
+    def _fail(self, push: _Push, *, retry: bool) -> None:
+        waits = self._trigger.retry.waits if retry else ()
         if push.attempts < len(waits):
             push.due = self._world.clock.now() + waits[push.attempts]
             push.attempts += 1

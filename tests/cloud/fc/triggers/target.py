@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Protocol
+
+
+class Delivery(Enum):
+    """How one delivery ended."""
+
+    DONE = "done"  # the function returned, or the asynchronous invocation was accepted
+    FAILED = "failed"  # the function raised, timed out or exited
+    REFUSED = "refused"  # throttled, or a system error
 
 
 class Target(Protocol):
@@ -12,5 +21,5 @@ class Target(Protocol):
     def name(self) -> str:
         """The function's name."""
 
-    def deliver(self, event: bytes, *, asynchronous: bool) -> bool:
-        """Invoke the function, or queue the invocation; False if it failed, was refused or throttled."""
+    def deliver(self, event: bytes, *, asynchronous: bool) -> Delivery:
+        """Invoke the function, or queue the invocation."""
