@@ -87,7 +87,8 @@ def test_xml_comes_when_xml_is_asked_for(cloud: Served) -> None:
     request = DescribeVpcAccessesRequest()
     request.set_endpoint(cloud.endpoint.removeprefix("http://"))
     request.set_accept_format(format_type.XML)
-    body = client.do_action_with_exception(request)
+    status, headers, body = client.implementation_of_do_action(request)
+    assert (status, headers["content-type"]) == (200, "text/xml;charset=utf-8")
     assert b"<DescribeVpcAccessesResponse><RequestId>" in body
     assert b"<VpcAccessAttributes><VpcAccessAttribute><VpcAccessId>" in body
 
