@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cloud.core import Clock, ManualClock, ServiceError, World
+from tests.cloud.core import ManualClock, ServiceError, World
 from tests.cloud.smq import DlqPolicy, Smq
+from tests.cloud.smq.client import SeenWaiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,18 +134,6 @@ def test_waiting_for_nothing_ends_at_its_time(smq: Smq) -> None:
     start = smq.world.clock.now()
     assert smq.receive("q", wait=30) == []
     assert smq.world.clock.now() - start == pytest.approx(30)
-
-
-class SeenWaiting(Clock):
-    """A real clock that tells when somebody has begun to wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting = threading.Event()
-
-    def wait(self, condition: threading.Condition, seconds: float) -> bool:
-        self.waiting.set()
-        return condition.wait(seconds)
 
 
 @pytest.mark.parametrize(

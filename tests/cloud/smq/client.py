@@ -9,18 +9,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import threading
 from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree.ElementTree import fromstring
 
 from werkzeug.test import Client
 
+from tests.cloud.core import Clock
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from _typeshed.wsgi import WSGIApplication
 
-    from tests.cloud.core import Clock, Credential
+    from tests.cloud.core import Credential
 
 _NS = "{http://mns.aliyuncs.com/doc/v1/}"
 
@@ -103,3 +106,15 @@ def _merged(headers: Mapping[str, str], changes: Mapping[str, str | None]) -> di
 def xml(root: str, inner: str = "", namespace: str = "http://mns.aliyuncs.com/doc/v1/") -> str:
     """Return a request document."""
     return f'<?xml version="1.0" encoding="utf-8"?><{root} xmlns="{namespace}">{inner}</{root}>'
+
+
+class SeenWaiting(Clock):
+    """A real clock that tells when somebody has begun to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = threading.Event()
+
+    def wait(self, condition: threading.Condition, seconds: float) -> bool:
+        self.waiting.set()
+        return condition.wait(seconds)
