@@ -1,0 +1,55 @@
+# Every target sets up what it needs. PYTHON chooses the interpreter: make test PYTHON=python3.10
+PYTHON ?= python3
+EVENT ?= events/manual/authorize.json
+CLOUD ?= local
+PORT ?= 8899
+SECONDS ?= 600
+PYTHON_VERSION ?= 3.12
+ARGS ?=
+
+# A pyenv shim knows an interpreter that is installed but not selected: ask it by version.
+FOUND := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null || \
+  PYENV_VERSION=$$(pyenv whence $(PYTHON) 2>/dev/null | tail -1) $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null)
+VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
+PY := $(VENV)/bin/python
+
+.PHONY: help demo run cloud test check format build clean
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo ## the main job on the embedded stand-in, six answers in one table
+	$(PY) -m tests.demo
+
+run: $(VENV)/.demo ## one event: make run EVENT=file [DRY_RUN=1] [CLOUD=real|http://127.0.0.1:PORT]
+	@$(PY) -m tests.demo.run --cloud $(CLOUD) $(EVENT)
+
+cloud: $(VENV)/.demo ## the stand-in by itself, on PORT
+	$(PY) -m tests.cloud --port $(PORT) --seed events/cloud.json $(ARGS)
+
+test: $(VENV)/.dev ## all tests
+	$(PY) -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.dev ## lint, format, types, import contracts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports
+
+format: $(VENV)/.dev ## format the code
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+build: $(VENV)/.demo ## dist/set_vpc_access.zip for PYTHON_VERSION
+	$(PY) -m functions build --python-version $(PYTHON_VERSION)
+
+clean: ## remove everything that was built or installed here
+	rm -rf .venv* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@test -n "$(FOUND)" || { echo "$(PYTHON) was not found: install it, or name another with PYTHON=…"; exit 1; }
+	$(FOUND) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: set PYTHON=…")'
+	$(FOUND) -m venv $(VENV)
+
+$(VENV)/.%: requirements/%.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

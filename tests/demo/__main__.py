@@ -1,0 +1,73 @@
+"""``make demo``: six events, six answers, each received from a queue that is subscribed to the result topic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from functions._operator.build import build_local
+from tests.demo.stage import EVENTS, Stage, stage
+
+
+class Row(NamedTuple):
+    """One act: what happens, how it is caused, and what the answer has to be."""
+
+    what: str
+    cause: Callable[[Stage], object]
+    outcome: str
+    reason: str = ""
+    same_id_as: int | None = None
+
+
+def _text(name: str) -> str:
+    return (EVENTS / name).read_text(encoding="utf-8")
+
+
+REQUEST = {"Name": "orders-prod", "VpcId": "vpc-bp1example0001", "InstanceId": "i-bp1example0001", "Port": 8080}
+ROWS = (
+    Row("a producer's message on the queue", lambda s: s.send(json.dumps(REQUEST)), "authorized"),
+    Row("ECS says: tagged instance Running", lambda s: s.announce(json.loads(_text("ecs/running.json"))), "authorized"),
+    Row("an event file, invoked by hand (fc2)", lambda s: s.invoke(_text("manual/authorize.json").encode()), "authorized"),
+    Row("the first message again", lambda s: s.send(json.dumps(REQUEST)), "unchanged", same_id_as=0),
+    Row("a malformed message", lambda s: s.send('{"Name": "orders-prod", "Prot": 80}'), "rejected", "InvalidRecord"),
+    Row("port 22", lambda s: s.send(json.dumps({**REQUEST, "Name": "ssh", "Port": 22})), "refused", "PortNotAllowed"),
+)
+
+
+def main() -> int:
+    """Play all rows and print them; 0 only if every answer is the expected one."""
+    table = Table("", "what happens", "result", "VpcAccessId", "reason", "as said", title="received from the result topic")
+    results: list[dict[str, Any]] = []
+    good = True
+    with stage(build_local) as play:
+        for number, row in enumerate(ROWS):
+            row.cause(play)
+            result = play.result()
+            results.append(result)
+            fits = _fits(row, result, results)
+            good &= fits
+            data = result["data"]
+            reason = ": ".join(filter(None, (data.get("ReasonCode"), data.get("Reason"))))
+            kind = result["type"].removeprefix("vpcaccess.")
+            mark = "[green]yes[/]" if fits else "[red]NO[/]"
+            table.add_row("abcdef"[number], row.what, kind, data.get("VpcAccessId"), reason, mark)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    return 0 if good else 1
+
+
+def _fits(row: Row, result: dict[str, Any], results: list[dict[str, Any]]) -> bool:
+    data = result["data"]
+    if result["type"] != f"vpcaccess.{row.outcome}" or data.get("ReasonCode", "") != row.reason:
+        return False
+    if row.same_id_as is not None:
+        return bool(data["VpcAccessId"] == results[row.same_id_as]["data"]["VpcAccessId"])
+    return bool(data.get("VpcAccessId")) == (row.outcome == "authorized")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

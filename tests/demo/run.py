@@ -1,0 +1,59 @@
+"""``make run EVENT=file``: one event through the handler, on an embedded stand-in unless told otherwise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+
+import click
+
+from tests.cloud.app import Cloud
+from tests.demo.stage import local_cloud, settings
+
+_CREDENTIALS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+_STAND_IN = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "test-access-key-id",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test-access-key-secret",
+    "ALIBABA_CLOUD_REGION_ID": "cn-hangzhou",
+    "ALIBABA_CLOUD_ACCOUNT_ID": "1234567890123456",
+}
+
+
+@click.command()
+@click.argument("event", type=click.Path(exists=True, dir_okay=False))
+@click.option("--cloud", "where", default="local", show_default=True, help="local, real, or the URL of a stand-in.")
+@click.option("--stand-in-secret", envvar="STAND_IN_SECRET", default=_STAND_IN[_CREDENTIALS[1]], hidden=True)
+def main(event: str, where: str, stand_in_secret: str) -> None:
+    """Handle EVENT and print what became of each record; on the embedded stand-in also what it saw."""
+    if where == "real":
+        sys.exit(_handle(event, {}))
+    if where != "local":
+        sys.exit(_handle(event, settings(where)))
+    with local_cloud(stand_in_secret) as (cloud, server, _):
+        code = _handle(event, settings(server.endpoint))
+        click.echo(_ledger(cloud))
+    sys.exit(code)
+
+
+def _handle(event: str, stand_in: Mapping[str, str]) -> int:
+    """Run the operator's ``run`` command; on a stand-in with its key and never with a real one from the environment."""
+    environment = dict(os.environ)
+    if stand_in:
+        own = {name: os.environ[name] for name in stand_in if name in os.environ and not name.endswith("_ENDPOINT")}
+        environment = {name: value for name, value in environment.items() if name not in _CREDENTIALS}
+        environment |= {**_STAND_IN, **stand_in, **own}
+    return subprocess.run([sys.executable, "-m", "functions", "run", event], env=environment, check=False).returncode  # noqa: S603
+
+
+def _ledger(cloud: Cloud) -> str:
+    entries = cloud.world.journal()
+    calls = Counter(entry.operation for entry in entries)
+    listed = ", ".join(f"{operation} {count}x" for operation, count in calls.items()) or "nothing"
+    return f"stand-in saw: {listed}; writes: {sum(entry.write for entry in entries)}"
+
+
+if __name__ == "__main__":
+    main()
