@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.enable_socket,
     # The SDK's own QueueMeta sets the attributes it deprecates.
-    pytest.mark.filterwarnings("ignore:Call to deprecated method \\w+_messages:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Call to deprecated .*_messages:DeprecationWarning"),
 ]
 
 
