@@ -139,7 +139,7 @@ class Platform:
         """Kill (SIGKILL) one instance, the named or any; returns its id. ServiceError 404 if there is none."""
         for instance in self.function(name).pool.instances:
             if instance_id in {"", instance.id} and instance.alive:
-                instance.process.kill()
+                instance.crash()
                 return instance.id
         raise ServiceError(404, "InstanceNotFound", f"function '{name}' has no such living instance")
 
