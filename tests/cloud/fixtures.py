@@ -51,7 +51,8 @@ def new_cloud(world: World | None = None) -> Cloud:
     return cloud
 
 
-def _finish(cloud: Cloud) -> None:
+def finish(cloud: Cloud) -> None:
+    """Fail the test if a fault rule never fired; part of every fixture's end."""
     if unfired := cloud.faults.unfired():
         pytest.fail(f"fault rules that never fired: {', '.join(unfired)}")
 
@@ -62,7 +63,7 @@ def cloud() -> Iterator[Served]:
     app = new_cloud()
     with Server(app) as server:
         yield Served(app, server.endpoint)
-    _finish(app)
+    finish(app)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def still_cloud() -> Iterator[Served]:
     app = new_cloud(World(clock=ManualClock()))
     with Server(app) as server:
         yield Served(app, server.endpoint)
-    _finish(app)
+    finish(app)
 
 
 @pytest.fixture
@@ -80,4 +81,4 @@ def inner_cloud() -> Iterator[Served]:
     app = new_cloud(World(clock=ManualClock()))
     yield Served(app)
     app.close()
-    _finish(app)
+    finish(app)
