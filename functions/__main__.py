@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from functions._operator.build import command as build
 from functions._operator.invoke import invoke
 from functions._operator.run import run
 
@@ -13,7 +14,7 @@ def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 
 
-for command in (run, invoke):
+for command in (run, invoke, build):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,0 +1,92 @@
+"""Locked wheels for the runtime: downloaded once by pip, kept, and unpacked without what the function never uses."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+import click
+
+PLATFORM = "manylinux2014_x86_64"  # glibc 2.17: older than any runtime's Debian; https://help.aliyun.com/document_detail/2512973.html
+
+LEFT_OUT = {
+    "*.dist-info/*": "metadata that nothing reads at run time",
+    "*.pyi": "for type checkers",
+    "*/py.typed": "for type checkers",
+    "*/tests/*": "tests",
+    "annotated_types/test_cases.py": "tests",
+    "anyio/*": "asynchronous clients; the function's transport is synchronous",
+    "httpcore/_backends/anyio.py": "asynchronous clients",
+    "httpcore/_backends/trio.py": "asynchronous clients",
+    "httpcore/_async/http2.py": "HTTP/2 needs h2, which is not installed",
+    "httpcore/_sync/http2.py": "HTTP/2 needs h2, which is not installed",
+    "httpcore/_*/socks_proxy.py": "needs socksio, which is not installed",
+    "httpx/_main.py": "the command line of httpx",
+    "idna/codec.py": "Python's codec interface",
+    "idna/compat.py": "the interface of encodings.idna",
+    "idna/uts46data.py": "mapping of capital and odd letters; httpx asks for plain encoding",
+    "pydantic/v1/*": "the interface of pydantic 1",
+    "pydantic/deprecated/*": "the interface of pydantic 1",
+    "pydantic/mypy.py": "for type checkers",
+    "pydantic/color.py": "moved to another package long ago",
+    "pydantic/experimental/*": "not used",
+}
+"""What stays out of the zip, and why: a fifth of its size. The end-to-end tests run the zip, so a mistake here shows."""
+
+
+def fetch(requirements: Path, version: str, interpreter: Path, *, native: bool, cache: Path) -> list[Path]:
+    """Return the wheels of a locked requirements file, sorted by name; only the first time they are downloaded.
+
+    Hashes are required, sources are refused. pip runs under the target's ``interpreter``, because it evaluates
+    markers such as ``python_full_version`` with the one it runs under. ``native`` takes this machine's platform
+    instead of Function Compute's. Raises a ClickException with what pip said.
+    """
+    locked = requirements.read_bytes()
+    platform = "native" if native else PLATFORM
+    kept = cache / f"{version}-{platform}-{sha256(locked).hexdigest()[:16]}"
+    if not kept.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache) as scratch:
+            _download(requirements, version, interpreter, native=native, target=Path(scratch) / "wheels")
+            if not kept.is_dir():  # another build may have been faster
+                (Path(scratch) / "wheels").rename(kept)
+    return sorted(kept.glob("*.whl"))
+
+
+def _download(requirements: Path, version: str, interpreter: Path, *, native: bool, target: Path) -> None:
+    platform = [] if native else ["--platform", PLATFORM, "--implementation", "cp", "--python-version", version]
+    pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "--disable-pip-version-check", "--no-input"]
+    options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar", "off", *platform]
+    done = subprocess.run(  # noqa: S603 - fixed arguments and the operator's own interpreters
+        [*pip, "download", *options, "--dest", str(target), "--requirement", str(requirements)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
+        raise click.ClickException(f"pip could not download the wheels of {requirements.name} for {version}:\n{said}")
+
+
+def unpack(wheel: Path, folder: Path) -> str:
+    """Unpack a wheel into ``folder`` without LEFT_OUT and return the name of its distribution.
+
+    A wheel's root is what goes into site-packages (https://packaging.python.org/en/latest/specifications/binary-distribution-format/).
+    """
+    with ZipFile(wheel) as packed:
+        for member in packed.infolist():
+            if member.filename.split("/")[0].endswith(".data"):
+                raise click.ClickException(f"{wheel.name} wants to install {member.filename} outside of site-packages")
+            if member.is_dir() or any(fnmatch(member.filename, pattern) for pattern in LEFT_OUT):
+                continue
+            target = folder / member.filename
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with packed.open(member) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+    return wheel.name.split("-")[0]
