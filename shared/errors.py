@@ -26,7 +26,7 @@ import re
 _SIGNATURE_ECHO = re.compile(r"(?i)\b(server )?(string ?to ?sign|canonical ?request)\b.*", re.DOTALL)
 _SECRETS = re.compile(
     r"(?i)((?:x-acs-)?security-?token|x-acs-accesskey-id|accesskeysecret|signature|authorization)"
-    r"(\s*(?:[=:]|%3D)\s*)(?:ACS3-HMAC-SHA256 .*|MNS \S+|[^\s&,;\"'\]}]+)",
+    r"([\"']?\s*(?:[=:]|%3D)\s*[\"']?)(?:ACS3-HMAC-SHA256 .*|MNS \S+|[^\s&,;\"'\]}]+)",
 )
 _LONGEST_TEXT = 500
 

@@ -175,7 +175,7 @@ class _Reader:
     def _ports(self, name: str) -> tuple[PortRange, ...]:
         ranges = []
         for part in filter(None, (part.strip() for part in self._text(name).split(","))):
-            found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part)
+            found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
             first = int(found.group(1)) if found else 0
             last = int(found.group(2) or first) if found else 0
             if not 1 <= first <= last <= _HIGHEST_PORT:

@@ -44,7 +44,7 @@ class Envelope(NamedTuple):
 
     source: str
     keys: frozenset[str]
-    open: Callable[[Piece], Iterator[Piece | Content]]
+    open: Callable[[Piece], Iterator[Piece | Record]]
     fits: Callable[[Mapping[str, Any]], bool] | None = None
 
 
@@ -70,7 +70,7 @@ def _records(piece: Piece) -> Iterator[Record]:
             if isinstance(opened, Piece):
                 yield from _records(opened)
             else:
-                yield _record(piece, opened)
+                yield opened
     else:
         yield _record(piece, Invalid(f"a request is a JSON object, not {_kind(piece.value)}: {_HELP}"))
 
@@ -101,7 +101,7 @@ def _from_list(piece: Piece) -> Iterator[Record]:
         yield from _records(piece.inner(element)._replace(part=part))
 
 
-def _open(piece: Piece) -> Iterator[Piece | Content]:
+def _open(piece: Piece) -> Iterator[Piece | Record]:
     keys = piece.value.keys()
     for envelope in ENVELOPES:
         if envelope.keys <= keys and (envelope.fits is None or envelope.fits(piece.value)):
@@ -109,42 +109,43 @@ def _open(piece: Piece) -> Iterator[Piece | Content]:
     return _manual(piece)
 
 
-def _manual(piece: Piece) -> Iterator[Content]:
+def _manual(piece: Piece) -> Iterator[Record]:
     """Read our own request; pydantic is imported only now, an announcement never needs it."""
     from shared.events.request import FIELDS, read_request
 
     value = piece.value
     if not value.keys() & set(FIELDS):
         shown = ", ".join(str(key)[:40] for key in list(value)[:_SHOWN]) or "no keys"
-        yield Invalid(f"not recognised: an object with {shown}. {_HELP[0].upper()}{_HELP[1:]}")
+        yield _record(piece, Invalid(f"not recognised: an object with {shown}. {_HELP[0].upper()}{_HELP[1:]}"))
         return
     found = read_request(value)
     if isinstance(found, str):
         name = value.get("Name")
-        yield Invalid(found, name[:256] if isinstance(name, str) else "")
+        yield _record(piece, Invalid(found, name[:256] if isinstance(name, str) else ""))
     else:
-        yield found
+        yield _record(piece, found)
 
 
-def _cloud_event(piece: Piece) -> Iterator[Piece | Content]:
+def _cloud_event(piece: Piece) -> Iterator[Piece | Record]:
     """CloudEvents 1.0 as EventBridge sends it. Source and id identify an event: https://help.aliyun.com/document_detail/181428.html"""
     event = piece.value
     kind = notices.text_of(event, "type")
     inside = piece.inner(event["data"], "eventbridge", f"{event['source']}/{event['id']}")
+    whole = inside._replace(value=event)
     if kind == "mns:Queue:SendMessage":
         yield inside._replace(source="smq-queue", message_id=piece.message_id)
         return
     for announcer in notices.CLOUD_EVENTS:
         if announcer.type == kind:
-            yield from announcer.read(event)
+            yield from (_record(whole, content) for content in announcer.read(event))
             return
     if kind.startswith("ecs:"):
-        yield Ignored("type", f"events of type {kind[:80]} announce no backend")
+        yield _record(whole, Ignored("type", f"events of type {kind[:80]} announce no backend"))
         return
     yield inside
 
 
-def _queue_message(piece: Piece) -> Iterator[Piece | Content]:
+def _queue_message(piece: Piece) -> Iterator[Piece | Record]:
     """A message of an SMQ queue: https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-queue-triggers"""
     yield piece.inner(piece.value["messageBody"], "smq-queue", str(piece.value["messageId"]))
 

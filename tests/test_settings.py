@@ -1,0 +1,103 @@
+"""Settings: defaults, and every mistake named together with its fix."""
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import VARIABLES, PortRange, load
+
+MINIMAL = {
+    "OWNER": "team-a",
+    "ALLOWED_VPC_IDS": "vpc-1, vpc-2",
+    "ALLOWED_PORTS": "80,8000-8999",
+    "RESULT_TOPIC": "results",
+    "FC_REGION": "cn-hangzhou",
+    "FC_ACCOUNT_ID": "1234567890123456",
+}
+
+
+def test_defaults_follow_region_and_account() -> None:
+    """With only the required variables, endpoints come from region and account and the rest from the table."""
+    settings = load(MINIMAL)
+
+    assert settings.allowed_vpc_ids == frozenset({"vpc-1", "vpc-2"})
+    assert settings.allowed_ports == (PortRange(80, 80), PortRange(8000, 8999))
+    assert settings.apigateway_endpoint == "https://apigateway.cn-hangzhou.aliyuncs.com"
+    assert settings.smq_endpoint == "https://1234567890123456.mns.cn-hangzhou.aliyuncs.com"
+    assert (settings.on_conflict, settings.dry_run, settings.concurrency) == ("refuse", False, 8)
+
+
+def test_all_missing_settings_are_named_at_once() -> None:
+    """An empty environment names every required variable in one error."""
+    with pytest.raises(SettingsError) as caught:
+        load({})
+
+    required = {variable.name for variable in VARIABLES if variable.default is None}
+    assert required == {"OWNER", "ALLOWED_VPC_IDS", "ALLOWED_PORTS", "RESULT_TOPIC"}
+    for name in (*required, "ALIBABA_CLOUD_REGION_ID", "SMQ_ENDPOINT"):
+        assert any(problem.startswith(name) for problem in caught.value.problems), name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fix"),
+    [
+        pytest.param("OWNER", "team a", "letters, digits", id="owner-with-space"),
+        pytest.param("ALLOWED_VPC_IDS", "i-1", "start with 'vpc-'", id="instance-for-vpc"),
+        pytest.param("ALLOWED_PORTS", "80,http", "ports or ranges", id="port-name"),
+        pytest.param("ALLOWED_PORTS", "0", "from 1 to 65535", id="port-zero"),
+        pytest.param("ALLOWED_PORTS", "65536", "from 1 to 65535", id="port-too-high"),
+        pytest.param("ALLOWED_PORTS", "90-80", "from 1 to 65535", id="range-backwards"),
+        pytest.param("ALLOWED_PORTS", "8\u0660", "from 1 to 65535", id="foreign-digits"),
+        pytest.param("RESULT_TOPIC", "a/b", "SMQ topic", id="topic-with-slash"),
+        pytest.param("RESULT_ENCODING", "utf-8", "base64, plain", id="encoding"),
+        pytest.param("ON_CONFLICT", "force", "refuse, replace", id="conflict"),
+        pytest.param("DRY_RUN", "maybe", "true, false", id="dry-run"),
+        pytest.param("CONCURRENCY", "0", "from 1 to 64", id="no-concurrency"),
+        pytest.param("CONCURRENCY", "2.5", "whole number", id="half-a-thread"),
+        pytest.param("MAX_CALLS_PER_SECOND", "nan", "0.5 to 1000", id="not-a-number"),
+        pytest.param("NAME_TEMPLATE", "{owner}-{zone}-{port}", "{instance_id}", id="unknown-field"),
+        pytest.param("NAME_TEMPLATE", "{owner.__class__}-{instance_id}-{port}", "may use only", id="attribute"),
+        pytest.param("NAME_TEMPLATE", "{owner}", "unique", id="not-unique"),
+        pytest.param("LOG_LEVEL", "loud", "DEBUG, INFO", id="log-level"),
+        pytest.param("SMQ_ENDPOINT", "http://10.0.0.1", "use https", id="plain-http"),
+        pytest.param("SMQ_ENDPOINT", "http://127.0.0.1.example.com", "use https", id="loopback-lookalike"),
+        pytest.param("ECS_ENDPOINT", "https://ecs.example.com/path", "without a path", id="path"),
+        pytest.param("APIGATEWAY_ENDPOINT", "ftp://example.com", "https://host", id="scheme"),
+        pytest.param("APIGATEWAY_ENDPOINT", "https://user:pw@example.com", "https://host", id="user-info"),
+    ],
+)
+def test_a_wrong_setting_names_itself_and_the_fix(name: str, value: str, fix: str) -> None:
+    """One wrong variable gives one problem that starts with its name and says what would be right."""
+    with pytest.raises(SettingsError) as caught:
+        load({**MINIMAL, name: value})
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(name)
+    assert fix in problem
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://127.0.0.1:8080",
+        "http://localhost:1",
+        "http://[::1]:9",
+        "https://apigateway-vpc.cn-hangzhou.aliyuncs.com/",
+    ],
+)
+def test_loopback_may_be_plain_and_the_rest_is_https(endpoint: str) -> None:
+    """The stand-in's address and any https host are accepted, a final slash is dropped."""
+    assert load({**MINIMAL, "APIGATEWAY_ENDPOINT": endpoint}).apigateway_endpoint == endpoint.rstrip("/")
+
+
+def test_a_star_allows_every_vpc_and_nothing_else_does() -> None:
+    """Deny by default: only `*` opens all VPCs."""
+    assert load({**MINIMAL, "ALLOWED_VPC_IDS": "*"}).allows_vpc("vpc-any")
+    assert not load(MINIMAL).allows_vpc("vpc-any")
+
+
+@pytest.mark.parametrize(
+    ("port", "allowed"), [(80, True), (81, False), (7999, False), (8000, True), (8999, True), (9000, False)]
+)
+def test_port_ranges_are_inclusive(port: int, *, allowed: bool) -> None:
+    """The ends of a range belong to it, their neighbours do not."""
+    assert load(MINIMAL).allows_port(port) is allowed
