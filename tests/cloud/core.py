@@ -9,35 +9,37 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
-import time
 from collections import deque
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tests.cloud.clock import Clock, ManualClock, bent, token_expired_by_fault
+from tests.cloud.switches import Switches
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from werkzeug.wrappers import Request, Response
 
 ACCOUNT_ID = "1234567890123456"
 REGION_ID = "cn-hangzhou"
-
-# What a fault rule changes for the one request that a thread is serving (see `bent`).
-_skew: ContextVar[float] = ContextVar("skew", default=0.0)
-_token_expired: ContextVar[bool] = ContextVar("token_expired", default=False)
-
-
-@contextmanager
-def bent(*, skew: float = 0.0, token_expired: bool = False) -> Iterator[None]:
-    """Let the current thread's request see a wrong clock, or its token as expired."""
-    clock, token = _skew.set(skew), _token_expired.set(token_expired)
-    try:
-        yield
-    finally:
-        _skew.reset(clock)
-        _token_expired.reset(token)
+__all__ = [
+    "ACCOUNT_ID",
+    "REGION_ID",
+    "Call",
+    "Clock",
+    "Credential",
+    "Entry",
+    "Ids",
+    "Journal",
+    "ManualClock",
+    "Nonces",
+    "Product",
+    "ServiceError",
+    "Switches",
+    "World",
+    "bent",
+]
 
 
 class ServiceError(Exception):
@@ -61,52 +63,6 @@ class ServiceError(Exception):
         self.extra, self.headers = dict(extra or {}), dict(headers or {})
 
 
-class Clock:
-    """Wall-clock time, shiftable: ``skew`` seconds are added, so a server's wrong clock can be shown."""
-
-    def __init__(self) -> None:
-        self.skew = 0.0
-
-    def now(self) -> float:
-        """Return seconds since the epoch."""
-        return time.time() + self.skew + _skew.get()
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass (an injected delay)."""
-        time.sleep(seconds)
-
-    def advance(self, seconds: float) -> None:
-        """Jump forward; of a running clock this is one more skew."""
-        self.skew += seconds
-
-    def wait(self, condition: threading.Condition, seconds: float) -> bool:
-        """Wait on a held condition at most ``seconds``; True if it was notified."""
-        return condition.wait(seconds)
-
-
-class ManualClock(Clock):
-    """A clock that stands still until a test moves it; waits end at once unless notified."""
-
-    def __init__(self, now: float = 1_795_000_000.0) -> None:
-        super().__init__()
-        self._now = now
-
-    def now(self) -> float:
-        return self._now + self.skew + _skew.get()
-
-    def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-
-    def advance(self, seconds: float) -> None:
-        """Move time forward."""
-        self._now += seconds
-
-    def wait(self, condition: threading.Condition, seconds: float) -> bool:
-        del condition  # the time is over at once: whoever would notify has no time to
-        self.advance(seconds)
-        return False
-
-
 @dataclass(frozen=True)
 class Credential:
     """An access key of an account; with ``security_token`` a temporary (STS) one.
@@ -126,51 +82,6 @@ class Credential:
 
     def may(self, action: str) -> bool:
         return action not in self.denied and (self.allowed is None or action in self.allowed)
-
-
-@dataclass(frozen=True)
-class Switches:
-    """Open questions of the real cloud, each a named switch; the tests run under every setting.
-
-    The question behind each is in the reference page `cloudapi.md` section 6, for `fc_*` in `events.md` section 7.
-    """
-
-    duplicate: str = "error"  # error | overwrite: a SetVpcAccess whose name or target is taken
-    visible_after_reads: int = 0  # a new entry shows only after n DescribeVpcAccesses calls
-    vpc_access_id: str = "present"  # present | absent in SetVpcAccess's answer
-    retry_after: str = "absent"  # present | absent: x-acs-retry-after with a throttling answer
-    future_dates: str = "accept"  # accept | refuse dates more than 15 minutes ahead
-    port_range: str = "refuse"  # refuse | accept a Port outside 1-65535 in SetVpcAccess
-    target_check: str = "off"  # off | on: SetVpcAccess refuses an instance that ECS and SLB do not show in that VPC
-    smq_require_base64: str = "off"  # off | on: SMQ refuses message bodies that are not Base64
-    fc_async_invocation_type: str = "true-is-sync"  # true-is-sync | true-is-async: asyncInvocationType of a trigger
-    fc_default_retry: str = "BACKOFF_RETRY"  # BACKOFF_RETRY | EXPONENTIAL_DECAY_RETRY: a trigger that names none
-    fc_rule_retry: str = "on"  # on | off: a rule tries again after a function error, which comes with HTTP 200
-    vpc_access_quota: int = 0  # most entries an account may have; 0: no limit
-
-    def with_values(self, **values: Any) -> Switches:
-        """Return a copy; an unknown name or value is a ValueError that lists the known ones."""
-        known = {f.name: f for f in fields(self)}
-        choices = {
-            "duplicate": {"error", "overwrite"},
-            "vpc_access_id": {"present", "absent"},
-            "retry_after": {"present", "absent"},
-            "future_dates": {"accept", "refuse"},
-            "port_range": {"accept", "refuse"},
-            "target_check": {"off", "on"},
-            "smq_require_base64": {"off", "on"},
-            "fc_async_invocation_type": {"true-is-sync", "true-is-async"},
-            "fc_default_retry": {"BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY"},
-            "fc_rule_retry": {"off", "on"},
-        }
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"unknown switch {name!r}; there are {', '.join(sorted(known))}")
-            if name not in choices:
-                values[name] = int(value)
-            elif value not in choices[name]:
-                raise ValueError(f"switch {name} takes {' or '.join(sorted(choices[name]))}, not {value!r}")
-        return replace(self, **values)
 
 
 class Ids:
@@ -282,7 +193,9 @@ class World:
         """True if the key's temporary token is over, by its date or by a fault of this request."""
         if not credential.security_token:
             return False
-        return _token_expired.get() or (credential.expires_at is not None and credential.expires_at <= self.clock.now())
+        return token_expired_by_fault() or (
+            credential.expires_at is not None and credential.expires_at <= self.clock.now()
+        )
 
 
 @dataclass

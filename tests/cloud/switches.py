@@ -1,0 +1,63 @@
+"""Open questions of the real cloud, each a named switch; the tests run under every setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+
+def _either(default: str, other: str) -> Any:
+    return field(default=default, metadata={"choices": (default, other)})
+
+
+@dataclass(frozen=True)
+class Switches:
+    """The settings in force; the first value of each is the default, a number counts from 0.
+
+    The question behind each is in the reference: `cloudapi.md` section 6, for ``fc_*`` `events.md` section 7.
+    """
+
+    # A SetVpcAccess whose name or target is taken.
+    duplicate: str = _either("error", "overwrite")
+    # A new entry shows only after so many DescribeVpcAccesses calls.
+    visible_after_reads: int = 0
+    # VpcAccessId in SetVpcAccess's answer.
+    vpc_access_id: str = _either("present", "absent")
+    # The header x-acs-retry-after with a throttling answer.
+    retry_after: str = _either("absent", "present")
+    # Request dates more than 15 minutes ahead.
+    future_dates: str = _either("accept", "refuse")
+    # A Port outside 1-65535 in SetVpcAccess.
+    port_range: str = _either("refuse", "accept")
+    # SetVpcAccess refuses an instance that ECS and SLB do not show in that VPC.
+    target_check: str = _either("off", "on")
+    # Most entries that an account may have; 0: no limit.
+    vpc_access_quota: int = 0
+    # SMQ refuses message bodies that are not Base64.
+    smq_require_base64: str = _either("off", "on")
+    # What asyncInvocationType of a trigger means.
+    fc_async_invocation_type: str = _either("true-is-sync", "true-is-async")
+    # The retry strategy of a trigger that names none.
+    fc_default_retry: str = _either("BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY")
+    # A rule tries again after a function error, which comes with HTTP 200.
+    fc_rule_retry: str = _either("on", "off")
+
+    def with_values(self, **values: Any) -> Switches:
+        """Return a copy; an unknown name or value is a ValueError that lists the known ones."""
+        known = {switch.name: switch.metadata.get("choices") for switch in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"unknown switch {name!r}; there are {', '.join(sorted(known))}")
+            choices = known[name]
+            if choices is not None and value not in choices:
+                raise ValueError(f"switch {name} takes {' or '.join(choices)}, not {value!r}")
+            if choices is None:
+                values[name] = _count(name, value)
+        return replace(self, **values)
+
+
+def _count(name: str, value: Any) -> int:
+    text = str(value)
+    if not text.isdecimal():
+        raise ValueError(f"switch {name} takes a number from 0, not {value!r}")
+    return int(text)
