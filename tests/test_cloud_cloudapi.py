@@ -143,11 +143,19 @@ def test_connectivity_names_the_kind_of_target(inner_cloud: Served) -> None:
     assert seen == [(True, "ECS"), (True, "SLB"), (False, "INVALID")]
 
 
-@pytest.mark.parametrize("name", ["duplicate", "visible_after_reads", "nonsense"])
-def test_a_wrong_switch_is_refused_with_the_right_ones(name: str) -> None:
-    """An unknown switch or value is a ValueError that helps."""
-    with pytest.raises(ValueError, match=r"duplicate|invalid literal|takes error or overwrite"):
-        Switches().with_values(**{name: "nonsense"})
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        pytest.param("duplicate", "ignore", "takes error or overwrite", id="choice"),
+        pytest.param("visible_after_reads", "soon", "takes a number from 0", id="number"),
+        pytest.param("vpc_access_quota", -1, "takes a number from 0", id="negative"),
+        pytest.param("colour", "red", "there are duplicate, ", id="unknown"),
+    ],
+)
+def test_a_wrong_switch_is_refused_with_the_right_ones(name: str, value: object, reason: str) -> None:
+    """An unknown switch or value is a ValueError that says what there is."""
+    with pytest.raises(ValueError, match=reason):
+        Switches().with_values(**{name: value})
 
 
 @dataclass

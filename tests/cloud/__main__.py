@@ -43,8 +43,7 @@ def main(
     cloud = build_cloud()
     key = cloud.world.add_credential(Credential("test-access-key-id", access_key_secret, security_token=security_token))
     try:
-        values: dict[str, Any] = dict(item.split("=", 1) for item in switches)
-        cloud.world.switches = cloud.world.switches.with_values(**values)
+        cloud.world.switches = cloud.world.switches.with_values(**dict(map(_switch, switches)))
         if seed:
             put(cloud, json.loads(seed.read_text()))
         if faults:
@@ -53,6 +52,13 @@ def main(
     except (ValueError, KeyError, TypeError) as error:
         raise click.ClickException(str(error)) from error
     _serve(server, key)
+
+
+def _switch(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"--switch takes NAME=VALUE, not {text!r}")
+    return name, value
 
 
 def _serve(server: Server, key: Credential) -> None:
