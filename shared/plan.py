@@ -1,7 +1,8 @@
 """Decide, without knowing any API: what is asked for + what is there + policy → a decision for each record.
 
-``create``   nothing has the name or the target: call SetVpcAccess
+``create``   nothing has the name or the target: SetVpcAccess
 ``keep``     the authorization is there already, or another record of the batch makes it
+``replace``  an entry of ours has the name but another target: ModifyVpcAccessAndUpdateApis, with ON_CONFLICT=replace only
 ``refuse``   with a reason code and the way to lift it
 
 An entry without our mark is never replaced or removed; one that already grants exactly what is asked is kept whoever
@@ -17,6 +18,13 @@ from shared.settings import Settings
 from shared.vpcaccess import VpcAccess
 
 
+class Wanted(NamedTuple):
+    """What a record asks for. With ``any_name`` (announced backends) an entry of another name serves as well."""
+
+    access: VpcAccess
+    any_name: bool = False
+
+
 class Create(NamedTuple):
     """Make ``access``, our mark among its tags."""
 
@@ -24,11 +32,21 @@ class Create(NamedTuple):
 
 
 class Keep(NamedTuple):
-    """``access`` is there (with its id), or record number ``same_as`` of this batch makes it; ``drift`` names differing fields."""
+    """``access`` is there (with its id), or record number ``same_as`` of the batch makes it.
+
+    ``drift`` names the fields that are there otherwise than asked for.
+    """
 
     access: VpcAccess
     same_as: int | None = None
     drift: tuple[str, ...] = ()
+
+
+class Replace(NamedTuple):
+    """Point our entry of the same name to ``access``'s target; ``previous`` is what it opens now."""
+
+    access: VpcAccess
+    previous: VpcAccess
 
 
 class Refuse(NamedTuple):
@@ -39,11 +57,11 @@ class Refuse(NamedTuple):
     text: str
 
 
-Decision = Create | Keep | Refuse
+Decision = Create | Keep | Replace | Refuse
 
 
 def word(decision: Decision) -> str:
-    """Return the decision's name: ``create``, ``keep`` or ``refuse``."""
+    """Return the decision's name: ``create``, ``keep``, ``replace`` or ``refuse``."""
     return type(decision).__name__.lower()
 
 
@@ -66,43 +84,58 @@ class Present:
         return self._by_target.get(target)
 
 
-def plan(wanted: Sequence[VpcAccess], present: Present, settings: Settings) -> list[Decision]:
+def plan(wanted: Sequence[Wanted], present: Present, settings: Settings) -> list[Decision]:
     """Return one decision for each of ``wanted``, in order. The first record of a batch to claim a name or target has it."""
     decisions: list[Decision] = []
     names: dict[str, int] = {}
     targets: dict[tuple[str, str, int], int] = {}
-    for number, access in enumerate(wanted):
-        decision = decide(access, present, settings)
-        if isinstance(decision, Create):
-            first = names.get(access.name)
-            holder = targets.get(access.target) if first is None else first
+    for number, asked in enumerate(wanted):
+        decision = decide(asked, present, settings)
+        if isinstance(decision, (Create, Replace)):
+            holder = targets.get(asked.access.target)
+            if holder is None:
+                holder = names.get(asked.access.name)
             if holder is not None:
-                decision = _shared(access, wanted[holder], holder)
+                decision = _shared(asked, wanted[holder].access, holder)
             else:
-                names[access.name] = targets[access.target] = number
+                names[asked.access.name] = targets[asked.access.target] = number
         decisions.append(decision)
     return decisions
 
 
-def decide(access: VpcAccess, present: Present, settings: Settings) -> Decision:
+def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
     """Decide about one request alone."""
+    access = wanted.access
     refusal = against_policy(access, settings)
     if refusal:
         return refusal
     by_name, by_target = present.named(access.name), present.at(access.target)
-    if by_name is None and by_target is None:
+    if by_target is not None and (wanted.any_name or by_target.name == access.name):
+        return _keep_or_rehost(access, by_target, settings)
+    if by_target is not None:
+        return Refuse(
+            access,
+            "TargetTaken",
+            f"{access.target_text()} is authorized already under the name {by_target.name!r} "
+            f"({by_target.vpc_access_id}): use that name, or remove that authorization first",
+        )
+    if by_name is None:
         return Create(access.marked(settings.owner))
-    if by_name is not None and by_name.target == access.target:
-        return Keep(by_name, drift=_drift(access, by_name))
-    if by_name is not None:
-        return Refuse(access, "NameTaken", _name_taken(by_name, settings.owner))
-    assert by_target is not None
-    return Refuse(
-        access,
-        "TargetTaken",
-        f"{access.target_text()} is authorized already under the name {by_target.name!r} ({by_target.vpc_access_id}): "
-        "use that name, or remove that authorization first",
-    )
+    if by_name.owner != settings.owner:
+        return Refuse(
+            access,
+            "NameTaken",
+            f"the name {access.name!r} belongs to an authorization that is not ours (owner: {by_name.owner or 'none'}) "
+            f"and opens {by_name.target_text()}: choose another name, or remove that authorization by hand",
+        )
+    if settings.on_conflict != "replace":
+        return Refuse(
+            access,
+            "NameInUse",
+            f"the name {access.name!r} is in use by us for {by_name.target_text()}: choose another name, or let the "
+            "entry be replaced with the setting ON_CONFLICT=replace",
+        )
+    return _replace(access, by_name, settings)
 
 
 def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
@@ -118,17 +151,20 @@ def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
     return None
 
 
-def _name_taken(entry: VpcAccess, owner: str) -> str:
-    if entry.owner != owner:
-        return (
-            f"the name {entry.name!r} belongs to an authorization that is not ours (owner: {entry.owner or 'none'}) "
-            f"and opens {entry.target_text()}: choose another name, or remove that authorization by hand"
-        )
-    return f"the name {entry.name!r} is in use for {entry.target_text()}: choose another name, or remove that authorization"
+def _keep_or_rehost(access: VpcAccess, there: VpcAccess, settings: Settings) -> Decision:
+    """Keep an entry that opens the target; only its host name can be changed, by the API and by the owner."""
+    drift = _drift(access, there)
+    if "VpcTargetHostName" in drift and settings.on_conflict == "replace" and there.owner == settings.owner:
+        return _replace(access, there, settings)
+    return Keep(there, drift=drift)
+
+
+def _replace(access: VpcAccess, previous: VpcAccess, settings: Settings) -> Replace:
+    return Replace(access.marked(settings.owner)._replace(vpc_access_id=previous.vpc_access_id), previous)
 
 
 def _drift(wanted: VpcAccess, there: VpcAccess) -> tuple[str, ...]:
-    """Name the fields that were asked for differently than they are there."""
+    """Name the fields that were asked for otherwise than they are there; what was not asked for does not count."""
     tags = dict(there.tags)
     fields = {
         "Description": wanted.description not in ("", there.description),
@@ -138,11 +174,12 @@ def _drift(wanted: VpcAccess, there: VpcAccess) -> tuple[str, ...]:
     return tuple(name for name, differs in fields.items() if differs)
 
 
-def _shared(access: VpcAccess, first: VpcAccess, number: int) -> Decision:
+def _shared(asked: Wanted, first: VpcAccess, number: int) -> Decision:
     """Settle two records of one batch that want the same name or target."""
-    if access.name == first.name and access.target == first.target:
+    access = asked.access
+    if access.target == first.target and (asked.any_name or access.name == first.name):
         return Keep(access, same_as=number, drift=_drift(access, first))
-    what = f"the name {access.name!r}" if access.name == first.name else access.target_text()
+    what = access.target_text() if access.target == first.target else f"the name {access.name!r}"
     return Refuse(
         access,
         "ClaimedInBatch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
@@ -41,10 +41,11 @@ SETTINGS = {
 class InProcess(httpx.BaseTransport):
     """Hands requests to a WSGI application. httpx's own ignores the ``target`` extension that our transport uses."""
 
-    def __init__(self, application: Any) -> None:
-        self._inner = httpx.WSGITransport(app=application)
+    def __init__(self, application: Any, before: Callable[[str], None]) -> None:
+        self._inner, self._before = httpx.WSGITransport(app=application), before
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._before(request.headers.get("x-acs-action", "PublishMessage"))
         target = request.extensions["target"].decode()
         whole = httpx.URL(f"{request.url.scheme}://{request.headers['host']}{target}")
         try:
@@ -86,12 +87,13 @@ class Invoker:
     )
     logged: StringIO = field(default_factory=StringIO)
     slept: list[float] = field(default_factory=list)
+    before: Callable[[str], None] = lambda _: None  # what happens just before a call reaches the cloud
 
     def configure(self, **changes: str) -> Handler:
         """Start the function anew with changed settings."""
         self.handler = Handler(
             settings.load({**SETTINGS, **changes}),
-            Transport(inner=InProcess(self.served.app)),
+            Transport(inner=InProcess(self.served.app, self._before)),
             Clock(self.clock.now, self.clock.now, self._sleep, lambda: 0.5),
         )
         log.configure("DEBUG", self.logged)
@@ -126,6 +128,9 @@ class Invoker:
     def lines(self) -> list[dict[str, Any]]:
         """Return the log lines so far."""
         return [json.loads(line) for line in self.logged.getvalue().splitlines()]
+
+    def _before(self, operation: str) -> None:
+        self.before(operation)
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

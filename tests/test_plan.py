@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.plan import Create, Decision, Keep, Present, Refuse, decide, plan, word
+from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide, plan, word
 from shared.settings import Settings, load
 from shared.vpcaccess import OWNER_TAG, VpcAccess
 from tests.invoking import SETTINGS, VPC
@@ -32,7 +32,7 @@ def settings() -> Settings:
 )
 def test_what_is_there_decides(wanted: VpcAccess, there: list[VpcAccess], expected: type, settings: Settings) -> None:
     """An entry with both keys is kept whoever made it; without a clash the entry is created."""
-    assert isinstance(decide(wanted, Present(there), settings), expected)
+    assert isinstance(decide(Wanted(wanted), Present(there), settings), expected)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_is_there_decides(wanted: VpcAccess, there: list[VpcAccess], expect
             "team-b",
             id="other-teams-name",
         ),
-        pytest.param(WANTED, [THERE._replace(port=80)], "NameTaken", "choose another name", id="our-name-elsewhere"),
+        pytest.param(WANTED, [THERE._replace(port=80)], "NameInUse", "ON_CONFLICT=replace", id="our-name-elsewhere"),
         pytest.param(WANTED, [THERE._replace(name="other")], "TargetTaken", "use that name", id="target"),
     ],
 )
@@ -63,7 +63,7 @@ def test_refusals_say_how_to_lift_them(
     wanted: VpcAccess, there: list[VpcAccess], reason: str, lift: str, settings: Settings
 ) -> None:
     """Every refusal carries a fixed word and the way out."""
-    decision = decide(wanted, Present(there), settings)
+    decision = decide(Wanted(wanted), Present(there), settings)
 
     assert isinstance(decision, Refuse)
     assert decision.reason == reason
@@ -72,7 +72,7 @@ def test_refusals_say_how_to_lift_them(
 
 def test_created_entries_carry_our_mark(settings: Settings) -> None:
     """The owner's tag is added to the tags that were asked for."""
-    decision = decide(WANTED._replace(tags=(("env", "prod"),)), Present(), settings)
+    decision = decide(Wanted(WANTED._replace(tags=(("env", "prod"),))), Present(), settings)
 
     assert isinstance(decision, Create)
     assert decision.access.tags == (("env", "prod"), (OWNER_TAG, "team-a"))
@@ -89,7 +89,7 @@ def test_created_entries_carry_our_mark(settings: Settings) -> None:
 )
 def test_keeping_names_what_differs(changes: dict[str, Any], drift: tuple[str, ...], settings: Settings) -> None:
     """A kept entry reports the fields that were asked for differently; what was not asked for does not count."""
-    decision = decide(WANTED._replace(**changes), Present([THERE]), settings)
+    decision = decide(Wanted(WANTED._replace(**changes)), Present([THERE]), settings)
 
     assert isinstance(decision, Keep)
     assert decision.drift == drift
@@ -108,10 +108,47 @@ def test_records_of_one_batch_are_settled_in_the_plan(
     second: VpcAccess, words: list[str], detail: int | str | None, settings: Settings
 ) -> None:
     """The first record to claim a name or target has it; an equal one shares its answer, another is refused."""
-    decisions = plan([WANTED, second], Present(), settings)
+    decisions = plan([Wanted(WANTED), Wanted(second)], Present(), settings)
 
     assert [word(decision) for decision in decisions] == words
     assert _detail(decisions[1]) == detail
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "expected"),
+    [
+        pytest.param(WANTED._replace(port=8081), [THERE], Replace, id="ours-moves"),
+        pytest.param(WANTED._replace(vpc_target_host_name="a.example"), [THERE], Replace, id="ours-new-host"),
+        pytest.param(WANTED._replace(description="new"), [THERE], Keep, id="a-description-cannot-be-changed"),
+        pytest.param(WANTED._replace(port=8081), [THERE._replace(tags=())], Refuse, id="made-by-hand"),
+        pytest.param(
+            WANTED._replace(port=8081), [THERE._replace(tags=((OWNER_TAG, "team-b"),))], Refuse, id="other-team"
+        ),
+        pytest.param(
+            WANTED._replace(vpc_target_host_name="a.example"), [THERE._replace(tags=())], Keep, id="foreign-host"
+        ),
+        pytest.param(WANTED._replace(port=22), [THERE], Refuse, id="policy-comes-first"),
+        pytest.param(
+            WANTED._replace(port=8081), [THERE, THERE._replace(name="b", port=8081)], Refuse, id="target-of-another"
+        ),
+    ],
+)
+def test_replacing_is_for_our_own_entries_only(wanted: VpcAccess, there: list[VpcAccess], expected: type) -> None:
+    """With ON_CONFLICT=replace our entry moves; nobody else's is touched, and policy still decides first."""
+    decision = decide(Wanted(wanted), Present(there), load({**SETTINGS, "ON_CONFLICT": "replace"}))
+
+    assert isinstance(decision, expected)
+    if isinstance(decision, Replace):
+        assert decision.access.vpc_access_id == "id-1"
+        assert decision.access.owner == "team-a"
+
+
+@pytest.mark.parametrize("other", ["orders", "made-by-hand"])
+def test_an_announced_backend_is_served_by_an_entry_of_any_name(other: str, settings: Settings) -> None:
+    """A notice leaves the name to us, so an entry that opens the target already is kept."""
+    decision = decide(Wanted(WANTED, any_name=True), Present([THERE._replace(name=other)]), settings)
+
+    assert decision == Keep(THERE._replace(name=other))
 
 
 def _detail(decision: Decision) -> int | str | None:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shared import log
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, Transient
-from shared.events.records import Record
-from shared.plan import Keep, Present, Refuse, decide
-from shared.report import AUTHORIZED, FAILED, REFUSED, REJECTED, UNCHANGED, Outcome
+from shared.events.records import InstanceNotice, Record
+from shared.plan import Keep, Present, Refuse, Wanted, decide
+from shared.report import AUTHORIZED, FAILED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
 from shared.settings import Settings
 from shared.vpcaccess import VpcAccess
 
 _MOST_ROUNDS = 6  # writes and looks around one record; each is retried by itself where that is safe
 _FIRST_WAIT = 0.2  # seconds between looks, doubled each time
+_QUOTA = "ExceedLimit"  # these families of codes are documented, their members for this API are not:
 _TAKEN = (
     "Repeated",
     "Duplicate",
 )  # https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
+
+
+def wanted(record: Record, access: VpcAccess) -> Wanted:
+    """Return what ``record`` asks for: a notice leaves the name to us, so an entry of any name will do."""
+    return Wanted(access, any_name=isinstance(record.content, InstanceNotice))
 
 
 class Applier:
@@ -28,14 +36,15 @@ class Applier:
 
     def create(self, record: Record, access: VpcAccess) -> Outcome:
         """Make ``access``, or find that it is there, and return what became of it. Never raises our errors."""
-        try:
-            return self._create(record, access)
-        except Transient as error:
-            return Outcome(record, FAILED, access, error.code, str(error), error.request_id, retry=True)
-        except CloudRefused as error:
-            return Outcome(record, REJECTED, access, error.code, str(error), error.request_id)
-        except AuthorizerError as error:
-            return Outcome(record, FAILED, access, error.code, str(error))
+        return _outcome(record, access, lambda: self._create(record, access))
+
+    def replace(self, record: Record, access: VpcAccess) -> Outcome:
+        """Point our entry of that name to ``access``'s target and return what became of it. Never raises our errors."""
+        return _outcome(record, access, lambda: self._replace(record, access))
+
+    def _replace(self, record: Record, access: VpcAccess) -> Outcome:
+        granted = self._gateway.modify_vpc_access(access)
+        return Outcome(record, REPLACED, access, request_id=granted.request_id)
 
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
         """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet."""
@@ -64,7 +73,7 @@ class Applier:
 
     def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:
         """Return the outcome that the gateway's present state allows, None if nothing is visible (yet)."""
-        decision = decide(access, Present(self._gateway.matching([access])), self._settings)
+        decision = decide(wanted(record, access), Present(self._gateway.matching([access])), self._settings)
         log.add(looks=1)
         if isinstance(decision, Keep):
             return Outcome(record, AUTHORIZED if mine else UNCHANGED, decision.access, drift=decision.drift)
@@ -79,3 +88,20 @@ class Applier:
             raise doubt
         log.add(waited=wait)
         self._session.clock.sleep(wait)
+
+
+def _outcome(record: Record, access: VpcAccess, work: Callable[[], Outcome]) -> Outcome:
+    """Do the work; an error becomes the record's outcome and never costs another record its own."""
+    try:
+        return work()
+    except Transient as error:
+        return Outcome(record, FAILED, access, error.code, str(error), error.request_id, retry=True)
+    except CloudRefused as error:
+        if error.code.startswith(_QUOTA):
+            hint = (
+                f"{error}. Remove authorizations that are no longer used, or have the quota raised in the Quota Center"
+            )
+            return Outcome(record, REFUSED, access, "QuotaExceeded", hint, error.request_id)
+        return Outcome(record, REJECTED, access, error.code, str(error), error.request_id)
+    except AuthorizerError as error:
+        return Outcome(record, FAILED, access, error.code, str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from functions.set_vpc_access.apply import Applier
+from functions.set_vpc_access.apply import Applier, wanted
 from shared import log
 from shared.clock import Clock, Deadline
 from shared.cloud.apigateway import PAGE_SIZE, ApiGateway
@@ -20,7 +20,7 @@ from shared.errors import AuthorizerError, RetryNeeded, Transient
 from shared.events.envelopes import parse
 from shared.events.records import Ignored, InstanceNotice, Invalid, Record
 from shared.inventory import Unresolved, resolve
-from shared.plan import Create, Decision, Keep, Present, Refuse, against_policy, plan, word
+from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, against_policy, plan, word
 from shared.report import (
     FAILED,
     IGNORED,
@@ -110,20 +110,18 @@ class Handler:
 
     def _observe(self, jobs: list[Job], gateway: ApiGateway) -> tuple[list[Job], Present]:
         """Read what is there: every page once, or where that is dearer two exact look-ups for each request."""
-        wanted = [
-            job.access for job in jobs if job.access is not None and not against_policy(job.access, self.settings)
-        ]
-        if not wanted:
+        asked = [job.access for job in jobs if job.access is not None and not against_policy(job.access, self.settings)]
+        if not asked:
             return jobs, Present()
         try:
-            return jobs, Present(_entries(gateway, wanted))
+            return jobs, Present(_entries(gateway, asked))
         except AuthorizerError as error:
             return [job if job.outcome else _failed(job, error) for job in jobs], Present()
 
     def _decide(self, jobs: Sequence[Job], present: Present) -> list[Decision | None]:
         """Plan every job that has no outcome yet."""
         open_jobs = [number for number, job in enumerate(jobs) if job.outcome is None]
-        decided = plan([_access(jobs[number]) for number in open_jobs], present, self.settings)
+        decided = plan([_wanted(jobs[number]) for number in open_jobs], present, self.settings)
         decisions: list[Decision | None] = [None] * len(jobs)
         for number, decision in zip(open_jobs, decided, strict=True):
             decisions[number] = (
@@ -168,6 +166,8 @@ class Handler:
             return job.outcome
         if isinstance(decision, Create):
             return applier.create(job.record, decision.access)
+        if isinstance(decision, Replace):
+            return applier.replace(job.record, decision.access)
         if isinstance(decision, Refuse):
             return Outcome(job.record, REFUSED, decision.access, decision.reason, decision.text)
         assert isinstance(decision, Keep)
@@ -222,9 +222,9 @@ def _job(record: Record) -> Job:
     return Job(record)
 
 
-def _access(job: Job) -> VpcAccess:
-    assert job.access is not None
-    return job.access
+def _wanted(job: Job) -> Wanted:
+    assert job.access is not None  # every job without an outcome has one after _resolve
+    return wanted(job.record, job.access)
 
 
 def _failed(job: Job, error: AuthorizerError) -> Job:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from functions._operator.build import build_local
+from functions._operator import build, interpreters
 from tests.demo.stage import EVENTS, Stage, stage
 
 
@@ -28,11 +28,15 @@ def _text(name: str) -> str:
     return (EVENTS / name).read_text(encoding="utf-8")
 
 
-REQUEST = {"Name": "orders-prod", "VpcId": "vpc-bp1example0001", "InstanceId": "i-bp1example0001", "Port": 8080}
+REQUEST = {"Name": "checkout-prod", "VpcId": "vpc-bp1example0001", "InstanceId": "i-bp1example0002", "Port": 8080}
 ROWS = (
     Row("a producer's message on the queue", lambda s: s.send(json.dumps(REQUEST)), "authorized"),
     Row("ECS says: tagged instance Running", lambda s: s.announce(json.loads(_text("ecs/running.json"))), "authorized"),
-    Row("an event file, invoked by hand (fc2)", lambda s: s.invoke(_text("manual/authorize.json").encode()), "authorized"),
+    Row(
+        "an event file, invoked by hand (fc2)",
+        lambda s: s.invoke(_text("manual/authorize.json").encode()),
+        "authorized",
+    ),
     Row("the first message again", lambda s: s.send(json.dumps(REQUEST)), "unchanged", same_id_as=0),
     Row("a malformed message", lambda s: s.send('{"Name": "orders-prod", "Prot": 80}'), "rejected", "InvalidRecord"),
     Row("port 22", lambda s: s.send(json.dumps({**REQUEST, "Name": "ssh", "Port": 22})), "refused", "PortNotAllowed"),
@@ -41,10 +45,13 @@ ROWS = (
 
 def main() -> int:
     """Play all rows and print them; 0 only if every answer is the expected one."""
-    table = Table("", "what happens", "result", "VpcAccessId", "reason", "as said", title="received from the result topic")
+    table = Table(
+        "", "what happens", "result", "VpcAccessId", "reason", "as said", title="received from the result topic"
+    )
     results: list[dict[str, Any]] = []
     good = True
-    with stage(build_local) as play:
+    package = build.build(build.ROOT / "dist" / "local", interpreters.running(), native=True)
+    with stage(package.archive) as play:
         for number, row in enumerate(ROWS):
             row.cause(play)
             result = play.result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,22 +90,20 @@ class Stage:
 
 
 @contextmanager
-def stage(build: Callable[[], Path]) -> Iterator[Stage]:
-    """Deploy what ``build`` makes and open the curtain; ends every process and thread it started."""
+def stage(package: Path) -> Iterator[Stage]:
+    """Deploy the built ``package`` (zip or folder) and open the curtain; ends every process and thread it started."""
     with local_cloud() as (cloud, server, key):
         cloud["FC"].create_function(
             FunctionConfig(
                 name=FUNCTION,
                 service=SERVICE,
-                code=build(),
+                code=package,
                 initializer="index.initialize",
                 runtime=sys.executable,
                 environment=settings(server.endpoint),
                 triggers=(
                     QueueTrigger("requests", REQUESTS, batch_size=10, tolerate_errors=True),
-                    EventBridgeTrigger(
-                        "backends", {"source": ["acs.ecs"], "type": ["ecs:Instance:StateChange"]}
-                    ),
+                    EventBridgeTrigger("backends", {"source": ["acs.ecs"], "type": ["ecs:Instance:StateChange"]}),
                 ),
             )
         )

@@ -1,0 +1,145 @@
+"""Doubt is resolved by looking: whatever happens to the answer of SetVpcAccess, one entry and one answer remain."""
+
+from typing import Any
+
+import pytest
+
+from tests.cloud.seeds import seed
+from tests.invoking import VPC, Invoker, request
+
+WRITE = "CloudAPI.SetVpcAccess"
+BOTH = pytest.mark.parametrize("duplicate", ["error", "overwrite"])
+
+
+def _switch(invoke: Invoker, **values: Any) -> None:
+    invoke.served.world.switches = invoke.served.world.switches.with_values(**values)
+
+
+@BOTH
+@pytest.mark.parametrize("reads", [0, 1, 3])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"cut": "after"}, id="answer-lost-after-effect"),
+        pytest.param({"cut": "before"}, id="connection-lost-before"),
+        pytest.param({"status": 503, "code": "ServiceUnavailable"}, id="5xx-before"),
+        pytest.param({"status": 500, "code": "InternalError", "when": "after"}, id="5xx-after-effect"),
+        pytest.param({"status": 400, "code": "RepeatedCommit"}, id="repeated-commit"),
+        pytest.param({"status": 400, "code": "RepeatedCommit", "when": "after"}, id="repeated-commit-after-effect"),
+        pytest.param({"body": "truncated"}, id="truncated"),
+        pytest.param({"body": "html"}, id="html"),
+        pytest.param({"body": "empty"}, id="empty"),
+        pytest.param({"body": "garbage"}, id="garbage"),
+        pytest.param({"status": 400, "code": "Throttling.User"}, id="throttled"),
+    ],
+)
+def test_one_entry_whatever_happens_to_the_answer(
+    invoke: Invoker, duplicate: str, reads: int, fault: dict[str, Any]
+) -> None:
+    """After any doubtful answer there is exactly one authorization, one result, and no error."""
+    _switch(invoke, duplicate=duplicate, visible_after_reads=reads)
+    invoke.served.faults.set([{"operation": WRITE, "nth": 1, **fault}])
+    answer = invoke(request())
+    (message,), (entry,) = invoke.messages(), invoke.accesses()
+
+    assert answer.result["outcome"] == "authorized"
+    assert message["data"]["VpcAccessId"] == entry["VpcAccessId"]
+
+
+@BOTH
+@pytest.mark.parametrize("reads", [0, 2])
+def test_an_answer_without_an_id_is_completed_by_looking(invoke: Invoker, duplicate: str, reads: int) -> None:
+    """Where SetVpcAccess returns no VpcAccessId, it is looked up; nothing is written a second time."""
+    _switch(invoke, duplicate=duplicate, visible_after_reads=reads, vpc_access_id="absent")
+    answer = invoke(request())
+
+    assert answer.result["vpc_access_id"] == invoke.accesses()[0]["VpcAccessId"]
+    assert invoke.calls(WRITE) == [WRITE]
+
+
+def test_an_entry_that_appeared_meanwhile_is_kept(invoke: Invoker) -> None:
+    """Somebody else made the very entry between our look and our write: the answer is unchanged, with its id."""
+    _race(invoke)
+    answer = invoke(request())
+
+    assert answer.result["outcome"] == "unchanged"
+    assert answer.result["vpc_access_id"] == invoke.accesses()[0]["VpcAccessId"]
+
+
+def test_a_name_that_was_taken_meanwhile_is_refused(invoke: Invoker) -> None:
+    """Somebody else took the name between our look and our write: refused, and their entry stands."""
+    _race(invoke, Port=443)
+    answer = invoke(request())
+
+    assert (answer.result["outcome"], answer.result["reason"]) == ("refused", "NameTaken")
+    assert [entry["Port"] for entry in invoke.accesses()] == [443]
+
+
+def test_an_entry_that_never_shows_is_due_again(invoke: Invoker) -> None:
+    """The gateway says duplicate but shows nothing for long: transient, no second entry, no endless loop."""
+    _switch(invoke, visible_after_reads=1000)
+    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "cut": "after"}])
+    answer = invoke(request(), timeout=120)
+
+    assert answer.error is not None
+    assert len(invoke.calls(WRITE)) == 2
+    assert len(invoke.accesses()) == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidVpcId", "NotFoundVpc", "ForbiddenInstance"])
+def test_a_refusal_of_the_gateway_is_an_answer(invoke: Invoker, code: str) -> None:
+    """A permanent error is published with the gateway's own code and not tried again."""
+    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": code}])
+    answer = invoke(request())
+    (message,) = invoke.messages()
+
+    assert answer.result["outcome"] == "rejected"
+    assert message["data"]["ReasonCode"] == code
+    assert invoke.calls(WRITE) == [WRITE]
+
+
+def test_a_full_quota_is_refused_with_the_way_out(invoke: Invoker) -> None:
+    """ExceedLimit* is nobody's mistake in the request: refused, with what the operator can do."""
+    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": "ExceedLimitVpcAccess"}])
+    invoke(request())
+    (message,) = invoke.messages()
+
+    assert (message["type"], message["data"]["ReasonCode"]) == ("vpcaccess.refused", "QuotaExceeded")
+    assert "Quota Center" in message["data"]["Reason"]
+
+
+@BOTH
+def test_our_entry_moves_when_replacing_is_allowed(invoke: Invoker, duplicate: str) -> None:
+    """With ON_CONFLICT=replace the entry keeps its id and name, opens the new target only, and the answer says so."""
+    _switch(invoke, duplicate=duplicate)
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+    answer = invoke(request(Port=443))
+    (entry,) = invoke.accesses()
+
+    assert answer.result["outcome"] == "replaced"
+    assert entry["Port"] == 443
+    assert [message["data"]["VpcAccessId"] for message in invoke.messages()] == [entry["VpcAccessId"]] * 2
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_a_lost_answer_to_replacing_is_tried_again(invoke: Invoker, cut: str) -> None:
+    """Replacing sets a state, so a lost answer costs a second call and changes nothing else."""
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+    invoke.served.faults.set([{"operation": "CloudAPI.ModifyVpcAccessAndUpdateApis", "nth": 1, "cut": cut}])
+
+    assert invoke(request(Port=443)).result["outcome"] == "replaced"
+    assert [entry["Port"] for entry in invoke.accesses()] == [443]
+
+
+def _race(invoke: Invoker, **changes: Any) -> None:
+    """Let another client make an entry after the function's first look, just before its write arrives."""
+    entry = {"Name": "orders-prod", "VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080, **changes}
+
+    def be_quicker(operation: str) -> None:
+        if operation == "SetVpcAccess":
+            seed(invoke.served.app, {"vpc_accesses": [entry]})
+            invoke.before = lambda _: None
+
+    invoke.before = be_quicker
