@@ -17,7 +17,7 @@ from shared.cloud.signing import Credentials
 from shared.cloud.smq import SmqTopic
 from shared.cloud.transport import Transport
 from shared.errors import AuthorizerError, RetryNeeded, Transient
-from shared.events.envelopes import parse
+from shared.events.parsing import parse
 from shared.events.records import Ignored, InstanceNotice, Invalid, Record
 from shared.inventory import Unresolved, resolve
 from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, against_policy, plan, word
@@ -187,9 +187,12 @@ class Handler:
             return outcome._replace(published=topic.publish(message) or "yes")
         except AuthorizerError as error:
             log.error("result not published", code=error.code, text=str(error))
-            note = f"the result was not published: {error}"
-            text = f"{outcome.text}; {note}" if outcome.text else note
-            return outcome._replace(retry=True, reason=outcome.reason or error.code, text=text)
+            if outcome.reason != error.code:  # otherwise the text says it already
+                text = f"the result was not published: {error}"
+                outcome = outcome._replace(
+                    reason=outcome.reason or error.code, text=f"{outcome.text}; {text}" if outcome.text else text
+                )
+            return outcome._replace(retry=True)
 
     def _in_parallel(self, work: Callable[[int], None], numbers: Sequence[int]) -> None:
         """Run ``work`` for every number, at most CONCURRENCY at once."""

@@ -1,202 +1,158 @@
-"""Unwrap what a trigger delivered until records are left.
+"""The table by which events are recognised.
 
 Function Compute tells nobody which trigger fired, so nothing recognises a wrapper but the payload: always by several
-of its keys, in the order of ``ENVELOPES``. Wrappers nest (a CloudEvent in a queue message, JSON in a string, Base64
-of JSON); ``DEEPEST`` bounds that. Nothing raises: what cannot be understood becomes an Invalid record of its own and
-never costs another record its answer.
+of its keys and their types, in the order of ``ENVELOPES``.
 """
 
 from __future__ import annotations
 
-import binascii
-import json
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from shared.events import notices
-from shared.events.records import Content, Ignored, Invalid, Record
-
-LARGEST_EVENT = 32 * 1024 * 1024  # bytes: Function Compute's limit for a synchronous payload
-LARGEST_MESSAGE = 128 * 1024  # bytes: its limit for an asynchronous one, twice SMQ's
-DEEPEST = 16  # wrappers and texts around one another; a hook in a topic message in a queue batch needs 9
-_SHOWN = 8  # keys of an unknown object that its error names
-
-Value = Any  # whatever JSON holds
-
-
-class Piece(NamedTuple):
-    """Something to understand, and what is known of where it came from."""
-
-    value: Value
-    source: str = "manual"
-    message_id: str = ""
-    part: str = ""
-    depth: int = 0
-
-    def inner(self, value: Value, source: str | None = None, message_id: str = "") -> Piece:
-        """Return what was inside, one wrapper deeper. The outermost message id stays: it is what a sender knows."""
-        return Piece(value, source or self.source, self.message_id or message_id, self.part, self.depth + 1)
+from shared.events import notices, wrappers
+from shared.events.fields import are_words, word_of
+from shared.events.records import Content, Inner
+from shared.events.wrappers import cloud_event_id, identified_by, inside, nameless, of_type, only, words
 
 
 class Envelope(NamedTuple):
-    """A wrapper: recognised when all of ``keys`` are there (and ``fits``, if given, agrees), then opened."""
+    """A wrapper or announcement: recognised when all of ``keys`` are there and ``fits`` agrees, then opened.
 
-    source: str
+    ``name`` goes into the record's ``source``; ``identity`` is the id that its sender knows, and the outermost one
+    counts; ``replays`` says that an older event is inside whose own ids count instead.
+    """
+
+    name: str
     keys: frozenset[str]
-    open: Callable[[Piece], Iterator[Piece | Record]]
-    fits: Callable[[Mapping[str, Any]], bool] | None = None
+    fits: Callable[[Mapping[str, Any]], bool]
+    identity: Callable[[Mapping[str, Any]], str]
+    open: Callable[[Mapping[str, Any]], Iterator[Inner | Content]]
+    replays: bool = False
 
 
-def parse(event: bytes) -> list[Record]:
-    """Return the records of an event, in its order: at least one. Never raises, whatever the bytes are."""
-    if len(event) > LARGEST_EVENT:
-        return [
-            _record(Piece(""), Invalid(f"the event has {len(event)} bytes; Function Compute takes {LARGEST_EVENT}"))
-        ]
-    return list(_records(Piece(event)))
+def _keys(names: str) -> frozenset[str]:
+    return frozenset(names.split())
 
 
-def _records(piece: Piece) -> Iterator[Record]:
-    if piece.depth > DEEPEST:
-        yield _record(piece, Invalid(f"more than {DEEPEST} wrappers around one another: send the request itself"))
-        return
-    if isinstance(piece.value, (bytes, str)):
-        yield from _from_text(piece)
-    elif isinstance(piece.value, list):
-        yield from _from_list(piece)
-    elif isinstance(piece.value, dict):
-        for opened in _open(piece):
-            if isinstance(opened, Piece):
-                yield from _records(opened)
-            else:
-                yield opened
-    else:
-        yield _record(piece, Invalid(f"a request is a JSON object, not {_kind(piece.value)}: {_HELP}"))
-
-
-def _from_text(piece: Piece) -> Iterator[Record]:
-    """Read text as JSON, or as Base64 of JSON: the vendor's SDKs encode queue messages by default, its console does not."""
-    raw = piece.value
-    if piece.depth and len(raw) > LARGEST_MESSAGE:
-        yield _record(piece, Invalid(f"the message has {len(raw)} bytes; at most {LARGEST_MESSAGE} are read"))
-        return
-    try:
-        value = _read_json(raw)
-    except ValueError as error:
-        decoded = _base64(raw)
-        if decoded is None:
-            yield _record(piece, Invalid(f"the message is not JSON ({_one_line(error)}): {_HELP}"))
-            return
-        value = decoded
-    yield from _records(piece.inner(value))
-
-
-def _from_list(piece: Piece) -> Iterator[Record]:
-    """Understand each element by itself. Inside one message its place names it; in a batch its own message id does."""
-    if not piece.value:
-        yield _record(piece, Ignored("empty", "the list holds no record"))
-    for number, element in enumerate(piece.value):
-        part = f"{piece.part}[{number}]" if piece.message_id else piece.part
-        yield from _records(piece.inner(element)._replace(part=part))
-
-
-def _open(piece: Piece) -> Iterator[Piece | Record]:
-    keys = piece.value.keys()
-    for envelope in ENVELOPES:
-        if envelope.keys <= keys and (envelope.fits is None or envelope.fits(piece.value)):
-            return envelope.open(piece)
-    return _manual(piece)
-
-
-def _manual(piece: Piece) -> Iterator[Record]:
-    """Read our own request; pydantic is imported only now, an announcement never needs it."""
-    from shared.events.request import FIELDS, read_request
-
-    value = piece.value
-    if not value.keys() & set(FIELDS):
-        shown = ", ".join(str(key)[:40] for key in list(value)[:_SHOWN]) or "no keys"
-        yield _record(piece, Invalid(f"not recognised: an object with {shown}. {_HELP[0].upper()}{_HELP[1:]}"))
-        return
-    found = read_request(value)
-    if isinstance(found, str):
-        name = value.get("Name")
-        yield _record(piece, Invalid(found, name[:256] if isinstance(name, str) else ""))
-    else:
-        yield _record(piece, found)
-
-
-def _cloud_event(piece: Piece) -> Iterator[Piece | Record]:
-    """CloudEvents 1.0 as EventBridge sends it. Source and id identify an event: https://help.aliyun.com/document_detail/181428.html"""
-    event = piece.value
-    kind = notices.text_of(event, "type")
-    inside = piece.inner(event["data"], "eventbridge", f"{event['source']}/{event['id']}")
-    whole = inside._replace(value=event)
-    if kind == "mns:Queue:SendMessage":
-        yield inside._replace(source="smq-queue", message_id=piece.message_id)
-        return
-    for announcer in notices.CLOUD_EVENTS:
-        if announcer.type == kind:
-            yield from (_record(whole, content) for content in announcer.read(event))
-            return
-    if kind.startswith("ecs:"):
-        yield _record(whole, Ignored("type", f"events of type {kind[:80]} announce no backend"))
-        return
-    yield inside
-
-
-def _queue_message(piece: Piece) -> Iterator[Piece | Record]:
-    """A message of an SMQ queue: https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-queue-triggers"""
-    yield piece.inner(piece.value["messageBody"], "smq-queue", str(piece.value["messageId"]))
-
-
-def _is_cloud_event(value: Mapping[str, Any]) -> bool:
-    return all(isinstance(value[key], str) for key in ("specversion", "id", "source", "type"))
-
+_CLOUD_EVENT = _keys("specversion id source type data")
+_CREATED = ("ess:ScalingActivity:ScaleOutSuccess", "ess:ScalingActivity:ScaleOutPartialSuccess")
+_HTTP = _keys("version rawPath headers body isBase64Encoded requestContext")
+_HOOK = "lifecycleHookId", "lifecycleActionToken"
 
 ENVELOPES: tuple[Envelope, ...] = (
+    # An SMQ topic in JSON format puts a message's attributes beside its own keys, so the top level is the producer's:
+    # it is tried first, or an attribute named like a key of another wrapper could impersonate that.
     Envelope(
-        "eventbridge", frozenset({"specversion", "id", "source", "type", "data"}), _cloud_event, fits=_is_cloud_event
+        "smq-topic",
+        _keys("TopicOwner TopicName SubscriptionName MessageId Message"),
+        words("TopicOwner", "TopicName", "SubscriptionName", "MessageId"),
+        identified_by("MessageId"),
+        inside("Message"),
     ),
-    Envelope("smq-queue", frozenset({"requestId", "messageId", "messageBody"}), _queue_message),
+    # CloudEvents, by type: messages of queues and topics (named by what is inside), announcements, all others.
+    Envelope(
+        "",
+        _CLOUD_EVENT,
+        of_type(*wrappers.MESSAGE_TYPES),
+        wrappers.carried_message_id,
+        inside("data"),
+    ),
+    Envelope("", _CLOUD_EVENT, of_type("fc:AsyncInvoke:"), nameless, inside("data"), replays=True),
+    Envelope(
+        "eventbridge/ecs",
+        _CLOUD_EVENT,
+        of_type("ecs:Instance:StateChange"),
+        cloud_event_id,
+        notices.ecs_event,
+    ),
+    Envelope(
+        "eventbridge/ess-hook",
+        _CLOUD_EVENT,
+        of_type("ess:LifecycleHook:ScaleOut"),
+        cloud_event_id,
+        notices.hook_event,
+    ),
+    Envelope("eventbridge/ess", _CLOUD_EVENT, of_type(*_CREATED), cloud_event_id, notices.scale_out_event),
+    Envelope(
+        "eventbridge/actiontrail",
+        _CLOUD_EVENT,
+        wrappers.is_action_trail,
+        cloud_event_id,
+        notices.action_trail_event,
+    ),
+    Envelope("eventbridge", _CLOUD_EVENT, wrappers.is_cloud_event, cloud_event_id, wrappers.open_cloud_event),
+    # The same messages bare, as the push format RawData delivers them.
+    Envelope(
+        "smq-queue",
+        _keys("requestId messageId messageBody"),
+        words("messageId"),
+        identified_by("messageId"),
+        inside("messageBody"),
+    ),
+    Envelope(
+        "rocketmq",
+        _keys("topic systemProperties userProperties body"),
+        words("topic"),
+        wrappers.rocketmq_id,
+        inside("body"),
+    ),
+    Envelope(
+        "rabbitmq",
+        _keys("envelope props body"),
+        lambda value: isinstance(value["envelope"], dict) and isinstance(value["props"], dict),
+        wrappers.rabbitmq_id,
+        inside("body"),
+    ),
+    Envelope("kafka", _keys("topic partition offset value"), words("topic"), wrappers.kafka_id, inside("value")),
+    # HTTP, and the record of an asynchronous invocation, whose own ids begin anew.
+    Envelope("http-async", _HTTP, wrappers.is_http_async, wrappers.http_id, wrappers.open_http),
+    Envelope("http", _HTTP, wrappers.is_http, wrappers.http_id, wrappers.open_http),
+    Envelope(
+        "api-gateway",
+        _keys("path httpMethod headers queryParameters body isBase64Encoded"),
+        wrappers.is_api_gateway,
+        wrappers.gateway_id,
+        wrappers.open_http,
+    ),
+    Envelope(
+        "fc-destination",
+        _keys("requestContext requestPayload responseContext"),
+        wrappers.is_destination,
+        nameless,
+        wrappers.open_destination,
+        replays=True,
+    ),
+    # Announcements without a CloudEvent around them.
+    Envelope(
+        "cloudmonitor",
+        _keys("id product name content"),
+        lambda value: are_words(value, "id", "product", "name") and isinstance(value["content"], dict),
+        identified_by("id"),
+        notices.cloudmonitor,
+    ),
+    Envelope(
+        "ess-hook",
+        _keys("userId regionId content"),
+        lambda value: isinstance(value["content"], dict) and are_words(value["content"], *_HOOK),
+        lambda value: word_of(value, "content", "requestId"),
+        notices.hook_message,
+    ),
+    Envelope(
+        "actiontrail",
+        _keys("eventId eventName eventTime serviceName acsRegion"),
+        words("eventId", "eventName", "serviceName"),
+        identified_by("eventId"),
+        notices.action_trail,
+    ),
+    Envelope(
+        "timer",
+        _keys("triggerTime triggerName payload"),
+        words("triggerTime", "triggerName"),
+        nameless,
+        wrappers.open_timer,
+    ),
+    # Two keys only, so no third may stand beside them.
+    Envelope("mqtt", _keys("body props"), only("body", "props"), nameless, inside("body")),
+    Envelope("smq-topic", _keys("body attrs"), only("body", "attrs"), nameless, inside("body")),
 )
-"""All wrappers, in the order they are tried: a wrapper with fixed keys of its own comes before one that is laxer."""
-
-_HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward a supported event unchanged (README, "Events")'
-
-
-def _record(piece: Piece, content: Content) -> Record:
-    return Record(piece.source, piece.message_id, piece.part, content, piece.value)
-
-
-def _read_json(raw: bytes | str) -> Value:
-    """Read JSON. Raises ValueError for everything that is not, nesting beyond the parser's depth included."""
-    try:
-        text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _base64(raw: bytes | str) -> str | None:
-    """Return the text that ``raw`` is strict Base64 of, None if it is not."""
-    try:
-        data = raw.strip() if isinstance(raw, bytes) else raw.strip().encode("ascii")
-        decoded = b64decode(data, validate=True).decode("utf-8-sig")
-    except (binascii.Error, UnicodeError):
-        return None
-    return decoded or None
-
-
-def _kind(value: Value) -> str:
-    if value is None:
-        return "null"
-    return "a boolean" if isinstance(value, bool) else "a number"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+"""All wrappers and announcements, in the order they are tried. What none of them knows is read as our own request."""

@@ -1,43 +1,164 @@
-"""Who announces backends: a table from an opened envelope to notices. Shapes: EventBridge and CloudMonitor pages named below."""
+"""Who announces backends, and what is in the announcement. Each reader takes an object and yields what it announces.
+
+None of them carries the VPC, so that is looked up later (``shared.inventory``). What the event alone decides is decided
+here, before anything is asked of the cloud: other states, failed calls, other products.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from shared.events.records import Content, Ignored, InstanceNotice, Invalid
+from shared.events.fields import word_of, words_of
+from shared.events.records import Content, Hook, Ignored, InstanceNotice, Invalid
 
+Event = Mapping[str, Any]
 
-class Announcer(NamedTuple):
-    """One kind of announcement: its ``name``, the ``type`` of the CloudEvent, and what it announces."""
-
-    name: str
-    type: str
-    read: Callable[[Mapping[str, Any]], Iterator[Content]]
+_CREATED = frozenset({"Created", "Pending"})  # the vendor's pages disagree on the first state after creation
+_ARN_PARTS = 5  # acs:ecs:REGION:ACCOUNT:instance/ID
 
 
-def ecs_state_change(event: Mapping[str, Any]) -> Iterator[Content]:
-    """``ecs:Instance:StateChange``: https://help.aliyun.com/en/ecs/user-guide/overview-35
+def ecs_event(event: Event) -> Iterator[Content]:
+    """EventBridge's ``ecs:Instance:StateChange``: https://help.aliyun.com/en/eventbridge/user-guide/ecs-events
 
-    Acts on Running. The documents disagree on what follows creation (Created or Pending), so both are left to the
-    Running that comes after them.
+    The subject names region and account; ``aliyunregionid`` is the bus's and may end in ``-vpc``.
+    """
+    region, account = _place(word_of(event, "subject"))
+    region = region or word_of(event, "aliyunregionid").removesuffix("-vpc")
+    yield _state_change(event.get("data"), region, account or word_of(event, "aliyunaccountid"))
+
+
+def cloudmonitor(event: Event) -> Iterator[Content]:
+    """CloudMonitor's and ECS's own form of the same: https://help.aliyun.com/en/ecs/user-guide/overview-35"""
+    product, name = word_of(event, "product"), word_of(event, "name")
+    if product.upper() != "ECS":
+        yield Ignored("product", f"CloudMonitor events of {product} announce no backend")
+    elif name != "Instance:StateChange":
+        yield Ignored("event-name", f"CloudMonitor's {name} announces no backend")
+    else:
+        region, account = _place(word_of(event, "resourceId"))
+        yield _state_change(event["content"], word_of(event, "regionId") or region, word_of(event, "userId") or account)
+
+
+def _state_change(data: Any, region: str, account: str) -> Content:
+    """Act on Running; try Created and Pending, in case the instance can be described already."""
+    instance_id, state = word_of(data, "resourceId"), word_of(data, "state")
+    if not instance_id or not state:
+        return Invalid('the event needs an instance "i-…" as resourceId and its state: forward it unchanged')
+    if state != "Running" and state not in _CREATED:
+        return Ignored("state", f"instance {instance_id} is {state}: only Running is acted on")
+    return InstanceNotice("ecs", instance_id, region, account, early=state in _CREATED)
+
+
+def hook_message(event: Event) -> Iterator[Content]:
+    """A lifecycle hook's message on SMQ.
+
+    Its fields are those of the models in the vendor's sample function: https://github.com/AlibabaCloudDocs/ess, "Best
+    practices/Automatically add ECS instances of a scaling group to a Redis instance whitelist".
+    """
+    yield from _hook(event["content"], word_of(event, "regionId"), word_of(event, "userId"))
+
+
+def hook_event(event: Event) -> Iterator[Content]:
+    """EventBridge's ``ess:LifecycleHook:ScaleOut``; assumed: ``data`` has the fields of the message on SMQ.
+
+    https://alibabacloud.com/help/en/eventbridge/user-guide/auto-scaling-events names the type and shows no body.
     """
     data = event.get("data")
-    instance_id = data.get("resourceId") if isinstance(data, Mapping) else None
-    state = data.get("state") if isinstance(data, Mapping) else None
-    if not isinstance(instance_id, str) or not instance_id.startswith("i-") or not isinstance(state, str):
-        yield Invalid('data.resourceId must be an instance "i-…" and data.state its state: forward the event unchanged')
-    elif state != "Running":
-        yield Ignored("state", f"instance {instance_id} is {state[:32]}, not Running")
+    inner = data.get("content", data) if isinstance(data, Mapping) else {}
+    yield from _hook(inner, *_ess_place(event))
+
+
+def scale_out_event(event: Event) -> Iterator[Content]:
+    """EventBridge's ``ess:ScalingActivity:ScaleOutSuccess`` and ``…PartialSuccess``; assumed: ``data.instanceIds``."""
+    region, account = _ess_place(event)
+    data = event.get("data")
+    instance_ids = words_of(data, "instanceIds") or words_of(data, "content", "instanceIds")
+    if not instance_ids:
+        yield Invalid(f"{event['type']} without data.instanceIds, a list of instances: forward the event unchanged")
+        return
+    for instance_id in instance_ids:
+        yield InstanceNotice("ecs", instance_id, region, account)
+
+
+def _hook(content: Any, region: str, account: str) -> Iterator[Content]:
+    hook = Hook(word_of(content, "lifecycleHookId"), word_of(content, "lifecycleActionToken"))
+    transition = word_of(content, "lifecycleTransition")
+    instance_ids = words_of(content, "instanceIds")
+    if not hook.hook_id or not hook.token or not instance_ids:
+        yield Invalid(
+            "a lifecycle hook needs lifecycleHookId, lifecycleActionToken and instanceIds, a list of instances: "
+            "forward the message unchanged"
+        )
+    elif transition not in ("", "SCALE_OUT"):
+        yield Ignored("transition", f"hook {hook.hook_id} is of {transition}: only SCALE_OUT is acted on")
     else:
-        yield InstanceNotice("ecs", instance_id, text_of(event, "aliyunregionid"), text_of(event, "aliyunaccountid"))
+        for instance_id in instance_ids:
+            yield InstanceNotice("ecs", instance_id, region, account, hook)
 
 
-def text_of(event: Mapping[str, Any], key: str) -> str:
-    """Return a string field, "" if it is absent or something else."""
-    value = event.get(key)
-    return value if isinstance(value, str) else ""
+def action_trail_event(event: Event) -> Iterator[Content]:
+    """ActionTrail through EventBridge, type ``<product>:ActionTrail:<kind>``: the record is in ``data``.
+
+    https://alibabacloud.com/help/en/eventbridge/user-guide/actiontrail-events
+    """
+    record = event.get("data")
+    if isinstance(record, Mapping) and word_of(record, "eventName"):
+        yield from action_trail(record, word_of(event, "aliyunaccountid"))
+    else:
+        yield Invalid("an ActionTrail event needs its record in data, with an eventName: forward the event unchanged")
 
 
-CLOUD_EVENTS: tuple[Announcer, ...] = (Announcer("eventbridge", "ecs:Instance:StateChange", ecs_state_change),)
-"""Announcements that come as a CloudEvent, by its ``type``."""
+def action_trail(record: Event, account: str = "") -> Iterator[Content]:
+    """An ActionTrail record: https://www.alibabacloud.com/help/document_detail/28819.html
+
+    One with an ``errorCode`` tells of a call that failed. ``account`` helps out where the record names none, as
+    those of the system itself do.
+    """
+    name, service = word_of(record, "eventName"), word_of(record, "serviceName").lower()
+    creation = _CREATIONS.get((service, name))
+    if creation is None:
+        yield Ignored("event-name", f"{name} of {service or 'an unnamed service'} creates no backend")
+        return
+    if record.get("errorCode"):
+        yield Ignored(
+            "call-failed", f"{name} failed with {word_of(record, 'errorCode') or 'an error'}: nothing was made"
+        )
+        return
+    kind, resource, answer = creation
+    referenced = words_of(record, "referencedResources", resource) or []
+    answered = words_of(record, "responseElements", *answer) or [word_of(record, "responseElements", *answer)]
+    ids = list(filter(None, dict.fromkeys([*referenced, *answered])))
+    if not ids:
+        yield Invalid(f"{name} of {service} names no {resource} in referencedResources: forward the record unchanged")
+    region, owner = word_of(record, "acsRegion"), word_of(record, "userIdentity", "accountId") or account
+    for instance_id in ids:
+        yield InstanceNotice(kind, instance_id, region, owner)
+
+
+_INSTANCE = ("ecs", "ACS::ECS::Instance")
+_BALANCER = ("slb", "ACS::SLB::LoadBalancer", ("LoadBalancerId",))
+_CREATIONS: Mapping[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
+    ("ecs", "RunInstances"): (*_INSTANCE, ("InstanceIdSets", "InstanceIdSet")),
+    ("ecs", "CreateInstance"): (*_INSTANCE, ("InstanceId",)),
+    ("ecs", "Create"): (*_INSTANCE, ("InstanceId",)),  # the console's record has no responseElements
+    ("slb", "CreateLoadBalancer"): _BALANCER,
+    ("slb", "Create"): _BALANCER,
+}
+"""(service, eventName) → what it makes: our kind, its resource type, and where the API's answer names it.
+
+Names: https://www.alibabacloud.com/help/en/actiontrail/developer-reference/api-actiontrail-2020-07-06-describeresourcelifecycleevents
+and https://www.alibabacloud.com/help/doc-detail/155857.htm. ``Create`` alone is any product's, hence the service.
+"""
+
+
+def _place(arn: str) -> tuple[str, str]:
+    """Return region and account of ``acs:ecs:REGION:ACCOUNT:…``, empty where it is nothing of the kind."""
+    parts = arn.split(":", _ARN_PARTS - 1)
+    return (parts[2], parts[3]) if len(parts) == _ARN_PARTS and parts[0] == "acs" else ("", "")
+
+
+def _ess_place(event: Event) -> tuple[str, str]:
+    region, account = _place(word_of(event, "subject"))
+    region = region or word_of(event, "aliyunregionid").removesuffix("-vpc")
+    return region, account or word_of(event, "aliyunaccountid")

@@ -12,7 +12,6 @@ class Hook(NamedTuple):
 
     hook_id: str
     token: str
-    scaling_group_id: str = ""
 
 
 class InstanceNotice(NamedTuple):
@@ -23,6 +22,7 @@ class InstanceNotice(NamedTuple):
     region_id: str = ""  # "" where the notice does not say
     account_id: str = ""
     hook: Hook | None = None
+    early: bool = False  # it does not run yet and is announced again when it does: not worth waiting for
 
 
 class Ignored(NamedTuple):
@@ -42,12 +42,18 @@ class Invalid(NamedTuple):
 Content = VpcAccess | InstanceNotice | Ignored | Invalid
 
 
+class Inner(NamedTuple):
+    """What a wrapper held: bytes, text, or what its JSON was read as."""
+
+    value: Any
+
+
 class Record(NamedTuple):
     """One thing to answer. ``message_id`` and ``part`` name it for ever, however often and in whatever batch it comes.
 
     ``message_id`` is the id that the source gave its message ("" for an event by hand), ``part`` the place inside the
-    message ("" unless it held several), ``source`` a word for logs, ``original`` the value it was read from (text, or
-    what its JSON held).
+    message ("" unless it held several), ``source`` the wrappers that were opened, outermost first (``smq-topic/ess-hook``),
+    ``original`` the value it was read from (text, or what its JSON held).
     """
 
     source: str

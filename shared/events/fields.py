@@ -1,0 +1,34 @@
+"""Reading single fields of somebody else's JSON without trusting their types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+LONGEST_WORD = 256  # characters of an id or name of theirs; longer ones are no ids and must not fill logs and results
+
+
+def is_word(value: Any) -> bool:
+    """Tell whether ``value`` is text of a length that an id or a name can have."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_WORD
+
+
+def are_words(value: Mapping[str, Any], *keys: str) -> bool:
+    """Tell whether all of these fields are words."""
+    return all(is_word(value.get(key)) for key in keys)
+
+
+def word_of(value: Any, *path: str) -> str:
+    """Return the word at ``path`` inside nested objects, "" if there is none."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) and is_word(value) else ""
+
+
+def words_of(value: Any, *path: str) -> list[str] | None:
+    """Return the distinct words of the list at ``path``, None if there is no list or something else is in it."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, list) or not all(is_word(item) for item in value):
+        return None
+    return list(dict.fromkeys(value))

@@ -1,0 +1,194 @@
+"""What triggers wrap around a message: how each is recognised beyond its keys, named and opened.
+
+Shapes: https://help.aliyun.com/zh/functioncompute/fc/user-guide/formats-of-event-for-different-triggers-1 and the pages
+named below. ``fits`` functions look at types, ``…_id`` functions return the identity that the source gave the message
+("" if it has none), ``open_…`` functions yield what is inside.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from shared.events.fields import are_words, is_word, word_of
+from shared.events.records import Content, Ignored, Inner, Invalid
+
+Event = Mapping[str, Any]
+MESSAGE_TYPES = frozenset(
+    {"mns:Queue:SendMessage", "mq:Topic:SendMessage", "amqp:Queue:SendMessage", "alikafka:Topic:Message"}
+)
+"""CloudEvents that carry one message of a queue or topic; ``data`` is what the push format RawData delivers."""
+
+
+def words(*keys: str) -> Callable[[Event], bool]:
+    """Return a ``fits`` that wants these fields to be words."""
+    return lambda value: are_words(value, *keys)
+
+
+def only(*keys: str) -> Callable[[Event], bool]:
+    """Return a ``fits`` that wants no other key than these, and an object in the last: too few keys to be lax."""
+    return lambda value: value.keys() == set(keys) and isinstance(value[keys[-1]], dict)
+
+
+def inside(key: str) -> Callable[[Event], Iterator[Inner | Content]]:
+    """Return an ``open`` for a wrapper whose content is one field."""
+
+    def open_it(value: Event) -> Iterator[Inner | Content]:
+        yield Inner(value[key])
+
+    return open_it
+
+
+def identified_by(key: str) -> Callable[[Event], str]:
+    """Return an identity that is one field."""
+    return lambda value: word_of(value, key)
+
+
+def nameless(_value: Event) -> str:
+    """The wrapper gives its content no identity that survives a redelivery."""
+    return ""
+
+
+# CloudEvents: https://help.aliyun.com/document_detail/181428.html says that source and id identify an event.
+
+
+def of_type(*types: str) -> Callable[[Event], bool]:
+    """Return a ``fits`` for CloudEvents of these types; one that ends in a colon stands for all that begin so."""
+    prefixes = tuple(kind for kind in types if kind.endswith(":"))
+
+    def fits(event: Event) -> bool:
+        kind = event["type"]
+        return are_words(event, "specversion", "id", "source", "type") and (
+            kind in types or (prefixes != () and kind.startswith(prefixes))
+        )
+
+    return fits
+
+
+def is_cloud_event(event: Event) -> bool:
+    """Tell whether the attributes that CloudEvents requires are words."""
+    return are_words(event, "specversion", "id", "source", "type")
+
+
+def is_action_trail(event: Event) -> bool:
+    """Tell whether it is ``<product>:ActionTrail:<kind>``."""
+    return is_cloud_event(event) and event["type"].split(":")[1:2] == ["ActionTrail"]
+
+
+def cloud_event_id(event: Event) -> str:
+    """Return source and id, which together identify an event."""
+    return f"{event['source']}/{event['id']}"
+
+
+def carried_message_id(event: Event) -> str:
+    """Return the message's own id where the broker gave it one, since a stream's event id may be made anew."""
+    data = event["data"]
+    found = ""
+    if isinstance(data, Mapping):
+        found = word_of(data, "messageId") or rocketmq_id(data) or rabbitmq_id(data) or kafka_id(data)
+    return found or cloud_event_id(event)
+
+
+def open_cloud_event(event: Event) -> Iterator[Inner | Content]:
+    """Other events of a cloud product announce nothing; those of a producer's own bus carry a request."""
+    if event["source"].startswith(("acs.", "acs:")):
+        yield Ignored("event-type", f"events of type {event['type']} announce no backend")
+    else:
+        yield Inner(event["data"])
+
+
+# Messages of RocketMQ, RabbitMQ, Kafka: the pages of their triggers, e.g.
+# https://help.aliyun.com/zh/functioncompute/fc/user-guide/apsaramq-for-rocketmq-triggers
+
+
+def rocketmq_id(data: Event) -> str:
+    """Return ``UNIQ_KEY``, the message's unique key: https://help.aliyun.com/document_detail/191238.html"""
+    return word_of(data, "systemProperties", "UNIQ_KEY")
+
+
+def rabbitmq_id(data: Event) -> str:
+    """Return the ``messageId`` that the publisher gave."""
+    return word_of(data, "props", "messageId")
+
+
+def kafka_id(data: Event) -> str:
+    """Return topic, partition and offset, which identify a Kafka message."""
+    topic, partition, offset = word_of(data, "topic"), data.get("partition"), data.get("offset")
+    return f"{topic}/{partition}/{offset}" if topic and isinstance(partition, int) and isinstance(offset, int) else ""
+
+
+# HTTP trigger v1: https://help.aliyun.com/zh/functioncompute/fc/user-guide/http-trigger-invoking-function
+# API Gateway: https://www.alibabacloud.com/help/doc-detail/74797.htm
+
+
+def is_http(event: Event) -> bool:
+    """Tell whether it is the HTTP trigger's format, version 1."""
+    return event["version"] == "v1" and isinstance(event["headers"], dict) and isinstance(event["requestContext"], dict)
+
+
+def is_http_async(event: Event) -> bool:
+    """Tell whether nobody waits for the answer (``X-Fc-Invocation-Type: Async``, answered 202 by the platform).
+
+    Assumed: the header reaches the function. If it does not, a failure is answered 503 and not redelivered.
+    """
+    headers = event["headers"]
+    return is_http(event) and any(
+        name.lower() == "x-fc-invocation-type" and value == "Async" for name, value in headers.items()
+    )
+
+
+def is_api_gateway(event: Event) -> bool:
+    """Tell whether it is what API Gateway (classic) hands to a function."""
+    return are_words(event, "path", "httpMethod") and isinstance(event["headers"], dict)
+
+
+def http_id(event: Event) -> str:
+    """Return the request id; a client that asks again gets a new one."""
+    return word_of(event, "requestContext", "requestId")
+
+
+def gateway_id(event: Event) -> str:
+    """Return ``X-Ca-Request-Id`` where the gateway passes it on."""
+    return next(
+        (value for name, value in event["headers"].items() if name.lower() == "x-ca-request-id" and is_word(value)), ""
+    )
+
+
+def open_http(event: Event) -> Iterator[Inner | Content]:
+    """Open the body. ``isBase64Encoded`` is a boolean, from API Gateway also "true" or "false"."""
+    body = event["body"]
+    if not body:
+        yield Invalid("the HTTP request has no body: POST a JSON object with the request")
+    elif not isinstance(body, str) or str(event["isBase64Encoded"]).lower() != "true":
+        yield Inner(body)
+    else:
+        try:
+            yield Inner(b64decode(body, validate=True))
+        except (binascii.Error, ValueError):
+            yield Invalid("isBase64Encoded is true but the body is not Base64: send one or the other")
+
+
+# The record of an asynchronous invocation: https://help.aliyun.com/zh/functioncompute/fc/user-guide/asynchronous-invocation
+
+
+def is_destination(event: Event) -> bool:
+    """Tell whether it is a destination's record, for instance a dead letter that is fed back."""
+    context = event["requestContext"]
+    return word_of(context, "functionArn").startswith("acs:fc:") and bool(word_of(context, "requestId"))
+
+
+def open_destination(event: Event) -> Iterator[Inner | Content]:
+    """Open the event that failed; a record of a success has nothing left to do."""
+    if not word_of(event, "requestContext", "condition"):
+        yield Ignored("succeeded", "the record tells of an invocation that succeeded: nothing is left to do")
+    elif not event["requestPayload"]:
+        yield Invalid("requestPayload is empty: the record does not hold the event that failed")
+    else:
+        yield Inner(event["requestPayload"])
+
+
+def open_timer(event: Event) -> Iterator[Inner | Content]:
+    """Timers are reserved: https://help.aliyun.com/zh/functioncompute/fc/user-guide/time-triggers"""
+    yield Ignored("timer", f"timer {event['triggerName']}: this function has nothing to do on a timer")
