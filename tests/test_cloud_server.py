@@ -174,3 +174,18 @@ def test_the_world_knows_its_endpoint(cloud: Served) -> None:
     """Products can name the stand-in's address, for example in a function's environment."""
     assert cloud.world.endpoint == cloud.endpoint
     assert cloud.endpoint.startswith("http://127.0.0.1:")
+
+
+def test_a_mistake_in_the_stand_in_is_not_taken_for_the_network(
+    cloud: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An exception in a product is a 500 with its traceback on stderr, not a silently cut connection."""
+
+    def broken(_call: Any) -> Any:
+        raise KeyError("a bug")
+
+    cloud.products["CloudAPI"].handle = broken
+    connection = _connect(cloud)
+    assert _set(cloud, connection).status == 500
+    connection.close()
+    assert "KeyError: 'a bug'" in capfd.readouterr().err

@@ -17,7 +17,7 @@ import click
 from tests.cloud.app import build_cloud
 from tests.cloud.core import Credential
 from tests.cloud.seeds import seed as put
-from tests.cloud.server import Server
+from tests.cloud.server import KEEP_ALIVE_SECONDS, Server
 
 README = Path(__file__).with_name("README.md")
 
@@ -30,6 +30,7 @@ README = Path(__file__).with_name("README.md")
 @click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open question's answer.")
 @click.option("--access-key-secret", default="test-access-key-secret", help="Secret of the test key.")
 @click.option("--security-token", default="", help="Makes the test key a temporary one.")
+@click.option("--keep-alive", default=KEEP_ALIVE_SECONDS, show_default=True, help="Idle seconds of a connection.")
 def main(
     port: int,
     host: str,
@@ -38,6 +39,7 @@ def main(
     switches: tuple[str, ...],
     access_key_secret: str,
     security_token: str,
+    keep_alive: float,
 ) -> None:
     """Serve the stand-in for Alibaba Cloud until interrupted."""
     cloud = build_cloud()
@@ -48,7 +50,7 @@ def main(
             put(cloud, json.loads(seed.read_text()))
         if faults:
             cloud.faults.set(json.loads(faults.read_text()))
-        server = Server(cloud, host, port)
+        server = Server(cloud, host, port, keep_alive)
     except (ValueError, KeyError, TypeError) as error:
         raise click.ClickException(str(error)) from error
     _serve(server, key)

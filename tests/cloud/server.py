@@ -12,6 +12,7 @@ import io
 import ipaddress
 import socket
 import threading
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -59,6 +60,10 @@ class Handler(WSGIRequestHandler):
             self._answer(environ)
         except ConnectionError:
             self.close_connection = True
+        except Exception:  # noqa: BLE001 - a mistake in the stand-in must not look like a fault of the network
+            traceback.print_exc()
+            self.close_connection = True
+            self.send_error(500, "the stand-in failed, see its stderr")
 
     def _answer(self, environ: dict[str, Any]) -> None:
         started: list[Any] = []
