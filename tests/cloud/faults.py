@@ -94,9 +94,9 @@ class Faults:
         self._lock = threading.Lock()
 
     def set(self, document: Any) -> None:
-        """Replace all rules; ValueError says what is wrong with the document."""
+        """Replace all rules; ValueError or TypeError says what is wrong with the document."""
         if not isinstance(document, list):
-            raise ValueError("a fault document is a list of rules")  # noqa: TRY004 - one error type for bad documents
+            raise TypeError("a fault document is a list of rules")
         rules = [self._parse(number, item) for number, item in enumerate(document, 1)]
         if len({rule.id for rule in rules}) < len(rules):
             raise ValueError("two rules have the same id")
@@ -144,7 +144,7 @@ class Faults:
 
     def _parse(self, number: int, item: Any) -> Rule:
         if not isinstance(item, dict):
-            raise ValueError(f"rule {number} is not an object")  # noqa: TRY004 - as above
+            raise TypeError(f"rule {number} is not an object")
         rule = Rule(str(item.get("id", f"rule-{number}")), str(item.get("operation", "")), dict(item))
         check(item, rule.id, self._operations)
         if "throttle" in item:

@@ -173,6 +173,6 @@ def _as_json(call: Call) -> bool:
 
 
 def _check_headers(request: Request) -> None:
-    for name in request.headers.keys():  # noqa: SIM118 - EnvironHeaders iterates over pairs
+    for name, _value in request.headers:
         if name.lower().startswith("x-acs-") and name.lower() not in _HEADERS:
             raise ServiceError(400, "UnsupportedParameter", f"The header {name.lower()} is not supported.")

@@ -101,7 +101,7 @@ class Handler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: the journal knows every call."""
 
-    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
+    def log_error(self, *_args: Any, **_kwargs: Any) -> None:
         """Say nothing about idle time-outs and cut connections."""
 
 
