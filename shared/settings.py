@@ -31,11 +31,14 @@ class Settings(NamedTuple):
     port_tag: str
     name_template: str
     on_conflict: str
+    hook_on_failure: str
     dry_run: bool
     concurrency: int
     max_calls_per_second: float
     apigateway_endpoint: str
     ecs_endpoint: str
+    slb_endpoint: str
+    ess_endpoint: str
     smq_endpoint: str
     log_level: str
     region_id: str
@@ -65,17 +68,27 @@ VARIABLES = (
     Variable("RESULT_TOPIC", None, "name of the SMQ topic that gets one message per record"),
     Variable("RESULT_ENCODING", "base64", "`base64` (what the vendor's SDKs decode) or `plain` body of that message"),
     Variable(
-        "PORT_TAG", "apigateway-port", "tag that opts an instance in; its value is a port or a comma list of ports"
+        "PORT_TAG",
+        "apigateway-port",
+        "tag that opts an instance or load balancer in; its value is a port, a comma list of ports, or `listener`",
     ),
     Variable("NAME_TEMPLATE", "{owner}-{instance_id}-{port}", "name of entries made from notices"),
     Variable("ON_CONFLICT", "refuse", "`refuse`, or `replace` an entry of ours whose target changed"),
+    Variable(
+        "HOOK_ON_FAILURE",
+        "continue",
+        "answer to an Auto Scaling hook when an instance is refused for good: `continue` puts it into service all the "
+        "same, `abandon` lets Auto Scaling release the new instances",
+    ),
     Variable("DRY_RUN", "false", "`true`: plan and report, write nothing, publish nothing"),
     Variable("CONCURRENCY", "8", "records worked on at once inside one batch, 1 to 64"),
     Variable("MAX_CALLS_PER_SECOND", "10", "ceiling per API operation; gives way to throttling by itself"),
     Variable("APIGATEWAY_ENDPOINT", "", "`https://apigateway.<region>.aliyuncs.com`; `apigateway-vpc.…` inside a VPC"),
     Variable("ECS_ENDPOINT", "", "`https://ecs.<region>.aliyuncs.com`"),
+    Variable("SLB_ENDPOINT", "", "`https://slb.<region>.aliyuncs.com`"),
+    Variable("ESS_ENDPOINT", "", "`https://ess.<region>.aliyuncs.com`"),
     Variable("SMQ_ENDPOINT", "", "`https://<account>.mns.<region>.aliyuncs.com`"),
-    Variable("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
+    Variable("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `OFF`"),
 )
 
 
@@ -107,13 +120,17 @@ class _Reader:
             port_tag=self._text("PORT_TAG"),
             name_template=self._template("NAME_TEMPLATE"),
             on_conflict=self._choice("ON_CONFLICT", ("refuse", "replace")),
+            hook_on_failure=self._choice("HOOK_ON_FAILURE", ("continue", "abandon")),
             dry_run=self._choice("DRY_RUN", ("true", "false", "1", "0")) in ("true", "1"),
             concurrency=int(self._number("CONCURRENCY", 1, 64, whole=True)),
             max_calls_per_second=self._number("MAX_CALLS_PER_SECOND", 0.5, 1000),
             apigateway_endpoint=self._endpoint(
                 "APIGATEWAY_ENDPOINT", "https://apigateway.{region}.aliyuncs.com", region
             ),
+            # https://www.alibabacloud.com/help/en/openapi/endpoints: <product>.<region>.aliyuncs.com
             ecs_endpoint=self._endpoint("ECS_ENDPOINT", "https://ecs.{region}.aliyuncs.com", region),
+            slb_endpoint=self._endpoint("SLB_ENDPOINT", "https://slb.{region}.aliyuncs.com", region),
+            ess_endpoint=self._endpoint("ESS_ENDPOINT", "https://ess.{region}.aliyuncs.com", region),
             smq_endpoint=self._endpoint("SMQ_ENDPOINT", "https://{account}.mns.{region}.aliyuncs.com", region, account),
             log_level=self._choice("LOG_LEVEL", tuple(LEVELS)),
             region_id=region,

@@ -13,6 +13,8 @@ from rich.table import Table
 from functions._operator import build, interpreters
 from tests.demo.stage import EVENTS, Stage, stage
 
+_LONGEST_REASON = 120
+
 
 class Row(NamedTuple):
     """One act: what happens, how it is caused, and what the answer has to be."""
@@ -24,22 +26,20 @@ class Row(NamedTuple):
     same_id_as: int | None = None
 
 
-def _text(name: str) -> str:
+def _event(name: str) -> str:
     return (EVENTS / name).read_text(encoding="utf-8")
 
 
-REQUEST = {"Name": "checkout-prod", "VpcId": "vpc-bp1example0001", "InstanceId": "i-bp1example0002", "Port": 8080}
+REQUEST = {"Name": "checkout-prod", "VpcId": "vpc-bp1example0001", "InstanceId": "i-bp1example0003", "Port": 8080}
+RUNNING = json.loads(_event("ecs/running.json").replace("i-bp1example0001", "i-bp1example0002"))
+SSH = {**REQUEST, "Name": "ssh", "Port": 22}
 ROWS = (
     Row("a producer's message on the queue", lambda s: s.send(json.dumps(REQUEST)), "authorized"),
-    Row("ECS says: tagged instance Running", lambda s: s.announce(json.loads(_text("ecs/running.json"))), "authorized"),
-    Row(
-        "an event file, invoked by hand (fc2)",
-        lambda s: s.invoke(_text("manual/authorize.json").encode()),
-        "authorized",
-    ),
+    Row("ECS: a tagged instance is Running", lambda s: s.announce(RUNNING), "authorized"),
+    Row("an event file, by hand (aliyun-fc2)", lambda s: s.invoke(_event("manual/authorize.json")), "authorized"),
     Row("the first message again", lambda s: s.send(json.dumps(REQUEST)), "unchanged", same_id_as=0),
-    Row("a malformed message", lambda s: s.send('{"Name": "orders-prod", "Prot": 80}'), "rejected", "InvalidRecord"),
-    Row("port 22", lambda s: s.send(json.dumps({**REQUEST, "Name": "ssh", "Port": 22})), "refused", "PortNotAllowed"),
+    Row("a malformed message", lambda s: s.send('{"Name": "checkout-prod"}'), "rejected", "InvalidRecord"),
+    Row("a message that asks for port 22", lambda s: s.send(json.dumps(SSH)), "refused", "PortNotAllowed"),
 )
 
 
@@ -61,6 +61,8 @@ def main() -> int:
             data = result["data"]
             reason = ": ".join(filter(None, (data.get("ReasonCode"), data.get("Reason"))))
             kind = result["type"].removeprefix("vpcaccess.")
+            if len(reason) > _LONGEST_REASON:
+                reason = reason[:_LONGEST_REASON] + "…"
             mark = "[green]yes[/]" if fits else "[red]NO[/]"
             table.add_row("abcdef"[number], row.what, kind, data.get("VpcAccessId"), reason, mark)
     Console(width=None if sys.stdout.isatty() else 150).print(table)

@@ -52,7 +52,7 @@ def _ledger(cloud: Cloud) -> str:
     entries = cloud.world.journal()
     calls = Counter(entry.operation for entry in entries)
     listed = ", ".join(f"{operation} {count}x" for operation, count in calls.items()) or "nothing"
-    return f"stand-in saw: {listed}; writes: {sum(entry.write for entry in entries)}"
+    return f"stand-in saw: {listed}; writes: {sum(entry.write and entry.status < 300 for entry in entries)}"
 
 
 if __name__ == "__main__":

@@ -73,9 +73,9 @@ class Stage:
         """Let EventBridge deliver an event of the default bus."""
         self.cloud["FC"].put_event(event)
 
-    def invoke(self, event: bytes) -> bytes:
+    def invoke(self, event: str) -> bytes:
         """Invoke the function by hand with the vendor's client and return its answer."""
-        answer: bytes = self.functions.invoke_function(SERVICE, FUNCTION, payload=event).data
+        answer: bytes = self.functions.invoke_function(SERVICE, FUNCTION, payload=event.encode()).data
         return answer
 
     def result(self) -> dict[str, Any]:
