@@ -1,0 +1,22 @@
+"""``settings``: the table of the function's settings, as the README has it."""
+
+from __future__ import annotations
+
+import click
+
+from shared.settings import VARIABLES
+
+
+@click.command()
+def settings() -> None:
+    """Print the table of settings in Markdown."""
+    click.echo(table())
+
+
+def table() -> str:
+    """Return the Markdown table of all settings, made from the code that reads them."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for variable in VARIABLES:
+        default = {None: "required", "": "derived"}.get(variable.default, f"`{variable.default}`")
+        rows.append(f"| `{variable.name}` | {default} | {variable.meaning} |")
+    return "\n".join(rows)

@@ -1,0 +1,61 @@
+"""The README is executed: its table of settings, its commands and its messages are those of the code."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from functions._operator.settings import table
+from shared.events.parsing import parse
+from shared.vpcaccess import VpcAccess
+from tests.invoking import Invoker
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+JSON_BLOCKS = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+
+
+def _block(name: str) -> str:
+    found = re.search(rf"<!-- {name}:begin.*?-->\n(.*?)\n?<!-- {name}:end -->", README, re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+def test_the_settings_table_is_the_codes() -> None:
+    """The generated table equals what `python -m functions settings` prints now."""
+    assert _block("settings") == table()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", README))))
+def test_every_make_target_exists(target: str) -> None:
+    """Each `make X` that the README names is a target of the Makefile."""
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_request_message_is_understood() -> None:
+    """The README's request parses into an authorization with all its fields."""
+    (record,) = parse(JSON_BLOCKS[0].encode())
+
+    assert isinstance(record.content, VpcAccess)
+    assert record.content.tags == (("env", "prod"),)
+
+
+def test_the_result_message_has_the_fields_of_a_real_one(invoke: Invoker) -> None:
+    """The README's result has exactly the fields of the result that the README's request gives."""
+    shown = json.loads(JSON_BLOCKS[1])
+    invoke(json.loads(JSON_BLOCKS[0]))
+    (message,) = invoke.messages()
+
+    assert shown.keys() == message.keys()
+    assert shown["data"].keys() == message["data"].keys()
+    assert shown["type"] == message["type"]
+
+
+def test_every_refusal_is_listed() -> None:
+    """Each reason code that the plan and the applier can give stands in the table of refusals."""
+    source = (ROOT / "shared" / "plan.py").read_text() + (ROOT / "functions/set_vpc_access/apply.py").read_text()
+    codes = set(re.findall(r'"([A-Z][a-z]+[A-Z][A-Za-z]+)",\n? *f?"', source)) | {"QuotaExceeded"}
+
+    assert codes >= {"TargetTaken", "NameTaken", "VpcNotAllowed"}
+    assert not [code for code in codes if f"`{code}`" not in README]
