@@ -31,6 +31,8 @@ SETTINGS = {
     "FC_ACCOUNT_ID": "1234567890123456",
     "APIGATEWAY_ENDPOINT": "http://127.0.0.1:8080",
     "ECS_ENDPOINT": "http://127.0.0.1:8080",
+    "SLB_ENDPOINT": "http://127.0.0.1:8080",
+    "ESS_ENDPOINT": "http://127.0.0.1:8080",
     "SMQ_ENDPOINT": "http://127.0.0.1:8080",
     "LOG_LEVEL": "DEBUG",
     "MAX_CALLS_PER_SECOND": "1000",
