@@ -235,15 +235,17 @@ def test_only_the_code_satisfies_imports(fc: FunctionCompute, tmp_path: Path) ->
     assert json.loads(fc.invoke("f").body)["found"] == ["beside"]
 
 
-def test_the_environment_is_the_platforms_and_the_users(fc: FunctionCompute, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_environment_is_the_platforms_and_the_users(fc: FunctionCompute, tmp_path: Path, runtime: str) -> None:
     """The child sees FC_*, the role's keys and what the user set, and nothing of the parent's."""
     source = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
-    deploy(fc, tmp_path, source, environment={"OWNER": "team"}, memory=256)
+    deploy(fc, tmp_path, source, environment={"OWNER": "team"}, memory=256, runtime=runtime)
+    version = "FC_FUNCTION_VERSION" if runtime == installed_runtimes().get("python3.12") else "FC_VER_ID"
     seen = json.loads(fc.invoke("f").body)
     assert set(seen) - {"LC_CTYPE"} == {
         *("PATH", "LANG", "HOME", "OWNER"),
         *("FC_ACCOUNT_ID", "FC_REGION", "FC_FUNC_CODE_PATH", "FC_FUNCTION_NAME", "FC_FUNCTION_HANDLER"),
-        *("FC_FUNCTION_MEMORY_SIZE", "FC_FUNCTION_VERSION", "FC_CUSTOM_LISTEN_PORT", "FC_INSTANCE_ID"),
+        *("FC_FUNCTION_MEMORY_SIZE", version, "FC_CUSTOM_LISTEN_PORT", "FC_INSTANCE_ID"),
         *("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
     }
     assert (seen["FC_ACCOUNT_ID"], seen["FC_FUNCTION_MEMORY_SIZE"]) == (fc.world.account_id, "256")
@@ -409,6 +411,24 @@ def test_closing_leaves_no_process_pipe_or_directory(tmp_path: Path) -> None:
     fc.close()  # once more is harmless
 
 
+def test_deleting_a_function_ends_its_running_invocation(fc: FunctionCompute, tmp_path: Path) -> None:
+    """The caller sees the instance exit, queued invocations are dropped, and nothing starts any more."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    function = deploy(fc, tmp_path, "def handler(event, context):\n    open(event.decode()).read()\n")
+    outcomes: list[Any] = []
+    caller = threading.Thread(target=lambda: outcomes.append(function.invoke(str(gate).encode(), "request-1")))
+    caller.start()
+    with gate.open("w"):  # opening waits for the function
+        fc.submit(function, b"")
+        fc.delete_function("f")
+        caller.join()
+    assert outcomes[0].error_type == "UnhandledInvocationError"
+    assert (fc.pump_once(), function.pool.instances) == (False, [])
+    with pytest.raises(ServiceError, match="404 FunctionNotFound"):
+        function.invoke(b"", "request-2")
+
+
 def test_frozen_instances_die_with_a_killed_parent(tmp_path: Path) -> None:
     """A parent that is killed cannot clean up; the kernel wakes and hangs up its frozen instances."""
     code = write(tmp_path / "f", "import os\ndef handler(event, context):\n    return str(os.getpid())\n")
@@ -450,9 +470,11 @@ def test_a_config_that_the_platform_would_refuse_is_refused(
 
 
 def test_code_that_is_no_code_is_refused(fc: FunctionCompute, tmp_path: Path) -> None:
-    """A path that is neither directory nor zip is named in the refusal."""
+    """A path that is neither directory nor zip is named in the refusal, and so is a runtime that is none."""
     with pytest.raises(ValueError, match=r"neither a directory nor a zip: .*nothing\.zip"):
         fc.create_function(FunctionConfig("f", tmp_path / "nothing.zip"))
+    with pytest.raises(ValueError, match="not an executable: no-such-python"):
+        fc.create_function(FunctionConfig("f", tmp_path, runtime="no-such-python"))
 
 
 def test_an_interpreter_is_found_by_its_runtime_name() -> None:

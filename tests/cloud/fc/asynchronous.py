@@ -111,7 +111,9 @@ class AsyncQueue:
             return
         try:
             task.outcome = outcome = task.function.invoke(task.event, task.request_id)
-        except ServiceError:
+        except ServiceError as error:
+            if error.status == 404:  # the function was deleted meanwhile
+                return
             task.condition, wait = _EXHAUSTED, _FIRST_BACKOFF * 2**task.refused
             task.refused += 1
             retried = now + wait - task.submitted <= _BACKOFF_ENDS

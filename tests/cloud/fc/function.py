@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import threading
 import time
@@ -40,6 +41,8 @@ class Function:
     """One function of the stand-in; ``invoke`` may be called from several threads, ``close`` ends its processes."""
 
     def __init__(self, config: FunctionConfig, world: World) -> None:
+        if shutil.which(config.runtime) is None:
+            raise ValueError(f"the runtime of {config.key} is not an executable: {config.runtime}")
         self.config, self._world = config, world
         self.role = Role(world, config.key, config.role_actions)
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
@@ -166,6 +169,7 @@ class Function:
             "FC_FUNCTION_NAME": self.config.name,
             "FC_FUNCTION_HANDLER": self.config.handler,
             "FC_FUNCTION_MEMORY_SIZE": str(self.config.memory),
+            "FC_VER_ID": "LATEST",
             "FC_FUNCTION_VERSION": "LATEST",
             "FC_CUSTOM_LISTEN_PORT": "9000",
             "FC_INSTANCE_ID": instance_id,

@@ -36,7 +36,7 @@ class InstancePool:
         with self._lock:
             self._reap()
             if self._closed:
-                raise ServiceError(404, "FunctionNotFound", "the function was deleted")
+                raise self._deleted()
             if self._idle:
                 instance = self._idle.pop()
                 self._busy.add(instance)
@@ -50,8 +50,11 @@ class InstancePool:
             with self._lock:
                 self._starting -= 1
         with self._lock:
-            self._busy.add(instance)
-        return instance
+            if not self._closed:
+                self._busy.add(instance)
+                return instance
+        instance.kill()
+        raise self._deleted()
 
     def release(self, instance: Instance, *, keep: bool) -> None:
         """Give an instance back, to be used again or, with ``keep`` false, to be ended."""
@@ -79,6 +82,10 @@ class InstancePool:
         self.retire_idle()
         for instance in busy:
             instance.process.kill()  # its caller notices, reaps it and closes the pipes
+
+    @staticmethod
+    def _deleted() -> ServiceError:
+        return ServiceError(404, "FunctionNotFound", "the function was deleted")
 
     def _reap(self) -> None:
         kept = []

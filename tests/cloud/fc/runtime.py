@@ -193,6 +193,8 @@ def main(arguments: list[str]) -> None:
     # A group of its own makes one kill reach the function's own children, and makes the kernel send SIGHUP to a
     # frozen instance whose parent died without closing it.
     os.setpgid(0, 0)
+    # python3.12 runs on Debian 11, which names the version differently than the older runtimes' Debian.
+    os.environ.pop("FC_VER_ID" if sys.version_info >= (3, 12) else "FC_FUNCTION_VERSION", None)
     requests, replies, code_directory, *further = arguments
     for descriptor in (requests, replies):
         fcntl.fcntl(int(descriptor), fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # not for the function's own children
