@@ -18,7 +18,7 @@ from shared.clock import Clock
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from shared.errors import RetryNeeded
-from tests.cloud.core import ManualClock, World
+from tests.cloud.core import ManualClock, Switches, World
 from tests.cloud.fixtures import TEMPORARY, Served, new_cloud
 
 VPC = "vpc-bp1example0001"
@@ -43,19 +43,22 @@ SETTINGS = {
 class InProcess(httpx.BaseTransport):
     """Hands requests to a WSGI application. httpx's own ignores the ``target`` extension that our transport uses."""
 
-    def __init__(self, application: Any, before: Callable[[str], None]) -> None:
-        self._inner, self._before = httpx.WSGITransport(app=application), before
+    def __init__(self, application: Any, before: Callable[[str], None], after: Callable[[str], None]) -> None:
+        self._inner, self._before, self._after = httpx.WSGITransport(app=application), before, after
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self._before(request.headers.get("x-acs-action", "PublishMessage"))
+        operation = request.headers.get("x-acs-action", "PublishMessage")
+        self._before(operation)
         target = request.extensions["target"].decode()
         whole = httpx.URL(f"{request.url.scheme}://{request.headers['host']}{target}")
         try:
-            return self._inner.handle_request(
+            answer = self._inner.handle_request(
                 httpx.Request(request.method, whole, headers=request.headers, stream=request.stream)
             )
         except ConnectionError as error:  # the stand-in cut the connection
             raise httpx.ReadError(str(error)) from error
+        self._after(operation)
+        return answer
 
 
 @dataclass
@@ -89,13 +92,14 @@ class Invoker:
     )
     logged: StringIO = field(default_factory=StringIO)
     slept: list[float] = field(default_factory=list)
-    before: Callable[[str], None] = lambda _: None  # what happens just before a call reaches the cloud
+    before: Callable[[str], None] = lambda _: None  # what happens just before a call reaches the cloud …
+    after: Callable[[str], None] = lambda _: None  # … and just after it took effect, before the function knows
 
     def configure(self, **changes: str) -> Handler:
         """Start the function anew with changed settings."""
         self.handler = Handler(
             settings.load({**SETTINGS, **changes}),
-            Transport(inner=InProcess(self.served.app, self._before)),
+            Transport(inner=InProcess(self.served.app, self._before, self._after)),
             Clock(self.clock.now, self.clock.now, self._sleep, lambda: 0.5),
         )
         log.configure("DEBUG", self.logged)
@@ -134,25 +138,34 @@ class Invoker:
     def _before(self, operation: str) -> None:
         self.before(operation)
 
+    def _after(self, operation: str) -> None:
+        self.after(operation)
+
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.clock.advance(seconds)
 
 
-@pytest.fixture
-def invoke() -> Iterator[Invoker]:
-    """The function on a fresh stand-in whose clock moves only when somebody sleeps."""
+def new_invoker(**switches: Any) -> Invoker:
+    """Return the function on a fresh stand-in whose clock moves only when somebody sleeps."""
     clock = ManualClock()
-    app = new_cloud(World(clock=clock))
+    app = new_cloud(World(clock=clock, switches=Switches().with_values(**switches)))
     smq = app["SMQ"]
     smq.create_topic("vpc-access-results")
     smq.create_queue("results")
     smq.subscribe("vpc-access-results", "to-results", queue="results", format="SIMPLIFIED")
     app.world.journal.clear()
-    yield Invoker(Served(app), clock)
+    return Invoker(Served(app), clock)
+
+
+@pytest.fixture
+def invoke() -> Iterator[Invoker]:
+    """The function on a stand-in of its own; a fault rule that never fired fails the test."""
+    invoker = new_invoker()
+    yield invoker
     log.configure()
-    app.close()
-    assert not app.faults.unfired(), "fault rules that never fired"
+    invoker.served.app.close()
+    assert not invoker.served.faults.unfired(), "fault rules that never fired"
 
 
 def request(**changes: Any) -> dict[str, Any]:
