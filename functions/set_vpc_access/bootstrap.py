@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from functions.set_vpc_access.handler import Handler, Invocation
+from functions.set_vpc_access.http import is_awaited, response
 from shared import log, settings
 from shared.cloud.signing import Credentials
 from shared.errors import SettingsError
@@ -24,9 +25,12 @@ class Runtime(NamedTuple):
     handler: Handler
     environment: Mapping[str, str]
 
-    def invoke(self, event: bytes, context: Any) -> str:
-        """Handle one event and return the summary as JSON text, the answer of the function."""
-        return json.dumps(self.answer(event, context), ensure_ascii=False)
+    def invoke(self, event: bytes, context: Any) -> str | dict[str, Any]:
+        """Handle one event and return the function's answer: an HTTP response if a client waits, else the summary as JSON."""
+        summary = self.answer(event, context)
+        if is_awaited(result["source"] for result in summary["results"]):
+            return response(summary)
+        return json.dumps(summary, ensure_ascii=False)
 
     def answer(self, event: bytes, context: Any) -> dict[str, Any]:
         """Handle one event with what its context says and return the summary."""

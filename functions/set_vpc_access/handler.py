@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from functions.set_vpc_access.apply import Applier, wanted
+from functions.set_vpc_access.http import is_awaited
+from functions.set_vpc_access.jobs import Job, job_of
 from shared import log
 from shared.clock import Clock, Deadline
 from shared.cloud.apigateway import PAGE_SIZE, ApiGateway
-from shared.cloud.ecs import Ecs
 from shared.cloud.pace import Pace
 from shared.cloud.rpc import utc
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials
 from shared.cloud.smq import SmqTopic
 from shared.cloud.transport import Transport
-from shared.errors import AuthorizerError, RetryNeeded, Transient
+from shared.errors import AuthorizerError, RetryNeeded
 from shared.events.parsing import parse
-from shared.events.records import Ignored, InstanceNotice, Invalid, Record
-from shared.inventory import Unresolved, resolve
+from shared.events.records import InstanceNotice
 from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, against_policy, plan, word
 from shared.report import (
     FAILED,
@@ -48,14 +49,6 @@ class Invocation(NamedTuple):
     credentials: Callable[[], Credentials]
 
 
-class Job(NamedTuple):
-    """A record on its way: the request it stands for, or the outcome it has already."""
-
-    record: Record
-    access: VpcAccess | None = None
-    outcome: Outcome | None = None
-
-
 class Handler:
     """Everything that outlives an invocation: settings, connections, pace. Made once per instance."""
 
@@ -72,41 +65,23 @@ class Handler:
         session = Session(self._transport, self._clock, deadline, self._pace, invocation.credentials)
         gateway = ApiGateway(session, self.settings.apigateway_endpoint)
 
-        jobs = self._resolve([_job(record) for record in parse(event)], session)
+        jobs = self._resolve([job_of(record) for record in parse(event)], session)
         jobs, present = self._observe(jobs, gateway)
         decisions = self._decide(jobs, present)
         if self.settings.dry_run:
             outcomes = [_planned(job, decision) for job, decision in zip(jobs, decisions, strict=True)]
-        else:
-            outcomes = self._carry_out(jobs, decisions, session, gateway)
-        return self._finish(outcomes, invocation)
+            return self._finish(outcomes, [], invocation)
+        outcomes = self._carry_out(jobs, decisions, session, gateway)
+        outcomes, hooks = self._answer_hooks(outcomes, session)
+        return self._finish(outcomes, hooks, invocation)
 
-    def _resolve(self, jobs: Sequence[Job], session: Session) -> list[Job]:
-        """Turn notices into requests: one look-up for all of them, one job for each port."""
-        notices = [job.record.content for job in jobs if isinstance(job.record.content, InstanceNotice)]
-        if not notices:
-            return list(jobs)
-        ecs = Ecs(session, self.settings.ecs_endpoint, self.settings.region_id)
-        try:
-            found = ecs.describe_instances(notice.instance_id for notice in notices)
-        except AuthorizerError as error:
-            return [_failed(job, error) if isinstance(job.record.content, InstanceNotice) else job for job in jobs]
-        resolved: list[Job] = []
-        for job in jobs:
-            notice = job.record.content
-            if not isinstance(notice, InstanceNotice):
-                resolved.append(job)
-                continue
-            answer = resolve(notice, found.get(notice.instance_id), self.settings)
-            if isinstance(answer, Ignored):
-                resolved.append(job._replace(outcome=Outcome(job.record, IGNORED, None, answer.reason, answer.text)))
-            elif isinstance(answer, Unresolved):
-                kind = FAILED if answer.retry else REJECTED
-                outcome = Outcome(job.record, kind, None, answer.reason, answer.text, retry=answer.retry)
-                resolved.append(job._replace(outcome=outcome))
-            else:
-                resolved.extend(job._replace(access=access) for access in answer)
-        return resolved
+    def _resolve(self, jobs: list[Job], session: Session) -> list[Job]:
+        """Turn notices into requests."""
+        if not any(isinstance(job.record.content, InstanceNotice) for job in jobs):
+            return jobs
+        from functions.set_vpc_access.resolve import resolve_notices  # a request by name needs no look-up: 2 ms
+
+        return resolve_notices(jobs, session, self.settings)
 
     def _observe(self, jobs: list[Job], gateway: ApiGateway) -> tuple[list[Job], Present]:
         """Read what is there: every page once, or where that is dearer two exact look-ups for each request."""
@@ -116,7 +91,7 @@ class Handler:
         try:
             return jobs, Present(_entries(gateway, asked))
         except AuthorizerError as error:
-            return [job if job.outcome else _failed(job, error) for job in jobs], Present()
+            return [job if job.outcome else job.failed(error) for job in jobs], Present()
 
     def _decide(self, jobs: Sequence[Job], present: Present) -> list[Decision | None]:
         """Plan every job that has no outcome yet."""
@@ -206,33 +181,37 @@ class Handler:
             for _ in pool.map(work, numbers):
                 pass
 
-    def _finish(self, outcomes: Sequence[Outcome], invocation: Invocation) -> dict[str, Any]:
-        log.info("invocation", records=len(outcomes), **counts(outcomes))
+    def _answer_hooks(self, outcomes: list[Outcome], session: Session) -> tuple[list[Outcome], list[dict[str, Any]]]:
+        """Complete the lifecycle hooks among the records."""
+        if not any(getattr(outcome.record.content, "hook", None) for outcome in outcomes):
+            return outcomes, []
+        from functions.set_vpc_access.hooks import settle  # only Auto Scaling needs it: 1 ms
+        from shared.cloud.ess import Ess
+
+        ess = Ess(session, self.settings.ess_endpoint, self.settings.region_id)
+        outcomes, answers = settle(outcomes, ess, self.settings)
+        return outcomes, [answer.line() for answer in answers]
+
+    def _finish(
+        self, outcomes: Sequence[Outcome], hooks: Sequence[dict[str, Any]], invocation: Invocation
+    ) -> dict[str, Any]:
+        """Report; raise for a redelivery unless a client waits for the answer, who is told to ask again."""
+        log.info("invocation", records=len(outcomes), **counts(outcomes), **_ignored_because(outcomes))
         again = retry_text(outcomes)
-        if again:
+        if again and not is_awaited(outcome.record.source for outcome in outcomes):
             raise RetryNeeded(again)
-        return summary(outcomes, invocation.request_id)
+        answer = summary(outcomes, invocation.request_id) | _ignored_because(outcomes)
+        return answer | {"hooks": list(hooks)} if hooks else answer
 
 
-def _job(record: Record) -> Job:
-    content = record.content
-    if isinstance(content, VpcAccess):
-        return Job(record, content)
-    if isinstance(content, Invalid):
-        return Job(record, outcome=Outcome(record, REJECTED, None, "InvalidRecord", content.text))
-    if isinstance(content, Ignored):
-        return Job(record, outcome=Outcome(record, IGNORED, None, content.reason, content.text))
-    return Job(record)
+def _ignored_because(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
+    reasons = Counter(outcome.reason for outcome in outcomes if outcome.type == IGNORED)
+    return {"ignored_because": dict(reasons)} if reasons else {}
 
 
 def _wanted(job: Job) -> Wanted:
     assert job.access is not None  # every job without an outcome has one after _resolve
     return wanted(job.record, job.access)
-
-
-def _failed(job: Job, error: AuthorizerError) -> Job:
-    outcome = Outcome(job.record, FAILED, job.access, error.code, str(error), retry=isinstance(error, Transient))
-    return job._replace(outcome=outcome)
 
 
 def _entries(gateway: ApiGateway, wanted: Sequence[VpcAccess]) -> Iterable[VpcAccess]:

@@ -159,3 +159,10 @@ def json_object(operation: str, body: bytes, request_id: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise Doubtful(operation, "UnreadableAnswer", 200, "the answer of a successful call is not JSON", request_id)
     return parsed
+
+
+def inner_list(answer: Mapping[str, Any], outer: str, inner: str) -> list[Mapping[str, Any]]:
+    """Return a list wrapped in the old XML way, an object holding a list; an absent one is empty."""
+    wrapped = answer.get(outer)
+    found = wrapped.get(inner) if isinstance(wrapped, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from shared.cloud.answers import inner_list
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.vpcaccess import VpcAccess
@@ -80,7 +81,7 @@ class ApiGateway:
         if filters:
             parameters["AccurateQuery"] = "true"
         answer = self._service.call("DescribeVpcAccesses", parameters, repeatable=True)
-        found = _inner_list(answer, "VpcAccessAttributes", "VpcAccessAttribute")
+        found = inner_list(answer, "VpcAccessAttributes", "VpcAccessAttribute")
         return Page([_read_entry(entry) for entry in found], int(answer.get("TotalCount") or 0))
 
     def pages(self, first: Page | None = None, **filters: str) -> Iterator[VpcAccess]:
@@ -98,13 +99,6 @@ class ApiGateway:
             yield from self.pages(VpcId=access.vpc_id, InstanceId=access.instance_id, Port=str(access.port))
 
 
-def _inner_list(answer: Mapping[str, Any], outer: str, inner: str) -> list[Mapping[str, Any]]:
-    """Return a list wrapped in the old XML way, an object holding a list; an absent one is empty."""
-    wrapped = answer.get(outer)
-    found = wrapped.get(inner) if isinstance(wrapped, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
 def _read_entry(entry: Mapping[str, Any]) -> VpcAccess:
     return VpcAccess(
         name=str(entry.get("Name") or ""),
@@ -115,6 +109,6 @@ def _read_entry(entry: Mapping[str, Any]) -> VpcAccess:
         description=str(entry.get("Description") or ""),
         vpc_target_host_name=str(entry.get("VpcTargetHostName") or ""),
         tags=tuple(
-            (str(tag.get("Key") or ""), str(tag.get("Value") or "")) for tag in _inner_list(entry, "Tags", "TagInfo")
+            (str(tag.get("Key") or ""), str(tag.get("Value") or "")) for tag in inner_list(entry, "Tags", "TagInfo")
         ),
     )

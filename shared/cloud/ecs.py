@@ -6,11 +6,13 @@ https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.cloud.answers import inner_list
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
+from shared.errors import CloudRefused
 from shared.inventory import Backend
 
 VERSION = "2014-05-26"
@@ -24,39 +26,39 @@ class Ecs:
         self._service = RpcService(session, endpoint, VERSION)
         self._region_id = region_id
 
-    def describe_instances(self, instance_ids: Iterable[str]) -> dict[str, Backend]:
-        """Return the instances found, by id.
+    def describe_instances(self, instance_ids: Sequence[str]) -> dict[str, Backend | CloudRefused]:
+        """Return the instances found, by id, and for an id that the API refuses the refusal; at most 100 ids a call.
 
         An instance that is missing from the answer may be not visible yet, released, in another region, or hidden
         because the caller lacks ``ecs:DescribeInstances``: the API answers all four with an empty list.
         """
-        wanted = list(dict.fromkeys(instance_ids))
-        found: dict[str, Backend] = {}
-        for start in range(0, len(wanted), MOST_IDS):
-            answer = self._service.call(
-                "DescribeInstances",
-                {
-                    "RegionId": self._region_id,
-                    "InstanceIds": json.dumps(wanted[start : start + MOST_IDS]),
-                    "MaxResults": str(MOST_IDS),
-                },
-                repeatable=True,
-            )
-            instances = answer.get("Instances")
-            for item in (instances.get("Instance") or []) if isinstance(instances, dict) else []:
-                backend = _read_instance(item)
-                found[backend.instance_id] = backend
+        found: dict[str, Backend | CloudRefused] = {}
+        for start in range(0, len(instance_ids), MOST_IDS):
+            found |= self._describe(instance_ids[start : start + MOST_IDS])
         return found
+
+    def _describe(self, ids: Sequence[str]) -> dict[str, Backend | CloudRefused]:
+        """Ask for up to 100; if one of them makes the API refuse the call, find it by halves instead of failing all."""
+        parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MOST_IDS)}
+        try:
+            answer = self._service.call("DescribeInstances", parameters, repeatable=True)
+        except CloudRefused as error:
+            if len(ids) == 1:
+                return {ids[0]: error}
+            middle = len(ids) // 2
+            return self._describe(ids[:middle]) | self._describe(ids[middle:])
+        backends = [_read_instance(item) for item in inner_list(answer, "Instances", "Instance")]
+        return {backend.instance_id: backend for backend in backends}
 
 
 def _read_instance(item: Mapping[str, Any]) -> Backend:
-    tags = (item.get("Tags") or {}).get("Tag") or []
+    network = item.get("VpcAttributes")
     return Backend(
         instance_id=str(item.get("InstanceId") or ""),
-        vpc_id=str((item.get("VpcAttributes") or {}).get("VpcId") or ""),
-        status=str(item.get("Status") or ""),
+        vpc_id=str(network.get("VpcId") or "") if isinstance(network, dict) else "",
         tags={
             str(tag.get("TagKey") or tag.get("Key") or ""): str(tag.get("TagValue") or tag.get("Value") or "")
-            for tag in tags
+            for tag in inner_list(item, "Tags", "Tag")
         },
+        classic=item.get("InstanceNetworkType") == "classic",
     )

@@ -1,0 +1,39 @@
+"""A record on its way through an invocation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.errors import AuthorizerError, Transient
+from shared.events.records import Ignored, Invalid, Record
+from shared.report import FAILED, IGNORED, REJECTED, Outcome
+from shared.vpcaccess import VpcAccess
+
+
+class Job(NamedTuple):
+    """A record with the request it stands for, or the outcome it has already; with neither it is to be looked up."""
+
+    record: Record
+    access: VpcAccess | None = None
+    outcome: Outcome | None = None
+
+    def ended(self, kind: str, reason: str, text: str) -> Job:
+        """Return it with its outcome; FAILED means that a redelivery can help."""
+        return self._replace(outcome=Outcome(self.record, kind, None, reason, text, retry=kind == FAILED))
+
+    def failed(self, error: AuthorizerError) -> Job:
+        """Return it as failed by ``error``, for another try if that is transient."""
+        outcome = Outcome(self.record, FAILED, self.access, error.code, str(error), retry=isinstance(error, Transient))
+        return self._replace(outcome=outcome)
+
+
+def job_of(record: Record) -> Job:
+    """Return the job that a parsed record makes."""
+    content = record.content
+    if isinstance(content, VpcAccess):
+        return Job(record, content)
+    if isinstance(content, Invalid):
+        return Job(record).ended(REJECTED, "InvalidRecord", content.text)
+    if isinstance(content, Ignored):
+        return Job(record).ended(IGNORED, content.reason, content.text)
+    return Job(record)

@@ -1,0 +1,89 @@
+"""SLB 2014-05-15 (classic load balancers): VPC, listeners and tags.
+
+https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-describeloadbalancerattribute
+https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-listtagresources
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from shared.cloud.answers import inner_list
+from shared.cloud.rpc import RpcService
+from shared.cloud.session import Session
+from shared.errors import AuthorizerError, CloudRefused
+from shared.inventory import Backend
+
+VERSION = "2014-05-15"
+MOST_IDS = 20  # per call of ListTagResources
+_NOT_FOUND = (
+    "InvalidLoadBalancerId.NotFound"  # https://github.com/aliyun/terraform-provider-alicloud, service_alicloud_slb.go
+)
+
+
+class Slb:
+    """The look-up of load balancers."""
+
+    def __init__(self, session: Session, endpoint: str, region_id: str) -> None:
+        self._service = RpcService(session, endpoint, VERSION)
+        self._region_id = region_id
+
+    def describe(self, load_balancer_ids: Sequence[str], tag_key: str) -> dict[str, Backend | AuthorizerError]:
+        """Return the load balancers found, by id, and for one whose look-up failed the error.
+
+        Tags come first, 20 ids a call; only those with ``tag_key`` are then described, one call each. One without any
+        tag is returned as such, though it may as well not exist: ListTagResources does not tell.
+        """
+        found: dict[str, Backend | AuthorizerError] = {}
+        for start in range(0, len(load_balancer_ids), MOST_IDS):
+            ids = load_balancer_ids[start : start + MOST_IDS]
+            try:
+                tags = self._tags(ids)
+            except AuthorizerError as error:
+                found |= dict.fromkeys(ids, error)
+                continue
+            for load_balancer_id in ids:
+                backend = self._described(load_balancer_id, tags.get(load_balancer_id, {}), tag_key)
+                if backend is not None:
+                    found[load_balancer_id] = backend
+        return found
+
+    def _described(
+        self, load_balancer_id: str, tags: Mapping[str, str], tag_key: str
+    ) -> Backend | AuthorizerError | None:
+        if tag_key not in tags:
+            return Backend(load_balancer_id, "", tags)
+        try:
+            return self._attribute(load_balancer_id, tags)
+        except CloudRefused as error:
+            return None if error.code == _NOT_FOUND else error
+        except AuthorizerError as error:
+            return error
+
+    def _tags(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the tags of load balancers; those without any are absent."""
+        tags: dict[str, dict[str, str]] = {}
+        parameters = {"RegionId": self._region_id, "ResourceType": "instance"}
+        parameters |= {f"ResourceId.{number}": item for number, item in enumerate(ids, 1)}
+        while True:
+            answer = self._service.call("ListTagResources", parameters, repeatable=True)
+            for tag in inner_list(answer, "TagResources", "TagResource"):
+                key, value = str(tag.get("TagKey") or ""), str(tag.get("TagValue") or "")
+                tags.setdefault(str(tag.get("ResourceId") or ""), {})[key] = value
+            following = str(answer.get("NextToken") or "")
+            if not following or following == parameters.get("NextToken"):
+                return tags
+            parameters["NextToken"] = following
+
+    def _attribute(self, load_balancer_id: str, tags: Mapping[str, str]) -> Backend:
+        parameters = {"RegionId": self._region_id, "LoadBalancerId": load_balancer_id}
+        answer = self._service.call("DescribeLoadBalancerAttribute", parameters, repeatable=True)
+        listening = answer.get("ListenerPorts")
+        ports = listening.get("ListenerPort") if isinstance(listening, dict) else None
+        return Backend(
+            instance_id=load_balancer_id,
+            vpc_id=str(answer.get("VpcId") or ""),
+            tags=tags,
+            classic=answer.get("NetworkType") == "classic",
+            listener_ports=tuple(port for port in ports or () if isinstance(port, int)),
+        )
