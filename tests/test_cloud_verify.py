@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -126,6 +127,16 @@ def _flip_signature(sent: Signed) -> None:
     sent.headers["authorization"] = text[:-1] + ("0" if text[-1] != "0" else "1")
 
 
+def _unsort(sent: Signed) -> None:
+    before, names, after = re.split(r"SignedHeaders=([^,]+)", sent.headers["authorization"])
+    sent.headers["authorization"] = f"{before}SignedHeaders={';'.join(reversed(names.split(';')))}{after}"
+
+
+def _name_one_more(sent: Signed) -> None:
+    text = sent.headers["authorization"]
+    sent.headers["authorization"] = text.replace("SignedHeaders=", "SignedHeaders=a-header-not-sent;")
+
+
 # One thing is changed in a good request: what the client signs (first), or what arrives (second).
 V3_GUARDS = [
     pytest.param({"credential": Credential("nobody", "x")}, _leave, 404, "InvalidAccessKeyId.NotFound", id="key"),
@@ -177,6 +188,8 @@ V3_GUARDS = [
     pytest.param({}, _header("x-acs-retry-attempts", "1"), 400, "IncompleteSignature", id="acs-header-added"),
     pytest.param({}, _without("x-acs-version"), 400, "MissingVersion", id="version-removed"),
     pytest.param({}, _without("x-acs-date"), 400, "IncompleteSignature", id="signed-header-removed"),
+    pytest.param({}, _unsort, 400, "IncompleteSignature", id="signed-headers-unsorted"),
+    pytest.param({}, _name_one_more, 400, "IncompleteSignature", id="signed-header-not-sent"),
     pytest.param({}, _header("authorization", "ACS3-HMAC-SHA256"), 400, "IncompleteSignature", id="authorization-cut"),
     pytest.param({"headers": {"x-acs-content-sha256": ""}}, _leave, 400, "IncompleteSignature", id="body-hash-missing"),
     pytest.param({}, _body, 400, "ContentSha256NotMatched", id="body"),
