@@ -320,8 +320,9 @@ def test_a_reset_forgets_functions(inner_cloud: Served, tmp_path: Path) -> None:
     triggers = (TimerTrigger("t"), QueueTrigger("q", "in"))
     function = fc.create_function(FunctionConfig("f", code, triggers=triggers))
     fc.invoke("f")
+    fc.lost_records.append(("f", "somewhere", "some reason"))
     assert _control(inner_cloud, "POST", "reset", {}).status_code == 200
-    assert (fc.functions, function.pool.instances) == ([], [])
+    assert (fc.functions, function.pool.instances, fc.lost_records) == ([], [], [])
     fc.create_function(FunctionConfig("f", code))
     assert fc.invoke("f").error_type == ""
 

@@ -167,6 +167,17 @@ def test_what_a_handler_returns_becomes_the_body(
             id="exit",
         ),
         pytest.param(
+            "import os\n"
+            "def handler(event, context):\n"
+            "    os.posix_spawn('/bin/sh', ['sh', '-c', 'sleep 600'], {})\n"
+            "    os._exit(1)\n",
+            "UnhandledInvocationError",
+            {
+                "errorMessage": "Process exited unexpectedly before completing request (duration: Nms, maxMemoryUsage: NMB)"
+            },
+            id="exit-with-child",
+        ),
+        pytest.param(
             "import sys\ndef handler(event, context):\n    sys.exit(1)\n",
             "UnhandledInvocationError",
             {
@@ -271,14 +282,15 @@ def test_stdout_and_logging_are_the_invocations_log(fc: FunctionCompute, tmp_pat
             print("printed", event.decode())
             logging.getLogger(__name__).info("logged %s", event.decode())
             os.write(2, b"raw\\n")
+            print("unfinished", end="")
     """
     deploy(fc, tmp_path, source)
     fc.invoke("f", b"one")
     outcome = fc.invoke("f", b"two")
-    start, printed, logged, raw, end = outcome.log.decode().splitlines()
-    assert (start, end) == (
+    start, printed, logged, raw, rest = outcome.log.decode().splitlines()
+    assert (start, rest) == (
         f"FC Invoke Start RequestId: {outcome.request_id}",
-        f"FC Invoke End RequestId: {outcome.request_id}",
+        f"unfinishedFC Invoke End RequestId: {outcome.request_id}",
     )
     assert (printed, raw) == ("printed two", "raw")
     assert logged.endswith(f"Z {outcome.request_id} [INFO] logged two")

@@ -114,6 +114,7 @@ def test_event_driven_mode_calls_once_per_message(fc: FunctionCompute, tmp_path:
     [
         pytest.param(True, "aGk=", "hi", id="decoded"),
         pytest.param(True, "plain text", "plain text", id="not-base64"),
+        pytest.param(True, "a-G-k=", "a-G-k=", id="almost-base64"),
         pytest.param(True, base64.b64encode(b"\xff").decode(), "/w==", id="not-text"),
         pytest.param(False, "aGk=", "aGk=", id="switched-off"),
     ],

@@ -8,13 +8,11 @@ import selectors
 import struct
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 LOG_LIMIT = 1 << 20  # bytes of log kept per exchange; the tail
 _LENGTHS = struct.Struct(">II")
-_CHUNK = 1 << 16
-_PIPE_CHUNKS = 16
+_CHUNK = 1 << 16  # what a pipe holds: what the child wrote before its answer is read with it
 
 
 class Exchange:
@@ -59,13 +57,6 @@ class Exchange:
             del self.log[:-LOG_LIMIT]
         return not data
 
-    def drain_log(self, descriptor: int) -> None:
-        """Read what the child wrote before its answer: it is in the pipe by now, which holds 64 KB (or 1 MB if set)."""
-        with suppress(BlockingIOError):
-            for _ in range(_PIPE_CHUNKS):
-                if self.read_log(descriptor):
-                    return
-
     def run(self, to_child: int, from_child: int, log: int, timeout: float) -> None:
         """Move bytes until the answer is complete, the child has gone (``closed``) or ``timeout`` seconds are over."""
         deadline = time.monotonic() + timeout
@@ -80,4 +71,3 @@ class Exchange:
                 for key, _ in events:
                     if key.data(key.fd):
                         selector.unregister(key.fd)
-        self.drain_log(log)
