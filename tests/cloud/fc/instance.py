@@ -97,7 +97,8 @@ class Instance:
         """Kill the process behind its owner's back and wait until it is dead; ``kill`` still has to clean up."""
         self.process.kill()
         if self.process.returncode is None:
-            os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+            with suppress(ChildProcessError):  # its owner reaped it between these two lines
+                os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
 
     def kill(self) -> None:
         """End the process and its children at once (SIGKILL reaches a frozen one) and give the pipes back."""
