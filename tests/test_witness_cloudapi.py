@@ -20,7 +20,10 @@ from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.enable_socket]
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow:DeprecationWarning:alibabacloud_tea_openapi"),
+]
 
 SIGNATURES = [
     pytest.param(PERMANENT, {}, id="v3"),

@@ -16,7 +16,10 @@ from tests.cloud.core import Credential
 from tests.cloud.ecs import Instance
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 
-pytestmark = [pytest.mark.enable_socket]
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow:DeprecationWarning:alibabacloud_tea_openapi"),
+]
 
 
 def _client(cloud: Served, credential: Credential = PERMANENT, **config: Any) -> Client:
