@@ -15,6 +15,8 @@ from typing import Any
 from shared.events.fields import are_words, is_word, word_of
 from shared.events.records import Content, Ignored, Inner, Invalid
 
+RESULT_SOURCE = "/vpc-access-authorizer/"  # CloudEvents source of our results, before the owner
+
 Event = Mapping[str, Any]
 MESSAGE_TYPES = frozenset(
     {"mns:Queue:SendMessage", "mq:Topic:SendMessage", "amqp:Queue:SendMessage", "alikafka:Topic:Message"}
@@ -92,8 +94,13 @@ def carried_message_id(event: Event) -> str:
 
 
 def open_cloud_event(event: Event) -> Iterator[Inner | Content]:
-    """Other events of a cloud product announce nothing; those of a producer's own bus carry a request."""
-    if event["source"].startswith(("acs.", "acs:")):
+    """Other events of a cloud product announce nothing; those of a producer's own bus carry a request.
+
+    Our own results are ignored, or a result topic that is wired back to the function would answer itself for ever.
+    """
+    if event["source"].startswith(RESULT_SOURCE):
+        yield Ignored("own-result", f"{event['type']} is an answer of this function, not a request")
+    elif event["source"].startswith(("acs.", "acs:")):
         yield Ignored("event-type", f"events of type {event['type']} announce no backend")
     else:
         yield Inner(event["data"])
