@@ -18,6 +18,8 @@ from typing import Any, TextIO
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "OFF": 50}
 _LONGEST_LINE = 16_384  # Function Compute cuts lines at 32 KB
 
+_LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}  # those that JSON leaves as they are
+
 _state = threading.local()
 _invocation: dict[str, Any] = {}
 _threshold = LEVELS["INFO"]
@@ -71,7 +73,7 @@ def write(level: str, event: str, **fields: Any) -> None:
     if len(text) > _LONGEST_LINE:
         short = {name: value if len(str(value)) <= 1_000 else str(value)[:1_000] + "…" for name, value in line.items()}
         text = json.dumps(short, ensure_ascii=False, default=str)
-    (_stream or sys.stdout).write(text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029") + "\n")
+    (_stream or sys.stdout).write(text.translate(_LINE_BREAKS) + "\n")
 
 
 def debug(event: str, **fields: Any) -> None:

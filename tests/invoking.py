@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -43,12 +44,13 @@ SETTINGS = {
 class InProcess(httpx.BaseTransport):
     """Hands requests to a WSGI application. httpx's own ignores the ``target`` extension that our transport uses."""
 
-    def __init__(self, application: Any, before: Callable[[str], None], after: Callable[[str], None]) -> None:
-        self._inner, self._before, self._after = httpx.WSGITransport(app=application), before, after
+    def __init__(self, invoker: Invoker) -> None:
+        self._inner, self._invoker = httpx.WSGITransport(app=invoker.served.app), invoker
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         operation = request.headers.get("x-acs-action", "PublishMessage")
-        self._before(operation)
+        self._invoker.signatures += re.findall(r"(?:Signature=|:)(.{20,})", request.headers["authorization"])
+        self._invoker.before(operation)
         target = request.extensions["target"].decode()
         whole = httpx.URL(f"{request.url.scheme}://{request.headers['host']}{target}")
         try:
@@ -57,7 +59,7 @@ class InProcess(httpx.BaseTransport):
             )
         except ConnectionError as error:  # the stand-in cut the connection
             raise httpx.ReadError(str(error)) from error
-        self._after(operation)
+        self._invoker.after(operation)
         return answer
 
 
@@ -91,6 +93,7 @@ class Invoker:
         )
     )
     logged: StringIO = field(default_factory=StringIO)
+    signatures: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     before: Callable[[str], None] = lambda _: None  # what happens just before a call reaches the cloud …
     after: Callable[[str], None] = lambda _: None  # … and just after it took effect, before the function knows
@@ -99,7 +102,7 @@ class Invoker:
         """Start the function anew with changed settings."""
         self.handler = Handler(
             settings.load({**SETTINGS, **changes}),
-            Transport(inner=InProcess(self.served.app, self._before, self._after)),
+            Transport(inner=InProcess(self)),
             Clock(self.clock.now, self.clock.now, self._sleep, lambda: 0.5),
         )
         log.configure("DEBUG", self.logged)
@@ -134,12 +137,6 @@ class Invoker:
     def lines(self) -> list[dict[str, Any]]:
         """Return the log lines so far."""
         return [json.loads(line) for line in self.logged.getvalue().splitlines()]
-
-    def _before(self, operation: str) -> None:
-        self.before(operation)
-
-    def _after(self, operation: str) -> None:
-        self.after(operation)
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -1,0 +1,39 @@
+"""``make chaos``: the storm for several seeds and both duplicate behaviours; non-zero unless all books balance."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from functions._operator import build, interpreters
+from tests.chaos.storm import Plan, run
+
+
+@click.command()
+@click.option("--messages", default=10_000, show_default=True)
+@click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3), show_default=True)
+@click.option(
+    "--duplicate",
+    "duplicates",
+    multiple=True,
+    type=click.Choice(["error", "overwrite"]),
+    default=("error", "overwrite"),
+)
+def main(messages: int, seeds: tuple[int, ...], duplicates: tuple[str, ...]) -> None:
+    """Run the storm and print its ledger."""
+    package = build.build(build.ROOT / "dist" / "local", interpreters.running(), native=True).archive
+    good = True
+    for duplicate in duplicates:
+        for seed in seeds:
+            started = time.monotonic()
+            ledger = run(Plan(messages, seed, duplicate), package)
+            click.echo(f"\nseed {seed}, duplicate={duplicate}, {time.monotonic() - started:.0f} s")
+            click.echo("\n".join(ledger.lines()))
+            good &= ledger.good
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

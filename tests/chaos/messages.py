@@ -1,0 +1,59 @@
+"""What producers send in a chaos run: good requests, repeats, and attempts to get what policy forbids. Seeded."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any, NamedTuple
+
+VPC = "vpc-bp1example0001"
+FOREIGN = {"Name": "made-by-hand", "VpcId": VPC, "InstanceId": "i-foreign0001", "Port": 8080}
+"""An entry that was there before and carries nobody's mark."""
+
+
+class Sent(NamedTuple):
+    """One message: its body, and the authorization it must end in (None: it must be turned down)."""
+
+    body: str
+    grants: tuple[str, str, str, int] | None  # name, VPC, instance, port
+
+
+def messages(count: int, seed: int) -> list[Sent]:
+    """Return ``count`` messages in random order: 75 % good, 15 % repeats of good ones, 10 % that must not succeed."""
+    chance = random.Random(seed)
+    good = [_good(number) for number in range(count * 75 // 100)]
+    repeats = [chance.choice(good) for _ in range(count * 15 // 100)]
+    bad = [_bad(number, chance) for number in range(count - len(good) - len(repeats))]
+    mixed = good + repeats + bad
+    chance.shuffle(mixed)
+    return mixed
+
+
+def _good(number: int) -> Sent:
+    request = {
+        "Name": f"backend-{number}",
+        "VpcId": VPC,
+        "InstanceId": f"i-bp1chaos{number // 100:06}",
+        "Port": 8000 + number % 100,
+    }
+    return Sent(json.dumps(request), tuple(request.values()))  # type: ignore[arg-type]
+
+
+def _bad(number: int, chance: random.Random) -> Sent:
+    wanted: dict[str, Any] = {
+        "Name": f"hostile-{number}",
+        "VpcId": VPC,
+        "InstanceId": f"i-bp1hostile{number}",
+        "Port": 8080,
+    }
+    forms: tuple[dict[str, Any] | str, ...] = (
+        {**wanted, "Port": 22},
+        {**wanted, "VpcId": "vpc-somebodyelses"},
+        {**wanted, "Name": FOREIGN["Name"]},  # the name of an entry that is not ours
+        {**wanted, **{key: FOREIGN[key] for key in ("InstanceId", "Port")}},  # its target under another name
+        {**wanted, "Tag": [{"Key": "vpc-access-owner", "Value": "somebody"}]},
+        {"Name": f"hostile-{number}"},
+        "no json at all",
+    )
+    form = chance.choice(forms)
+    return Sent(form if isinstance(form, str) else json.dumps(form), None)
