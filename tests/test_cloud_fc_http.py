@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.cloud.fixtures import Served
 
 INVOKE = "/2016-08-15/services/demo/functions/echo/invocations"
+EMPTY_ZIP = base64.b64encode(b"PK\5\6" + bytes(18)).decode()
 HTTP_SOURCE = """
     import json
     def handler(event, context):
@@ -171,7 +172,7 @@ def test_an_expired_token_and_a_missing_right_are_refused(echo: Served, tmp_path
 @pytest.mark.parametrize(
     ("path", "method", "headers", "code"),
     [
-        pytest.param("/2016-08-15/services", "POST", {}, "PathNotSupported", id="path"),
+        pytest.param("/2016-08-15/triggers", "POST", {}, "PathNotSupported", id="path"),
         pytest.param(INVOKE, "GET", {}, "PathNotSupported", id="method"),
         pytest.param(INVOKE, "POST", {"X-Fc-Invocation-Type": "Later"}, "InvalidArgument", id="invocation-type"),
         pytest.param(INVOKE, "POST", {"X-Fc-Log-Type": "All"}, "InvalidArgument", id="log-type"),
@@ -186,6 +187,23 @@ def test_what_the_api_does_not_have_is_refused(
     """Unknown paths, methods and header values are 400 with the vendor's code."""
     answer = _call(echo, path, method, headers=_signed(echo, path, method, **headers))
     assert (answer.status_code, _json(answer)["ErrorCode"]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param(b"no json", "not a JSON object", id="no-json"),
+        pytest.param(b"{}", "holds no zip", id="no-code"),
+        pytest.param(b'{"code": {"zipFile": "?"}}', "not Base64", id="no-base64"),
+        pytest.param(json.dumps({"code": {"zipFile": EMPTY_ZIP}}).encode(), "functionName is missing", id="no-name"),
+    ],
+)
+def test_a_function_that_cannot_be_made_is_refused(echo: Served, body: bytes, reason: str) -> None:
+    """What is missing in a CreateFunction is named."""
+    path = "/2016-08-15/services/demo/functions"
+    answer = _call(echo, path, data=body, headers=_signed(echo, path))
+    assert (answer.status_code, _json(answer)["ErrorCode"]) == (400, "InvalidArgument")
+    assert reason in _json(answer)["ErrorMessage"]
 
 
 def test_a_refusal_is_in_the_dialect_of_its_version(echo: Served) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cloud.core import ServiceError
 from tests.cloud.fc import AsyncConfig, FunctionConfig, HttpTrigger
-from tests.cloud.fc.handlers import write
+from tests.cloud.fc.handlers import installed_runtimes, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,3 +185,49 @@ def test_fc2_reaches_an_http_trigger(served: Served) -> None:
     assert (answer.status_code, answer.headers["X-Path"], answer.text) == (201, "/a/b", "made")
     refused = client(served, accessKeySecret="test-other-secret").do_http_request("GET", "demo", "echo", "/")
     assert (refused.status_code, refused.json()["ErrorCode"]) == (403, "SignatureNotMatch")
+
+
+def test_fc2_brings_its_own_code(cloud: Served, tmp_path: Path) -> None:
+    """Service and function are made, shown, invoked and deleted through the vendor's client."""
+    fc, code = client(cloud), write(tmp_path / "own", SOURCE)
+    runtime = next(iter(installed_runtimes()))
+    fc.create_service("mine")
+    made = fc.create_function(
+        "mine", "own", runtime, "index.handler", codeDir=str(code), timeout=10, environmentVariables={"OWNER": "team"}
+    )
+    assert (made.data["functionName"], made.data["timeout"]) == ("own", 10)
+    assert fc.get_function("mine", "own").data["environmentVariables"] == {"OWNER": "team"}
+    assert fc.invoke_function("mine", "own", payload=b"x").data == b"x"
+    fc.delete_function("mine", "own")
+    assert fc.get_service("mine").data == {"serviceName": "mine"}
+    fc.delete_service("mine")
+    with pytest.raises(fc2.FcError) as raised:
+        fc.get_service("mine")
+    assert raised.value.err_code == "ServiceNotFound"
+
+
+@pytest.mark.parametrize(
+    ("service", "function", "runtime", "code"),
+    [
+        pytest.param("none", "new", "", "ServiceNotFound", id="no-service"),
+        pytest.param("demo", "echo", "", "FunctionAlreadyExists", id="taken"),
+        pytest.param("demo", "new", "python3.99", "InvalidArgument", id="runtime"),
+        pytest.param("demo", "1new", "", "InvalidArgument", id="name"),
+    ],
+)
+def test_fc2_cannot_make_this_function(
+    served: Served, tmp_path: Path, service: str, function: str, runtime: str, code: str
+) -> None:
+    """No service, a taken name, a runtime nobody has or a name that breaks the rules."""
+    directory, name = write(tmp_path / "own", SOURCE), runtime or next(iter(installed_runtimes()))
+    with pytest.raises(fc2.FcError) as raised:
+        client(served).create_function(service, function, name, "index.handler", codeDir=str(directory))
+    assert raised.value.err_code == code
+
+
+def test_fc2_cannot_make_a_service_twice_or_delete_one_in_use(served: Served) -> None:
+    """Both are 409 with a code of their own."""
+    for call, code in (("create_service", "ServiceAlreadyExists"), ("delete_service", "ServiceNotEmpty")):
+        with pytest.raises(fc2.FcError) as raised:
+            getattr(client(served), call)("demo")
+        assert (raised.value.status_code, raised.value.err_code) == (409, code)

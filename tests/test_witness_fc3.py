@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import textwrap
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +17,7 @@ from alibabacloud_tea_openapi.models import Config
 from darabonba.runtime import RuntimeOptions
 
 from tests.cloud.fc import AsyncConfig, FunctionConfig
-from tests.cloud.fc.handlers import write
+from tests.cloud.fc.handlers import installed_runtimes, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +47,20 @@ def served(cloud: Served, tmp_path: Path) -> Served:
     return cloud
 
 
+def client(cloud: Served, key: Credential | None = None, **changes: Any) -> Any:
+    """Return the vendor's client with the credential's keys."""
+    credential = key or cloud.credential
+    config = {
+        "access_key_id": credential.access_key_id,
+        "access_key_secret": credential.access_key_secret,
+        "security_token": credential.security_token or None,
+        "endpoint": cloud.endpoint.removeprefix("http://"),
+        "protocol": "http",
+        **changes,
+    }
+    return Client(Config(**config))
+
+
 def invoke(
     cloud: Served,
     function: str = "echo",
@@ -55,16 +72,7 @@ def invoke(
     **changes: Any,
 ) -> Any:
     """Invoke through the vendor's client and return its response."""
-    credential = key or cloud.credential
-    config = {
-        "access_key_id": credential.access_key_id,
-        "access_key_secret": credential.access_key_secret,
-        "security_token": credential.security_token or None,
-        "endpoint": cloud.endpoint.removeprefix("http://"),
-        "protocol": "http",
-        **changes,
-    }
-    return Client(Config(**config)).invoke_function_with_options(
+    return client(cloud, key, **changes).invoke_function_with_options(
         function,
         models.InvokeFunctionRequest(body=body, qualifier=qualifier),
         models.InvokeFunctionHeaders(**(headers or {})),
@@ -158,3 +166,28 @@ def test_fc3_meets_a_fault_in_its_dialect(served: Served, status: int, code: str
     with pytest.raises(kind) as raised:
         invoke(served)
     assert getattr(raised.value, "code", None) == code
+
+
+def test_fc3_brings_its_own_code(cloud: Served) -> None:
+    """A function is made from a zip, shown, invoked and deleted through the vendor's client."""
+    fc, archive = client(cloud), io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as target:
+        target.writestr("index.py", textwrap.dedent(SOURCE))
+    made = fc.create_function(
+        models.CreateFunctionRequest(
+            body=models.CreateFunctionInput(
+                function_name="own",
+                runtime=next(iter(installed_runtimes())),
+                handler="index.handler",
+                timeout=10,
+                code=models.InputCodeLocation(zip_file=base64.b64encode(archive.getvalue()).decode()),
+            )
+        )
+    )
+    assert (made.body.function_name, made.body.timeout) == ("own", 10)
+    assert fc.get_function("own", models.GetFunctionRequest()).body.handler == "index.handler"
+    assert invoke(cloud, "own", b"x").body.read() == b"x"
+    assert fc.delete_function("own").status_code == 204
+    with pytest.raises(ClientException) as raised:
+        invoke(cloud, "own")
+    assert raised.value.code == "FunctionNotFound"

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
 from tests.cloud import verify
 from tests.cloud.core import ServiceError
-from tests.cloud.fc import control, signing
+from tests.cloud.fc import control, management, signing
 from tests.cloud.fc.platform import Platform
+from tests.cloud.fc.routes import HTTP, OPERATIONS, V2, V3, Route, route
 from tests.cloud.fc.triggers import http
 from tests.cloud.fc.triggers.config import HttpTrigger
 from tests.cloud.fc.wire import parse_function
@@ -30,48 +29,17 @@ if TYPE_CHECKING:
     from tests.cloud.core import Call
     from tests.cloud.fc.function import Function, Outcome
 
-_V2, _V3 = "/2016-08-15/", "/2023-03-30/"
-_ROUTES = {
-    "InvokeFunction": re.compile(
-        r"/2016-08-15/services/(?P<service>[^/.]+)(\.(?P<qualifier>[^/]+))?/functions/(?P<function>[^/]+)/invocations"
-        r"|/2023-03-30/functions/(?P<function3>[^/]+)/invocations"
-    ),
-    "HttpTrigger": re.compile(
-        r"/2016-08-15/proxy/(?P<service>[^/.]+)(\.(?P<qualifier>[^/]+))?/(?P<function>[^/]+)(?P<path>/.*)?"
-        r"|/http/(?P<function3>[^/]+)(?P<path3>/.*)?"
-    ),
-}
 _LOG_TAIL = 4096
-
-
-class Route(NamedTuple):
-    """What a path names."""
-
-    operation: str
-    service: str
-    function: str
-    qualifier: str
-    path: str
-
-
-def route(request: Request) -> Route | None:
-    """Return what the request's path names, None if nothing we know."""
-    for operation, pattern in _ROUTES.items():
-        if found := pattern.fullmatch(request.path):
-            part = {name.removesuffix("3"): unquote(value) for name, value in found.groupdict().items() if value}
-            qualifier = part.get("qualifier") or request.args.get("qualifier", "LATEST")
-            return Route(operation, part.get("service", ""), part["function"], qualifier, part.get("path", "/"))
-    return None
 
 
 class FunctionCompute(Platform):
     """Function Compute as a :class:`tests.cloud.core.Product`; the Python API is :class:`Platform`'s."""
 
     name = "FC"
-    operations = frozenset(_ROUTES)
+    operations = OPERATIONS
 
     def matches(self, request: Request) -> bool:
-        return request.path.startswith((_V2, _V3, "/http/"))
+        return request.path.startswith((V2, V3, HTTP))
 
     def operation(self, request: Request) -> str:
         found = route(request)
@@ -84,18 +52,21 @@ class FunctionCompute(Platform):
             message = f"'{call.request.path}' against '{call.request.method}' is not supported"
             raise ServiceError(400, "PathNotSupported", message)
         call.parameters = {"service": found.service, "function": found.function, "qualifier": found.qualifier}
-        call.action = "fc:InvokeFunction"
         if found.operation == "HttpTrigger":
+            call.action = "fc:InvokeFunction"
             return self._serve_http(call, found)
-        if call.request.method != "POST":
-            message = f"'{call.request.path}' against '{call.request.method}' is not supported"
-            raise ServiceError(400, "PathNotSupported", message)
+        call.action = f"fc:{found.operation}"
         self._authenticate(call)
-        return self._invoke(call, self._find(found))
+        if found.operation == "InvokeFunction":
+            return self._invoke(call, self._find(found))
+        call.write = not found.operation.startswith("Get")
+        response = management.OPERATIONS[found.operation](self, found, call.request)
+        response.headers["X-Fc-Request-Id"] = call.request_id
+        return response
 
     def render(self, error: ServiceError, call: Call) -> Response:
         """Render a refusal: FC 2.0 as ErrorCode and ErrorMessage (what its SDK reads), 3.0 as Code and Message."""
-        if call.request.path.startswith(_V3):
+        if call.request.path.startswith(V3):
             body: dict[str, Any] = {"RequestId": call.request_id, "Code": error.code, "Message": error.message}
         else:
             body = {"ErrorCode": error.code, "ErrorMessage": error.message}
@@ -127,20 +98,14 @@ class FunctionCompute(Platform):
         return control.routes(self)
 
     def _authenticate(self, call: Call) -> None:
-        check = verify.acs3 if call.request.path.startswith(_V3) else signing.verify
+        check = verify.acs3 if call.request.path.startswith(V3) else signing.verify
         credential = check(call, self.world)
         call.credential = credential
         if not credential.may(call.action):
             raise ServiceError(403, "AccessDenied", f"the caller is not authorized to perform '{call.action}'")
 
     def _find(self, found: Route) -> Function:
-        if found.service and not any(each.config.service == found.service for each in self.functions):
-            raise ServiceError(404, "ServiceNotFound", f"service '{found.service}' does not exist")
-        key = f"{found.service}${found.function}" if found.service else found.function
-        function = next((each for each in self.functions if each.config.key == key), None)
-        if function is None:
-            where = f" in service '{found.service}'" if found.service else ""
-            raise ServiceError(404, "FunctionNotFound", f"function '{found.function}' does not exist{where}")
+        function = management.find(self, found)
         if found.qualifier != "LATEST":  # versions and aliases are not emulated, so none exists
             message = f"alias '{found.qualifier}' of service '{found.service}' does not exist"
             raise ServiceError(404, "AliasNotFound", message)

@@ -39,6 +39,7 @@ class Platform:
         self.world, self.smq = world, smq
         self.queue = AsyncQueue(world, self._finish)
         self.lost_records: list[tuple[str, str, str]] = []  # function, destination, why
+        self.own_services: set[str] = set()  # made without functions
         self._deployments: dict[str, Deployment] = {}
         self._async_runner: Runner | None = None
         self._lock = threading.RLock()
@@ -91,6 +92,11 @@ class Platform:
         """Every function, by key."""
         with self._lock:
             return [self._deployments[key].function for key in sorted(self._deployments)]
+
+    @property
+    def services(self) -> set[str]:
+        """Every service of FC 2.0: those made, and those that functions were deployed into."""
+        return self.own_services | {each.config.service for each in self.functions if each.config.service}
 
     def run(self, function: Function, event: bytes, request_id: str = "") -> Outcome:
         """Invoke synchronously; ServiceError 400 for an event over 32 MB, 429 when no instance may be had."""
@@ -190,6 +196,7 @@ class Platform:
         for function in self.functions:
             self.delete_function(function.config.key, missing_ok=True)
         self.lost_records.clear()
+        self.own_services.clear()
 
     def close(self) -> None:
         """Stop all threads, then all processes; safe to call twice."""
