@@ -77,7 +77,10 @@ class Instance:
         """True until the process ended; looking does not reap it, so that ``kill`` still owns its process group."""
         if self.process.returncode is not None:
             return False
-        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        try:
+            return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:  # its owner reaped it between these two lines
+            return False
 
     def exchange(self, header: Mapping[str, Any], body: bytes, timeout: float) -> Reply:
         """Send one frame and wait for the answer; raises InstanceGoneError after ``timeout`` seconds or an exit."""
