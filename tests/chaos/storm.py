@@ -32,7 +32,7 @@ class Plan(NamedTuple):
     size: int
     seed: int
     duplicate: str = "error"
-    batch_size: int = 50
+    batch_size: int = 100
     kill_every: float = 1.0
     patience: float = 900.0  # seconds until an unfinished run is called off
 
@@ -110,6 +110,7 @@ def _function(package: Path, endpoint: str, plan: Plan) -> FunctionConfig:
             "ECS_ENDPOINT": endpoint,
             "SMQ_ENDPOINT": endpoint,
             "MAX_CALLS_PER_SECOND": "1000",
+            "CONCURRENCY": "32",
             "LOG_LEVEL": "ERROR",
         },
         triggers=tuple(

@@ -1,0 +1,36 @@
+"""Look at what is there, with as few calls as being sure needs.
+
+Both keys of an entry matter: its name and its target. While the account has at most one page of entries, one call
+answers both for any number of requests. Beyond that, all pages are read if that is cheaper than two exact look-ups
+for each request. Pages can shift while they are read (somebody removes an entry), so a sweep counts only if it saw as
+many distinct entries as the gateway says there are; otherwise the exact look-ups decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.cloud.apigateway import PAGE_SIZE, ApiGateway
+from shared.parallel import in_parallel
+from shared.plan import Present
+from shared.vpcaccess import VpcAccess
+
+
+def observe(gateway: ApiGateway, asked: Sequence[VpcAccess], at_once: int) -> Present:
+    """Return the entries that share a name or a target with one of ``asked``, and perhaps others.
+
+    At most ``at_once`` calls run at the same time. Raises the errors of ``Session.call``.
+    """
+    if not asked:
+        return Present()
+    first = gateway.page()
+    pages = -(-first.total // PAGE_SIZE)
+    if pages <= 1:
+        return Present(first.entries)
+    if pages - 1 <= 2 * len(asked):
+        swept = [first, *in_parallel(gateway.page, range(2, pages + 1), at_once)]
+        entries = {entry.name: entry for page in swept for entry in page.entries}
+        if len(entries) == swept[-1].total == first.total:
+            return Present(entries.values())
+    found = in_parallel(lambda access: list(gateway.matching([access])), asked, at_once)
+    return Present(entry for entries in found for entry in entries)
