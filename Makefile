@@ -13,7 +13,7 @@ FOUND := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null ||
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 PY := $(VENV)/bin/python
 
-.PHONY: help demo run cloud test check format build clean
+.PHONY: help demo run cloud test check format build chaos fuzz clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -38,6 +38,9 @@ check: $(VENV)/.dev ## lint, format, types, import contracts
 format: $(VENV)/.dev ## format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+chaos: $(VENV)/.dev ## the storm: faults, throttling, duplicates, kills; prints its ledger (ARGS='--seed 1 --messages 1000')
+	$(PY) -m tests.chaos $(ARGS)
 
 build: $(VENV)/.demo ## dist/set_vpc_access.zip for PYTHON_VERSION
 	$(PY) -m functions build --python-version $(PYTHON_VERSION)
