@@ -103,7 +103,7 @@ hostile/half-a-surrogate-pair.json | manual invalid | rejected | publish
 hostile/huge-id.json | manual invalid | rejected | publish
 hostile/log-forgery.json | manual invalid | rejected | publish
 hostile/long-number.json | manual invalid | rejected | publish
-hostile/mixed-batch.json | smq-queue request, manual invalid, timer ignored | authorized, rejected, ignored timer | read grant publish
+hostile/mixed.json | smq-queue request, manual invalid, timer ignored | authorized, rejected, ignored timer | read grant publish
 hostile/nested-lists.json | manual invalid | rejected | publish
 hostile/not-a-number.json | manual invalid | rejected | publish
 hostile/not-utf-8.bin | manual invalid | rejected | publish
