@@ -2,8 +2,8 @@
 
 Both keys of an entry matter: its name and its target. While the account has at most one page of entries, one call
 answers both for any number of requests. Beyond that, all pages are read if that is cheaper than two exact look-ups
-for each request. Pages can shift while they are read (somebody removes an entry), so a sweep counts only if it saw as
-many distinct entries as the gateway says there are; otherwise the exact look-ups decide.
+for each request. Pages shift while they are read when somebody removes an entry, and then one can be missed; so a
+sweep counts only if the number of entries never fell and it saw at least as many as there were at its beginning.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def observe(gateway: ApiGateway, asked: Sequence[VpcAccess], at_once: int) -> Pr
     if pages - 1 <= 2 * len(asked):
         swept = [first, *in_parallel(gateway.page, range(2, pages + 1), at_once)]
         entries = {entry.name: entry for page in swept for entry in page.entries}
-        if len(entries) == swept[-1].total == first.total:
+        if min(page.total for page in swept) >= first.total <= len(entries):
             return Present(entries.values())
     found = in_parallel(lambda access: list(gateway.matching([access])), asked, at_once)
     return Present(entry for entries in found for entry in entries)

@@ -9,7 +9,7 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,8 +32,8 @@ class Plan(NamedTuple):
     size: int
     seed: int
     duplicate: str = "error"
-    batch_size: int = 100
-    kill_every: float = 1.0
+    batch_size: int = 250
+    kill_every: float = 4.0
     patience: float = 900.0  # seconds until an unfinished run is called off
 
 
@@ -127,12 +127,10 @@ def _trouble(cloud: Cloud, plan: Plan) -> Iterator[list[str]]:
 
     def work() -> None:
         while not stop.wait(chance.uniform(0.2, 1.8) * plan.kill_every):
-            try:
+            with suppress(ServiceError):  # none alive at this moment
                 kills.append(cloud["FC"].kill_instance(FUNCTION))
-            except ServiceError:  # none alive at this moment
-                continue
-            if len(kills) % 5 == 0:
-                cloud["FC"].rotate_credentials(FUNCTION)
+            if len(kills) % 5 == 4:
+                _expire_keys(cloud, stop)
 
     thread = threading.Thread(target=work, name="trouble")
     thread.start()
@@ -141,6 +139,16 @@ def _trouble(cloud: Cloud, plan: Plan) -> Iterator[list[str]]:
     finally:
         stop.set()
         thread.join()
+
+
+def _expire_keys(cloud: Cloud, stop: threading.Event) -> None:
+    """End the validity of the role's keys in mid-run; instances that hold them do not outlive them for long."""
+    stale = [instance.id for instance in cloud["FC"].function(FUNCTION).pool.instances]
+    cloud["FC"].rotate_credentials(FUNCTION)
+    stop.wait(1.0)
+    for instance_id in stale:
+        with suppress(ServiceError):  # gone already
+            cloud["FC"].kill_instance(FUNCTION, instance_id)
 
 
 def _collect(cloud: Cloud, sent: dict[str, Sent], patience: float) -> list[dict[str, Any]]:
