@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 
-_SIGNATURE_ECHO = re.compile(r"(?i)\b(server )?(string ?to ?sign|canonical ?request)\b.*", re.DOTALL)
+_SIGNATURE_ECHO = re.compile(r"(?i)\b(server )?(string[ -]?to[ -]?sign|canonical ?(request|string))\b.*", re.DOTALL)
 _SECRETS = re.compile(
     r"(?i)((?:x-acs-)?security-?token|x-acs-accesskey-id|accesskeysecret|signature|authorization)"
     r"([\"']?\s*(?:[=:]|%3D)\s*[\"']?)(?:ACS3-HMAC-SHA256 .*|MNS \S+|[^\s&,;\"'\]}]+)",

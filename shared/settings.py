@@ -11,6 +11,9 @@ from shared.log import LEVELS
 
 _TEMPLATE_FIELDS = ("owner", "instance_id", "port", "vpc_id")
 _HIGHEST_PORT = 65_535
+_ARN = "arn:"
+_SNS_TOPIC = r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
+"""A standard topic: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html"""
 
 
 class PortRange(NamedTuple):
@@ -32,6 +35,7 @@ class Settings(NamedTuple):
     name_template: str
     on_conflict: str
     hook_on_failure: str
+    verify_target: bool
     dry_run: bool
     concurrency: int
     max_calls_per_second: float
@@ -40,9 +44,15 @@ class Settings(NamedTuple):
     slb_endpoint: str
     ess_endpoint: str
     smq_endpoint: str
+    sns_endpoint: str
     log_level: str
     region_id: str
     account_id: str
+
+    @property
+    def sends_to_sns(self) -> bool:
+        """Tell whether the result topic is one of Amazon SNS."""
+        return self.result_topic.startswith(_ARN)
 
     def allows_port(self, port: int) -> bool:
         """Tell whether policy lets ``port`` be opened."""
@@ -65,8 +75,16 @@ VARIABLES = (
     Variable("OWNER", None, "our mark: entries get the tag `vpc-access-owner=<OWNER>`, others are never touched"),
     Variable("ALLOWED_VPC_IDS", None, "VPCs in which something may be opened: a comma list, or `*`"),
     Variable("ALLOWED_PORTS", None, "ports that may be opened: `80,443,8000-8999`"),
-    Variable("RESULT_TOPIC", None, "name of the SMQ topic that gets one message per record"),
-    Variable("RESULT_ENCODING", "base64", "`base64` (what the vendor's SDKs decode) or `plain` body of that message"),
+    Variable(
+        "RESULT_TOPIC",
+        None,
+        "name of the SMQ topic that gets one message per record; with the SNS extra also the ARN of an Amazon SNS topic",
+    ),
+    Variable(
+        "RESULT_ENCODING",
+        "base64",
+        "`base64` (what the vendor's SDKs decode) or `plain` body in SMQ; SNS gets plain JSON",
+    ),
     Variable(
         "PORT_TAG",
         "apigateway-port",
@@ -80,6 +98,11 @@ VARIABLES = (
         "answer to an Auto Scaling hook when an instance is refused for good: `continue` puts it into service all the "
         "same, `abandon` lets Auto Scaling release the new instances",
     ),
+    Variable(
+        "VERIFY_TARGET",
+        "false",
+        "`true`: look up the instance of direct requests too; it must exist, in the VPC they claim",
+    ),
     Variable("DRY_RUN", "false", "`true`: plan and report, write nothing, publish nothing"),
     Variable("CONCURRENCY", "8", "records worked on at once inside one batch, 1 to 64"),
     Variable("MAX_CALLS_PER_SECOND", "10", "ceiling per API operation; gives way to throttling by itself"),
@@ -88,6 +111,7 @@ VARIABLES = (
     Variable("SLB_ENDPOINT", "", "`https://slb.<region>.aliyuncs.com`"),
     Variable("ESS_ENDPOINT", "", "`https://ess.<region>.aliyuncs.com`"),
     Variable("SMQ_ENDPOINT", "", "`https://<account>.mns.<region>.aliyuncs.com`"),
+    Variable("SNS_ENDPOINT", "", "`https://sns.<region>.amazonaws.com`, if RESULT_TOPIC is an ARN"),
     Variable("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `OFF`"),
 )
 
@@ -114,14 +138,17 @@ class _Reader:
             allowed_vpc_ids=self._vpc_ids("ALLOWED_VPC_IDS"),
             allowed_ports=self._ports("ALLOWED_PORTS"),
             result_topic=self._matching(
-                "RESULT_TOPIC", r"[A-Za-z0-9][A-Za-z0-9-]{0,254}", "the name of an SMQ topic: letters, digits and '-'"
+                "RESULT_TOPIC",
+                rf"[A-Za-z0-9][A-Za-z0-9-]{{0,254}}|{_SNS_TOPIC}",
+                "the name of an SMQ topic (letters, digits and '-') or the ARN of a standard Amazon SNS topic",
             ),
             result_encoding=self._choice("RESULT_ENCODING", ("base64", "plain")),
             port_tag=self._text("PORT_TAG"),
             name_template=self._template("NAME_TEMPLATE"),
             on_conflict=self._choice("ON_CONFLICT", ("refuse", "replace")),
             hook_on_failure=self._choice("HOOK_ON_FAILURE", ("continue", "abandon")),
-            dry_run=self._choice("DRY_RUN", ("true", "false", "1", "0")) in ("true", "1"),
+            verify_target=self._switch("VERIFY_TARGET"),
+            dry_run=self._switch("DRY_RUN"),
             concurrency=int(self._number("CONCURRENCY", 1, 64, whole=True)),
             max_calls_per_second=self._number("MAX_CALLS_PER_SECOND", 0.5, 1000),
             apigateway_endpoint=self._endpoint(
@@ -131,7 +158,8 @@ class _Reader:
             ecs_endpoint=self._endpoint("ECS_ENDPOINT", "https://ecs.{region}.aliyuncs.com", region),
             slb_endpoint=self._endpoint("SLB_ENDPOINT", "https://slb.{region}.aliyuncs.com", region),
             ess_endpoint=self._endpoint("ESS_ENDPOINT", "https://ess.{region}.aliyuncs.com", region),
-            smq_endpoint=self._endpoint("SMQ_ENDPOINT", "https://{account}.mns.{region}.aliyuncs.com", region, account),
+            smq_endpoint=self._smq_endpoint(region, account),
+            sns_endpoint=self._endpoint("SNS_ENDPOINT", "", region),
             log_level=self._choice("LOG_LEVEL", tuple(LEVELS)),
             region_id=region,
             account_id=account,
@@ -164,6 +192,9 @@ class _Reader:
         if folded not in choices:
             self._problems.append(f"{name} is {value!r} but must be one of {', '.join(choices)}")
         return folded
+
+    def _switch(self, name: str) -> bool:
+        return self._choice(name, ("true", "false", "1", "0")) in ("true", "1")
 
     def _number(self, name: str, lowest: float, highest: float, *, whole: bool = False) -> float:
         value = self._text(name)
@@ -211,6 +242,13 @@ class _Reader:
         elif "{instance_id}" not in value or "{port}" not in value:
             self._problems.append(f"{name} is {value!r} but names must be unique: use {{instance_id}} and {{port}}")
         return value
+
+    def _smq_endpoint(self, region: str, account: str) -> str:
+        """Return SMQ's endpoint; results that go to Amazon SNS need none, so then it may stay unknown."""
+        elsewhere = not account and self._text("RESULT_TOPIC").startswith(_ARN)
+        return self._endpoint(
+            "SMQ_ENDPOINT", "" if elsewhere else "https://{account}.mns.{region}.aliyuncs.com", region, account
+        )
 
     def _endpoint(self, name: str, pattern: str, region: str, account: str = "") -> str:
         value = (self._environment.get(name) or "").strip().rstrip("/")

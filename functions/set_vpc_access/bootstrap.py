@@ -46,7 +46,7 @@ def start(environment: Mapping[str, str]) -> Runtime:
     """Read the settings and build the handler; raises SettingsError."""
     loaded = settings.load(environment)
     log.configure(loaded.log_level)
-    return Runtime(Handler(loaded), environment)
+    return Runtime(Handler(loaded, environment=environment), environment)
 
 
 def credentials(environment: Mapping[str, str], context: Any) -> Credentials:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from functions.set_vpc_access.apply import Applier, wanted
 from functions.set_vpc_access.http import is_awaited
 from functions.set_vpc_access.jobs import Job, job_of
+from functions.set_vpc_access.observe import observe
 from shared import log
 from shared.clock import Clock, Deadline
-from shared.cloud.apigateway import PAGE_SIZE, ApiGateway
+from shared.cloud import results
+from shared.cloud.apigateway import ApiGateway
 from shared.cloud.pace import Pace
+from shared.cloud.results import ResultTopic
 from shared.cloud.rpc import utc
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials
-from shared.cloud.smq import SmqTopic
 from shared.cloud.transport import Transport
 from shared.errors import AuthorizerError, RetryNeeded
 from shared.events.parsing import parse
 from shared.events.records import InstanceNotice
+from shared.parallel import in_parallel
 from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, against_policy, plan, word
 from shared.report import (
     FAILED,
@@ -38,7 +42,6 @@ from shared.report import (
     summary,
 )
 from shared.settings import Settings
-from shared.vpcaccess import VpcAccess
 
 
 class Invocation(NamedTuple):
@@ -50,13 +53,23 @@ class Invocation(NamedTuple):
 
 
 class Handler:
-    """Everything that outlives an invocation: settings, connections, pace. Made once per instance."""
+    """Everything that outlives an invocation: settings, connections, pace. Made once per instance.
 
-    def __init__(self, settings: Settings, transport: Transport | None = None, clock: Clock | None = None) -> None:
+    ``environment`` is asked for the access key of a result topic outside Alibaba Cloud only.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         self.settings = settings
         self._clock = clock or Clock()
         self._transport = transport or Transport(settings.concurrency)
         self._pace = Pace(self._clock, settings.max_calls_per_second)
+        self._open_topic = results.opener(settings, environment)
 
     def handle(self, event: bytes, invocation: Invocation) -> dict[str, Any]:
         """Work off an event and return its summary; raises RetryNeeded at the end if a redelivery can help."""
@@ -76,20 +89,22 @@ class Handler:
         return self._finish(outcomes, hooks, invocation)
 
     def _resolve(self, jobs: list[Job], session: Session) -> list[Job]:
-        """Turn notices into requests."""
-        if not any(isinstance(job.record.content, InstanceNotice) for job in jobs):
-            return jobs
-        from functions.set_vpc_access.resolve import resolve_notices  # a request by name needs no look-up: 2 ms
+        """Turn notices into requests, and with VERIFY_TARGET look whether direct requests are true."""
+        if any(isinstance(job.record.content, InstanceNotice) for job in jobs):
+            from functions.set_vpc_access.resolve import resolve_notices  # a request by name needs no look-up: 2 ms
 
-        return resolve_notices(jobs, session, self.settings)
+            jobs = resolve_notices(jobs, session, self.settings)
+        if self.settings.verify_target:
+            from functions.set_vpc_access.verify import verify_targets
+
+            jobs = verify_targets(jobs, session, self.settings)
+        return jobs
 
     def _observe(self, jobs: list[Job], gateway: ApiGateway) -> tuple[list[Job], Present]:
-        """Read what is there: every page once, or where that is dearer two exact look-ups for each request."""
+        """Read what is there. Requests that policy forbids need no look."""
         asked = [job.access for job in jobs if job.access is not None and not against_policy(job.access, self.settings)]
-        if not asked:
-            return jobs, Present()
         try:
-            return jobs, Present(_entries(gateway, asked))
+            return jobs, observe(gateway, asked, self.settings.concurrency)
         except AuthorizerError as error:
             return [job if job.outcome else job.failed(error) for job in jobs], Present()
 
@@ -110,12 +125,7 @@ class Handler:
         self, jobs: Sequence[Job], decisions: Sequence[Decision | None], session: Session, gateway: ApiGateway
     ) -> list[Outcome]:
         """Apply and publish: first every record that stands for itself, then those that share another's answer."""
-        topic = SmqTopic(
-            session,
-            self.settings.smq_endpoint,
-            self.settings.result_topic,
-            base64=self.settings.result_encoding == "base64",
-        )
+        topic = self._open_topic(session)
         applier = Applier(gateway, session, self.settings)
         outcomes: list[Outcome | None] = [None] * len(jobs)
 
@@ -130,8 +140,8 @@ class Handler:
             n for n, decision in enumerate(decisions) if isinstance(decision, Keep) and decision.same_as is not None
         ]
         leaders = sorted(set(range(len(jobs))).difference(followers))
-        self._in_parallel(work, leaders)
-        self._in_parallel(work, followers)
+        in_parallel(work, leaders, self.settings.concurrency)
+        in_parallel(work, followers, self.settings.concurrency)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _outcome(
@@ -153,7 +163,7 @@ class Handler:
         kind = leader.type if leader.type in (FAILED, REFUSED, REJECTED) else UNCHANGED
         return leader._replace(record=job.record, type=kind, drift=decision.drift, published="")
 
-    def _publish(self, outcome: Outcome, topic: SmqTopic) -> Outcome:
+    def _publish(self, outcome: Outcome, topic: ResultTopic) -> Outcome:
         """Publish the result; a failure makes the record due for redelivery, when it is kept and published again."""
         if outcome.type in SILENT:
             return outcome
@@ -168,18 +178,6 @@ class Handler:
                     reason=outcome.reason or error.code, text=f"{outcome.text}; {text}" if outcome.text else text
                 )
             return outcome._replace(retry=True)
-
-    def _in_parallel(self, work: Callable[[int], None], numbers: Sequence[int]) -> None:
-        """Run ``work`` for every number, at most CONCURRENCY at once."""
-        if len(numbers) < 2 or self.settings.concurrency == 1:
-            for number in numbers:
-                work(number)
-            return
-        from concurrent.futures import ThreadPoolExecutor  # only batches need it: 3 ms
-
-        with ThreadPoolExecutor(self.settings.concurrency) as pool:
-            for _ in pool.map(work, numbers):
-                pass
 
     def _answer_hooks(self, outcomes: list[Outcome], session: Session) -> tuple[list[Outcome], list[dict[str, Any]]]:
         """Complete the lifecycle hooks among the records."""
@@ -212,16 +210,6 @@ def _ignored_because(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
 def _wanted(job: Job) -> Wanted:
     assert job.access is not None  # every job without an outcome has one after _resolve
     return wanted(job.record, job.access)
-
-
-def _entries(gateway: ApiGateway, wanted: Sequence[VpcAccess]) -> Iterable[VpcAccess]:
-    first = gateway.page()
-    pages = -(-first.total // PAGE_SIZE)
-    if pages <= 1:
-        return first.entries
-    if pages - 1 <= 2 * len(wanted):
-        return gateway.pages(first)
-    return gateway.matching(wanted)
 
 
 def _planned(job: Job, decision: Decision | None) -> Outcome:

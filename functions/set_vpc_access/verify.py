@@ -22,7 +22,10 @@ from shared.vpcaccess import VpcAccess
 
 
 def verify_targets(jobs: Sequence[Job], session: Session, settings: Settings) -> list[Job]:
-    """Return the jobs; direct requests whose target is not as they claim are refused. Two look-ups for a whole batch."""
+    """Return the jobs; direct requests whose target is not as they claim are refused.
+
+    One look-up for every 100 instances, and one for each load balancer: its API has no list.
+    """
     asked = {number: access for number, job in enumerate(jobs) if (access := _direct(job, settings)) is not None}
     instances = [access.instance_id for access in asked.values() if access.instance_id.startswith("i-")]
     balancers = [access.instance_id for access in asked.values() if access.instance_id.startswith("lb-")]
@@ -33,7 +36,7 @@ def verify_targets(jobs: Sequence[Job], session: Session, settings: Settings) ->
     except AuthorizerError as error:
         found.update(dict.fromkeys(instances, error))
     if balancers:
-        found.update(Slb(session, settings.slb_endpoint, settings.region_id).describe(balancers, settings.port_tag))
+        found.update(Slb(session, settings.slb_endpoint, settings.region_id).attributes(balancers))
     return [_verified(job, asked[n], found) if n in asked else job for n, job in enumerate(jobs)]
 
 
@@ -65,6 +68,8 @@ def _verified(job: Job, access: VpcAccess, found: dict[str, Backend | Authorizer
     if backend.vpc_id != access.vpc_id:
         there = f"in {backend.vpc_id}" if backend.vpc_id else "in the classic network"
         return job.ended(
-            REFUSED, "WrongVpc", f"{access.instance_id} is {there}, not in {access.vpc_id}: correct VpcId and send it again"
+            REFUSED,
+            "WrongVpc",
+            f"{access.instance_id} is {there}, not in {access.vpc_id}: correct VpcId and send it again",
         )
     return job

@@ -6,7 +6,7 @@ publishing are, ``SetVpcAccess`` is not (after doubt somebody has to look first)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 8.0
 _FIRST_WAIT_THROTTLED = 0.5
 
 Sign = Callable[[Credentials], HttpRequest]
+ReadError = Callable[[str, int, Mapping[str, str], bytes], AuthorizerError]  # operation, status, headers, body
 
 
 class Session(NamedTuple):
@@ -35,10 +36,13 @@ class Session(NamedTuple):
     pace: Pace
     credentials: Callable[[], Credentials]
 
-    def call(self, operation: str, sign: Sign, *, repeatable: bool, paced: bool = True) -> HttpResponse:
+    def call(
+        self, operation: str, sign: Sign, *, repeatable: bool, paced: bool = True, read_error: ReadError = error_of
+    ) -> HttpResponse:
         """Call until it succeeds, fails for good, or time or attempts run out; return the successful answer.
 
-        ``sign`` makes a freshly signed request each time. Raises the error of the last attempt.
+        ``sign`` makes a freshly signed request each time, ``read_error`` knows the service's error codes.
+        Raises the error of the last attempt.
         """
         credentials = self.credentials()
         for attempt in count(1):
@@ -46,7 +50,7 @@ class Session(NamedTuple):
                 log.add(waited=self.pace.wait(operation, self.deadline))
             self.deadline.require(_SHORTEST_ATTEMPT, operation)
             log.add(calls=1)
-            answer = self._attempt(operation, sign(credentials))
+            answer = self._attempt(operation, sign(credentials), read_error)
             if isinstance(answer, HttpResponse):
                 self.pace.succeeded(operation)
                 return answer
@@ -59,7 +63,7 @@ class Session(NamedTuple):
             self._back_off(operation, answer, attempt)
         raise AssertionError  # count() does not end
 
-    def _attempt(self, operation: str, request: HttpRequest) -> HttpResponse | AuthorizerError:
+    def _attempt(self, operation: str, request: HttpRequest, read_error: ReadError) -> HttpResponse | AuthorizerError:
         try:
             answer = self.transport.send(request, self.deadline.remaining())
         except NetworkError as error:
@@ -69,7 +73,7 @@ class Session(NamedTuple):
             return failure
         if 200 <= answer.status < 300:
             return answer
-        return error_of(operation, answer.status, answer.headers, answer.body)
+        return read_error(operation, answer.status, answer.headers, answer.body)
 
     def _back_off(self, operation: str, error: AuthorizerError, attempt: int) -> None:
         """Wait with full jitter, at least as long as the cloud asked for; raises the error if that does not fit."""

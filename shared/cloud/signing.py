@@ -53,6 +53,16 @@ def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:
     return "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(parameters))
 
 
+def canonical_request(
+    method: str, path: str, query: str, headers: Mapping[str, str], content_sha256: str
+) -> tuple[str, str]:
+    """Return the canonical request and the list of its signed headers; ACS3 has the form of AWS's Version 4."""
+    named = sorted((name.lower(), value.strip()) for name, value in headers.items())
+    signed_headers = ";".join([name for name, _ in named])
+    lines = "".join([f"{name}:{value}\n" for name, value in named])
+    return f"{method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{content_sha256}", signed_headers
+
+
 def acs3(
     method: str,
     path: str,
@@ -67,14 +77,11 @@ def acs3(
     ``headers`` are exactly those to be signed (``host``, every ``x-acs-*`` and a present ``content-type``
     must be among them), ``content_sha256`` is the hexadecimal digest of the body bytes.
     """
-    named = sorted((name.lower(), value.strip()) for name, value in headers.items())
-    signed_headers = ";".join([name for name, _ in named])
-    lines = "".join([f"{name}:{value}\n" for name, value in named])
-    canonical_request = f"{method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{content_sha256}"
-    string_to_sign = f"ACS3-HMAC-SHA256\n{sha256(canonical_request.encode()).hexdigest()}"
+    canonical, signed_headers = canonical_request(method, path, query, headers, content_sha256)
+    string_to_sign = f"ACS3-HMAC-SHA256\n{sha256(canonical.encode()).hexdigest()}"
     signature = hmac.digest(credentials.access_key_secret.encode(), string_to_sign.encode(), "sha256").hex()
     return Signature(
-        canonical_request,
+        canonical,
         string_to_sign,
         signature,
         f"ACS3-HMAC-SHA256 Credential={credentials.access_key_id},SignedHeaders={signed_headers},Signature={signature}",

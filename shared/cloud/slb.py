@@ -7,6 +7,7 @@ https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-referen
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from shared.cloud.answers import inner_list
 from shared.cloud.rpc import RpcService
@@ -42,17 +43,19 @@ class Slb:
             except AuthorizerError as error:
                 found |= dict.fromkeys(ids, error)
                 continue
-            for load_balancer_id in ids:
-                backend = self._described(load_balancer_id, tags.get(load_balancer_id, {}), tag_key)
-                if backend is not None:
-                    found[load_balancer_id] = backend
+            for item in ids:
+                own = tags.get(item, {})
+                found |= self.attributes([item], own) if tag_key in own else {item: Backend(item, "", own)}
         return found
 
-    def _described(
-        self, load_balancer_id: str, tags: Mapping[str, str], tag_key: str
-    ) -> Backend | AuthorizerError | None:
-        if tag_key not in tags:
-            return Backend(load_balancer_id, "", tags)
+    def attributes(
+        self, load_balancer_ids: Sequence[str], tags: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, Backend | AuthorizerError]:
+        """Return the load balancers found, by id, whatever their tags; for one whose look-up failed the error."""
+        described = {item: self._described(item, tags) for item in load_balancer_ids}
+        return {item: backend for item, backend in described.items() if backend is not None}
+
+    def _described(self, load_balancer_id: str, tags: Mapping[str, str]) -> Backend | AuthorizerError | None:
         try:
             return self._attribute(load_balancer_id, tags)
         except CloudRefused as error:
