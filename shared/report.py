@@ -140,6 +140,12 @@ def retry_text(outcomes: Sequence[Outcome]) -> str:
 
 
 def _canonical(value: Any) -> str:
+    """Return text that is the same for equal values; what the parser could just read may be too deep to write again."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    except RecursionError:
+        return '"nested too deeply to be shown"'
