@@ -152,7 +152,13 @@ ENVELOPES: tuple[Envelope, ...] = (
         wrappers.open_timer,
     ),
     # Two keys only, so no third may stand beside them.
-    Envelope("mqtt", _keys("body props"), only("body", "props"), nameless, inside("body")),
+    Envelope(
+        "mqtt",
+        _keys("body props"),
+        lambda value: only("body", "props")(value) and are_words(value["props"], "firstTopic", "clientId"),
+        nameless,
+        inside("body"),
+    ),
     Envelope("smq-topic", _keys("body attrs"), only("body", "attrs"), nameless, inside("body")),
 )
 """All wrappers and announcements, in the order they are tried. What none of them knows is read as our own request."""

@@ -1,0 +1,230 @@
+"""Unwrapping: what identifies a record for ever, what a wrapper is recognised by, and where reading stops."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.events.envelopes import ENVELOPES
+from shared.events.parsing import DEEPEST, MOST_RECORDS, parse
+from shared.events.records import Ignored, InstanceNotice, Invalid, Record
+from shared.events.text import LARGEST_EVENT, LARGEST_MESSAGE, MOST_VALUES
+from shared.vpcaccess import VpcAccess
+from tests.invoking import queue_event, request, state_change
+
+EVENTS = Path(__file__).parents[1] / "events"
+QUEUE_ID = "C6DB60D1574661357FA2272700000001"
+
+
+def read(file: str) -> list[Record]:
+    """Return the records of a file of the corpus."""
+    return parse((EVENTS / file).read_bytes())
+
+
+def parsed(value: Any) -> list[Record]:
+    """Return the records of a value."""
+    return parse(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    ("file", "message_id", "part"),
+    [
+        pytest.param("manual/authorize.json", "", "", id="by-hand"),
+        pytest.param("smq-queue/batch.json", QUEUE_ID, "", id="queue"),
+        pytest.param("smq-queue/raw-data.json", QUEUE_ID, "", id="queue-raw"),
+        pytest.param("smq-queue/list-in-message.json", QUEUE_ID, "[0]", id="list-inside-a-message"),
+        pytest.param("smq-topic/json.json", "2F5B3C082B923D4EAC694B76D9280001", "", id="topic"),
+        pytest.param("rocketmq/batch.json", "AC14C305069E1B28CDFA3181CDA20001", "", id="rocketmq"),
+        pytest.param("rocketmq/raw-data.json", "AC14C305069E1B28CDFA3181CDA20001", "", id="rocketmq-raw"),
+        pytest.param("rabbitmq/batch.json", "f7622d51-e198-41de-a072-77c1ead70001", "", id="rabbitmq"),
+        pytest.param("kafka/batch.json", "vpc-access/7/25", "", id="kafka"),
+        pytest.param("kafka/raw-data.json", "vpc-access/7/25", "", id="kafka-raw"),
+        pytest.param("mqtt/batch.json", "", "", id="mqtt-has-none"),
+        pytest.param(
+            "eventbridge/own-bus.json", "deploy-pipeline/8f6d1c3e-0f5a-4b39-9d0c-000000000001", "", id="own-bus"
+        ),
+        pytest.param("ecs/running.json", "acs.ecs/70c0414c-b260-4923-b584-1d6e56460001", "i-bp1example0001", id="ecs"),
+        pytest.param("cloudmonitor/running.json", "2256A988-0B26-4E2B-820A-8A00000000E5", "i-bp1example0001", id="cms"),
+        pytest.param("cloudmonitor/in-a-queue.json", QUEUE_ID, "i-bp1example0001", id="outermost-id-counts"),
+        pytest.param(
+            "ess/hook-via-topic.json", "2F5B3C082B923D4EAC694B76D9280005", "i-bp1example0001", id="hook-in-a-topic"
+        ),
+        pytest.param(
+            "actiontrail/record-alone.json", "F7393A43-6A4A-4409-AEDD-8B1C47DE0005", "i-bp1example0001", id="trail"
+        ),
+        pytest.param("http/post.json", "1-67aee50c-15197d0b-d07710220001", "", id="http"),
+        pytest.param("api-gateway/post.json", "7AD052CB-EE8B-4DFD-BBAF-EFB340E0A001", "", id="api-gateway"),
+        pytest.param("fc-destination/failed-queue-batch.json", QUEUE_ID, "", id="dead-letter-keeps-its-event's-id"),
+        pytest.param("fc-destination/failed-request.json", "", "", id="dead-letter-by-hand"),
+        pytest.param("fc-destination/failed-in-a-queue.json", QUEUE_ID, "", id="dead-letter-in-a-queue"),
+        pytest.param("smq-topic/impersonating-attributes.json", "2F5B3C082B923D4EAC694B76D9280001", "", id="forged"),
+    ],
+)
+def test_a_record_has_the_id_that_its_sender_knows(file: str, message_id: str, part: str) -> None:
+    """The first record's identity is the broker's for the message, and the place inside it where it holds several."""
+    record = read(file)[0]
+
+    assert (record.message_id, record.part) == (message_id, part)
+
+
+def test_attributes_cannot_impersonate_a_wrapper() -> None:
+    """A topic message whose attributes imitate a CloudEvent and a queue message is still only its Message."""
+    (record,) = read("smq-topic/impersonating-attributes.json")
+
+    assert record.source == "smq-topic"
+    assert record.content == VpcAccess("orders-prod", "vpc-bp1example0001", "i-bp1example0001", 8080)
+
+
+def _wrapped(file: str) -> dict[str, Any]:
+    value = json.loads((EVENTS / file).read_bytes())
+    return dict(value[0] if isinstance(value, list) else value)
+
+
+SAMPLES = {
+    "smq-topic": "smq-topic/json.json",
+    "smq-queue": "smq-queue/raw-data.json",
+    "rocketmq": "rocketmq/raw-data.json",
+    "rabbitmq": "rabbitmq/raw-data.json",
+    "kafka": "kafka/raw-data.json",
+    "mqtt": "mqtt/batch.json",
+    "eventbridge": "eventbridge/own-bus.json",
+    "eventbridge/ecs": "ecs/running.json",
+    "eventbridge/ess": "ess/scale-out-success.json",
+    "eventbridge/ess-hook": "ess/hook-via-eventbridge.json",
+    "eventbridge/actiontrail": "actiontrail/run-instances.json",
+    "http": "http/post.json",
+    "http-async": "http/post-async.json",
+    "api-gateway": "api-gateway/post.json",
+    "fc-destination": "fc-destination/failed-request.json",
+    "cloudmonitor": "cloudmonitor/running.json",
+    "ess-hook": "ess/hook-stale-token.json",
+    "actiontrail": "actiontrail/record-alone.json",
+    "timer": "timer/timer.json",
+}
+
+
+def test_every_wrapper_is_sampled() -> None:
+    """The samples of these tests cover the table of wrappers."""
+    assert {envelope.name for envelope in ENVELOPES} - {""} == SAMPLES.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "key"),
+    [
+        pytest.param(envelope.name, SAMPLES[envelope.name], key, id=f"{envelope.name}-without-{key}")
+        for envelope in ENVELOPES
+        if envelope.name in SAMPLES and envelope.keys <= _wrapped(SAMPLES[envelope.name]).keys()
+        for key in sorted(envelope.keys)
+    ],
+)
+def test_no_single_key_makes_a_wrapper(name: str, file: str, key: str) -> None:
+    """With any one of its keys missing a wrapper is not recognised as what it was, and nothing inside is acted on."""
+    whole = _wrapped(file)
+    assert all(record.source.startswith(name) for record in parsed(whole))
+    del whole[key]
+
+    for record in parsed(whole):
+        assert record.source != name
+        assert not isinstance(record.content, (VpcAccess, InstanceNotice))
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        pytest.param(b"", "not JSON", id="empty"),
+        pytest.param(b"hello", "not JSON", id="text"),
+        pytest.param(b"\xff\xfe", "not JSON", id="not-utf-8"),
+        pytest.param(b'{"Name": NaN}', "NaN is not JSON", id="nan"),
+        pytest.param(b'{"Name": "\\ud83d"}', "surrogate", id="half-a-pair"),
+        pytest.param(b"[" * 100_000, "not JSON", id="only-brackets"),
+        pytest.param(b'{"Port": ' + b"9" * 5000 + b"}", "digits", id="long-number"),
+        pytest.param(b"null", "not null", id="null"),
+        pytest.param(b"true", "not a boolean", id="boolean"),
+        pytest.param(b"1.5", "not a number", id="number"),
+        pytest.param(b'{"a": 1}', "an object with a", id="unknown"),
+        pytest.param(b"{}", "no keys", id="empty-object"),
+        pytest.param(b" " * (LARGEST_EVENT + 1), "Function Compute takes", id="larger-than-the-platform's-limit"),
+        pytest.param(b"[" + b"{}," * MOST_VALUES + b"{}]", "values", id="too-many-values"),
+    ],
+)
+def test_what_cannot_be_read_is_one_answer(event: bytes, text: str) -> None:
+    """Bytes of any kind give a record that says what is wrong."""
+    (record,) = parse(event)
+
+    assert isinstance(record.content, Invalid)
+    assert text in record.content.text
+
+
+def test_a_pair_of_surrogates_is_a_character() -> None:
+    """A character outside the basic plane may be escaped, as Python's producers do by default."""
+    (record,) = parse(json.dumps(request(Name="orders 🚀")).encode())
+
+    assert isinstance(record.content, VpcAccess)
+    assert record.content.name == "orders 🚀"
+
+
+@pytest.mark.parametrize(
+    ("layers", "readable"), [pytest.param(DEEPEST - 1, True, id="deepest"), pytest.param(DEEPEST, False, id="deeper")]
+)
+def test_nesting_is_bounded(layers: int, *, readable: bool) -> None:
+    """DEEPEST layers of lists around a request are opened, one more is refused as one record."""
+    value: Any = request()
+    for _ in range(layers):
+        value = [value]
+    (record,) = parsed(value)
+
+    assert isinstance(record.content, VpcAccess) is readable
+
+
+def test_a_message_is_bounded_by_itself() -> None:
+    """A message larger than any broker's is refused, the others of its batch are read."""
+    large, small = parsed(queue_event(json.dumps(request()) + " " * LARGEST_MESSAGE, json.dumps(request())))
+
+    assert isinstance(large.content, Invalid)
+    assert isinstance(small.content, VpcAccess)
+
+
+def test_one_bad_element_of_ten_thousand_costs_only_itself() -> None:
+    """Of the largest batch a trigger delivers, with one bad message, 9,999 are good."""
+    bodies = [json.dumps(request(Name=f"orders-{number}")) for number in range(MOST_RECORDS)]
+    bodies[7_777] = '{"Name": "orders-7777", '
+    records = parsed(queue_event(*bodies))
+
+    assert len(records) == MOST_RECORDS
+    assert [n for n, record in enumerate(records) if not isinstance(record.content, VpcAccess)] == [7_777]
+    assert len({record.message_id for record in records}) == MOST_RECORDS
+
+
+def test_records_beyond_the_largest_batch_are_refused_together() -> None:
+    """An event with more records than any trigger delivers says so once, after what was read."""
+    records = parsed([{"a": 1}] * (MOST_RECORDS + 5))
+
+    assert len(records) == MOST_RECORDS + 1
+    assert isinstance(records[-1].content, Invalid)
+    assert "send it in parts" in records[-1].content.text
+
+
+def test_base64_is_decoded_only_where_it_is_no_json() -> None:
+    """Digits are valid Base64 and valid JSON: JSON wins, as an SMQ console's plain message has to."""
+    body = b64encode(json.dumps(request()).encode()).decode()
+
+    assert isinstance(parsed(queue_event(body))[0].content, VpcAccess)
+    assert isinstance(parsed(queue_event("1234"))[0].content, Invalid)
+
+
+def test_the_same_instance_twice_in_one_message_is_one_record() -> None:
+    """Repeated ids of an announcement are announced once."""
+    hook = json.loads((EVENTS / "ess/hook-stale-token.json").read_bytes())
+    hook["content"]["instanceIds"] *= 3
+
+    assert len(parsed(hook)) == 1
+
+
+def test_an_unreadable_state_is_not_a_silent_one() -> None:
+    """A StateChange without a state is answered as invalid, any state but Running and the first is ignored."""
+    (invalid,), (ignored,) = parsed(state_change(data={})), parsed(state_change(state="Stopped"))
+
+    assert isinstance(invalid.content, Invalid)
+    assert isinstance(ignored.content, Ignored)
