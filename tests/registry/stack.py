@@ -1,0 +1,66 @@
+"""A template with values for its parameters: what the stack's resources would be, every intrinsic function computed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+REGION, ACCOUNT = "cn-hangzhou", "1234567890123456"
+REQUIRED = {  # what the template has no default for
+    "CodeBucket": "code-bucket",
+    "CodeObject": "set-vpc-access/0123abcd.zip",
+    "Owner": "team-a",
+    "AllowedVpcIds": "vpc-bp1example0001",
+    "AllowedPorts": "80,443,8000-8999",
+}
+_PSEUDO = {"ALIYUN::Region": REGION, "ALIYUN::TenantId": ACCOUNT}
+
+
+class Stack(NamedTuple):
+    """A template and the parameters that were given; those without default have to be."""
+
+    document: Mapping[str, Any]
+    parameters: Mapping[str, Any] = REQUIRED
+
+    def properties(self, resource: str) -> dict[str, Any]:
+        """Return the computed properties of a resource."""
+        return dict(self._value(self.document["Resources"][resource]["Properties"]))
+
+    def of_type(self, type_name: str) -> list[dict[str, Any]]:
+        """Return the computed properties of every resource of a type."""
+        resources = self.document["Resources"].items()
+        return [self.properties(name) for name, resource in resources if resource["Type"] == type_name]
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._value(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "Ref" in value:
+            return self._named(value["Ref"])
+        if "Fn::GetAtt" in value:
+            return self._attribute(*value["Fn::GetAtt"])
+        if "Fn::Sub" in value:
+            sub = value["Fn::Sub"]
+            text, own = (sub, {}) if isinstance(sub, str) else (sub[0], self._value(sub[1]))
+            return re.sub(r"\$\{([^}]+)\}", lambda found: str(own.get(found[1]) or self._named(found[1])), text)
+        return {key: self._value(item) for key, item in value.items()}
+
+    def _named(self, name: str) -> Any:
+        if name in _PSEUDO:
+            return _PSEUDO[name]
+        return self.parameters.get(name, self.document["Parameters"][name].get("Default"))
+
+    def _attribute(self, resource: str, attribute: str) -> Any:
+        """Return an attribute: a property of the same name, or an ARN (https://www.alibabacloud.com/help/en/ros)."""
+        properties = self.properties(resource)
+        if attribute in properties:
+            return properties[attribute]
+        if attribute == "ARN.WithSlash":
+            kind = "queues" if "QueueName" in properties else "topics"
+            name = properties.get("QueueName") or properties.get("TopicName")
+            return f"acs:mns:{REGION}:{ACCOUNT}:/{kind}/{name}"
+        if attribute == "Arn":
+            return f"acs:ram::{ACCOUNT}:role/{properties['RoleName'].lower()}"
+        raise KeyError(f"{resource}.{attribute} is known only once the stack exists")
