@@ -16,8 +16,6 @@ from functions._operator import archive, interpreters, wheels
 from functions._operator.build import RUNTIMES, Package, build, stage
 
 LIMIT = 4_000_000  # bytes; more than half of it is pydantic's compiled core
-    4_000_000  # bytes: a third of it is pydantic's compiled core, half of it in all dependencies' bytecode and sources
-)
 
 
 class Built(NamedTuple):
