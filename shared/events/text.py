@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import math
 import re
 from base64 import b64decode
 from typing import Any
@@ -12,14 +13,16 @@ LARGEST_EVENT = 32 * 1024 * 1024  # bytes: Function Compute's limit for a synchr
 LARGEST_MESSAGE = 128 * 1024  # bytes: its limit for an asynchronous one, twice SMQ's
 MOST_VALUES = 1_000_000  # of one JSON text; 10,000 messages in CloudEvents have 300,000
 _LONGEST_NUMBER = 400  # digits: no field of ours has more, and reading one takes quadratic time on old Pythons
-_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def read_json(raw: bytes | str) -> Any:
     r"""Read JSON. Raises ValueError for all that is not, and for what would cost more than its size.
 
-    An object or string takes 60 to 80 bytes however short it is, hence the limit on values; half of a surrogate pair
-    (``"\ud800"``) is refused because no UTF-8 output, log or message could hold it.
+    An object or string takes 60 to 80 bytes however short it is, hence the limit on values. What no field of ours may
+    hold must not cost the other records of a batch theirs: ``NaN`` and numbers of absurd length are read as floats,
+    half of a surrogate pair (``"\ud800"``), which no UTF-8 output could hold, as a NUL character.
     """
     text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
     values = text.count(",") + text.count("[") + text.count("{")
@@ -27,13 +30,9 @@ def read_json(raw: bytes | str) -> Any:
         raise ValueError(f"it has about {values} values, at most {MOST_VALUES} are read")
     try:
         value = _DECODER.decode(text)
-        if _HALF_PAIR.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
+        return _without_half_pairs(value) if _ESCAPED_HALF.search(text) else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    except UnicodeEncodeError:
-        raise ValueError("it holds half of a surrogate pair, which is no character") from None
-    return value
 
 
 def decode_base64(raw: bytes | str) -> str | None:
@@ -45,14 +44,14 @@ def decode_base64(raw: bytes | str) -> str | None:
         return None
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > _LONGEST_NUMBER:
-        raise ValueError(f"a number has {len(digits)} digits")
-    return int(digits)
+def _without_half_pairs(value: Any) -> Any:
+    """Return the value as it is if all its pairs are whole."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _DECODER.decode(_HALF_PAIR.sub(r"\\u0000", text)) if _HALF_PAIR.search(text) else value
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
 
 
-_DECODER = json.JSONDecoder(parse_int=_whole, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(parse_int=_whole)
