@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -329,3 +330,11 @@ def test_a_message_too_large_for_smq_is_cut(invoke: Invoker) -> None:
 
     assert message["data"]["OriginalTruncated"] is True
     assert message["type"] == "vpcaccess.rejected"
+
+
+def test_an_element_that_looks_like_http_does_not_stop_redelivery(invoke: Invoker) -> None:
+    """In a raw batch, a hostile element in the form of an HTTP request leaves the others their retry."""
+    http = json.loads((Path(__file__).parents[1] / "events" / "http" / "post.json").read_text(encoding="utf-8"))
+    invoke.served.faults.set([{"operation": WRITE, "nth": 2, "status": 403, "code": "NoPermission"}])
+
+    assert invoke([http, request(Name="b", Port=80)]).error

@@ -18,8 +18,12 @@ _RETRY_AFTER = "10"  # seconds
 
 
 def is_awaited(sources: Iterable[str]) -> bool:
-    """Tell from the records' sources whether a client waits for the answer."""
-    return any(source.split("/", 1)[0] in _WAITING for source in sources)
+    """Tell from the records' sources whether a client waits for the answer.
+
+    All records of an HTTP request come from it. One element of a batch that looks like a request must not keep the
+    others from being delivered again.
+    """
+    return all(source.split("/", 1)[0] in _WAITING for source in sources)
 
 
 def response(summary: Mapping[str, Any]) -> dict[str, Any]:
