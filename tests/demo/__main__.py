@@ -1,4 +1,4 @@
-"""``make demo``: six events, six answers, each received from a queue that is subscribed to the result topic."""
+"""``make demo``: nine events and their answers, each received from a queue that is subscribed to the result topic."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ _LONGEST_REASON = 120
 
 
 class Row(NamedTuple):
-    """One act: what happens, how it is caused, and what the answer has to be."""
+    """One act: what happens, how it is caused, what the answers have to be, and what else has to be true then."""
 
     what: str
     cause: Callable[[Stage], object]
     outcome: str
     reason: str = ""
+    answers: int = 1
     same_id_as: int | None = None
+    then: Callable[[Stage], bool] = lambda _: True
 
 
 def _event(name: str) -> str:
@@ -33,6 +35,8 @@ def _event(name: str) -> str:
 REQUEST = {"Name": "checkout-prod", "VpcId": "vpc-bp1example0001", "InstanceId": "i-bp1example0003", "Port": 8080}
 RUNNING = json.loads(_event("ecs/running.json").replace("i-bp1example0001", "i-bp1example0002"))
 SSH = {**REQUEST, "Name": "ssh", "Port": 22}
+CALLED = {**REQUEST, "Name": "by-http", "Port": 8443}
+BALANCER = json.loads(_event("slb/create-load-balancer.json"))
 ROWS = (
     Row("a producer's message on the queue", lambda s: s.send(json.dumps(REQUEST)), "authorized"),
     Row("ECS: a tagged instance is Running", lambda s: s.announce(RUNNING), "authorized"),
@@ -40,6 +44,9 @@ ROWS = (
     Row("the first message again", lambda s: s.send(json.dumps(REQUEST)), "unchanged", same_id_as=0),
     Row("a malformed message", lambda s: s.send('{"Name": "checkout-prod"}'), "rejected", "InvalidRecord"),
     Row("a message that asks for port 22", lambda s: s.send(json.dumps(SSH)), "refused", "PortNotAllowed"),
+    Row("Auto Scaling: a hook of 3 instances", Stage.scale_out, "authorized", answers=3, then=Stage.hook_completed),
+    Row("a load balancer was created", lambda s: s.announce(BALANCER), "authorized"),
+    Row("a call over HTTP, answered with 200", lambda s: s.call(CALLED), "authorized", then=Stage.called_well),
 )
 
 
@@ -48,33 +55,38 @@ def main() -> int:
     table = Table(
         "", "what happens", "result", "VpcAccessId", "reason", "as said", title="received from the result topic"
     )
-    results: list[dict[str, Any]] = []
+    first: list[dict[str, Any]] = []
     good = True
     package = build.build(build.ROOT / "dist" / "local", interpreters.running(), native=True)
     with stage(package.archive) as play:
         for number, row in enumerate(ROWS):
             row.cause(play)
-            result = play.result()
-            results.append(result)
-            fits = _fits(row, result, results)
+            results = [play.result() for _ in range(row.answers)]
+            first.append(results[0])
+            fits = all(_fits(row, result, first) for result in results) and play.within(row.then)
             good &= fits
-            data = result["data"]
-            reason = ": ".join(filter(None, (data.get("ReasonCode"), data.get("Reason"))))
-            kind = result["type"].removeprefix("vpcaccess.")
-            if len(reason) > _LONGEST_REASON:
-                reason = reason[:_LONGEST_REASON] + "…"
-            mark = "[green]yes[/]" if fits else "[red]NO[/]"
-            table.add_row("abcdef"[number], row.what, kind, data.get("VpcAccessId"), reason, mark)
+            for result in results:
+                kind, access_id, reason = _shown(result)
+                mark = "[green]yes[/]" if fits else "[red]NO[/]"
+                table.add_row("abcdefghi"[number], row.what, kind, access_id, reason, mark)
     Console(width=None if sys.stdout.isatty() else 150).print(table)
     return 0 if good else 1
 
 
-def _fits(row: Row, result: dict[str, Any], results: list[dict[str, Any]]) -> bool:
+def _shown(result: dict[str, Any]) -> tuple[str, str, str]:
+    data = result["data"]
+    reason = ": ".join(filter(None, (data.get("ReasonCode"), data.get("Reason"))))
+    if len(reason) > _LONGEST_REASON:
+        reason = reason[:_LONGEST_REASON] + "…"
+    return result["type"].removeprefix("vpcaccess."), data.get("VpcAccessId", ""), reason
+
+
+def _fits(row: Row, result: dict[str, Any], first: list[dict[str, Any]]) -> bool:
     data = result["data"]
     if result["type"] != f"vpcaccess.{row.outcome}" or data.get("ReasonCode", "") != row.reason:
         return False
     if row.same_id_as is not None:
-        return bool(data["VpcAccessId"] == results[row.same_id_as]["data"]["VpcAccessId"])
+        return bool(data["VpcAccessId"] == first[row.same_id_as]["data"]["VpcAccessId"])
     return bool(data.get("VpcAccessId")) == (row.outcome == "authorized")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from fc2 import Client
 from mns.account import Account
 from mns.mns_exception import MNSExceptionBase
@@ -18,14 +20,14 @@ from mns.queue import Message
 from tests.cloud.app import Cloud, build_cloud
 from tests.cloud.core import Credential
 from tests.cloud.fc.config import FunctionConfig
-from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger
+from tests.cloud.fc.triggers.config import EventBridgeTrigger, HttpTrigger, QueueTrigger, TopicTrigger
 from tests.cloud.seeds import seed
 from tests.cloud.server import Server
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
 SERVICE, FUNCTION = "vpc-access", "set-vpc-access"
-REQUESTS, RESULTS, INBOX = "vpc-access-requests", "vpc-access-results", "demo-inbox"
+REQUESTS, RESULTS, INBOX, SCALING = "vpc-access-requests", "vpc-access-results", "demo-inbox", "scaling"
 SETTINGS = {
     "OWNER": "demo-team",
     "ALLOWED_VPC_IDS": "vpc-bp1example0001",
@@ -33,6 +35,21 @@ SETTINGS = {
     "RESULT_TOPIC": RESULTS,
 }
 ENDPOINTS = ("APIGATEWAY_ENDPOINT", "ECS_ENDPOINT", "SLB_ENDPOINT", "ESS_ENDPOINT", "SMQ_ENDPOINT")
+NEW_INSTANCES = [
+    {"InstanceId": f"i-bp1scaling000{number}", "VpcId": "vpc-bp1example0001", "Tags": {"apigateway-port": "8080"}}
+    for number in (1, 2, 3)
+]
+HOOK = {
+    "LifecycleHookId": "ash-bp1demo0001",
+    "LifecycleActionToken": "0F1E2D3C-0000-4000-8000-000000000001",
+    "InstanceIds": [instance["InstanceId"] for instance in NEW_INSTANCES],
+}
+HOOK_MESSAGE = json.loads((EVENTS / "ess" / "hook-rejected.json").read_text(encoding="utf-8"))
+HOOK_MESSAGE["content"] |= {
+    "lifecycleHookId": HOOK["LifecycleHookId"],
+    "lifecycleActionToken": HOOK["LifecycleActionToken"],
+    "instanceIds": HOOK["InstanceIds"],
+}
 _PATIENCE = 20  # seconds a result may take before the demo calls it missing
 
 
@@ -50,8 +67,10 @@ def local_cloud(secret: str = "test-access-key-secret") -> Iterator[tuple[Cloud,
     for queue in (REQUESTS, INBOX):
         smq.create_queue(queue)
     smq.create_topic(RESULTS)
+    smq.create_topic(SCALING)
     smq.subscribe(RESULTS, "to-inbox", queue=INBOX, format="SIMPLIFIED")
     seed(cloud, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
+    seed(cloud, {"instances": NEW_INSTANCES, "hooks": [HOOK]})
     with Server(cloud) as server:
         yield cloud, server, key
 
@@ -61,9 +80,11 @@ class Stage:
     """The deployed function and the clients of its users; all of them are the vendor's own."""
 
     cloud: Cloud
+    endpoint: str
     queue: Any
     inbox: Any
     functions: Client
+    calls: list[httpx.Response] = field(default_factory=list)
 
     def send(self, body: str) -> None:
         """Put a message on the request queue, as a producer does (the vendor's SMQ client; Base64 on the wire)."""
@@ -77,6 +98,34 @@ class Stage:
         """Invoke the function by hand with the vendor's client and return its answer."""
         answer: bytes = self.functions.invoke_function(SERVICE, FUNCTION, payload=event.encode()).data
         return answer
+
+    def scale_out(self) -> None:
+        """Let Auto Scaling announce three new instances on its topic, whose lifecycle hook waits for an answer."""
+        self.cloud["SMQ"].publish(SCALING, json.dumps(HOOK_MESSAGE))
+
+    def hook_completed(self) -> bool:
+        """Tell whether Auto Scaling got the answer CONTINUE."""
+        actions = self.cloud["ESS"].state()["lifecycle_actions"]
+        mine = next(action for action in actions if action["LifecycleHookId"] == HOOK["LifecycleHookId"])
+        return bool(mine["LifecycleActionStatus"] == "Completed" and mine["LifecycleActionResult"] == "CONTINUE")
+
+    def call(self, request: Mapping[str, Any]) -> None:
+        """POST a request to the function's HTTP trigger."""
+        self.calls.append(httpx.post(f"{self.endpoint}/http/{SERVICE}${FUNCTION}/", json=request, timeout=_PATIENCE))
+
+    def called_well(self) -> bool:
+        """Tell whether the last HTTP call was answered with 200 and a VpcAccessId."""
+        answer = self.calls[-1]
+        return answer.status_code == 200 and bool(answer.json()["results"][0]["vpc_access_id"])
+
+    def within(self, condition: Callable[[Stage], bool]) -> bool:
+        """Wait until ``condition`` is true, False if it does not become so in time."""
+        end = time.monotonic() + _PATIENCE
+        while not condition(self):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
     def result(self) -> dict[str, Any]:
         """Return the next message of the result topic, received from the subscribed queue."""
@@ -103,13 +152,16 @@ def stage(package: Path) -> Iterator[Stage]:
                 environment=settings(server.endpoint),
                 triggers=(
                     QueueTrigger("requests", REQUESTS, batch_size=10, tolerate_errors=True),
-                    EventBridgeTrigger("backends", {"source": ["acs.ecs"], "type": ["ecs:Instance:StateChange"]}),
+                    EventBridgeTrigger("backends", {"source": ["acs.ecs", "acs.slb"]}),
+                    TopicTrigger("scaling", SCALING),
+                    HttpTrigger("http"),
                 ),
             )
         )
         account = Account(server.endpoint, key.access_key_id, key.access_key_secret, "")
         yield Stage(
             cloud,
+            server.endpoint,
             account.get_queue(REQUESTS),
             account.get_queue(INBOX),
             Client(endpoint=server.endpoint, accessKeyID=key.access_key_id, accessKeySecret=key.access_key_secret),
