@@ -22,9 +22,10 @@ class Job(NamedTuple):
         return self._replace(outcome=Outcome(self.record, kind, None, reason, text, retry=kind == FAILED))
 
     def failed(self, error: AuthorizerError) -> Job:
-        """Return it as failed by ``error``, for another try if that is transient."""
-        outcome = Outcome(self.record, FAILED, self.access, error.code, str(error), retry=isinstance(error, Transient))
-        return self._replace(outcome=outcome)
+        """Return it as failed by ``error``, for another try if that is transient; otherwise the cloud's no is the answer."""
+        retry = isinstance(error, Transient)
+        kind = FAILED if retry else REJECTED
+        return self._replace(outcome=Outcome(self.record, kind, self.access, error.code, str(error), retry=retry))
 
 
 def job_of(record: Record) -> Job:
