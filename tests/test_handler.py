@@ -338,3 +338,23 @@ def test_an_element_that_looks_like_http_does_not_stop_redelivery(invoke: Invoke
     invoke.served.faults.set([{"operation": WRITE, "nth": 2, "status": 403, "code": "NoPermission"}])
 
     assert invoke([http, request(Name="b", Port=80)]).error
+
+
+def test_a_batch_that_does_not_fit_the_time_goes_on_at_redelivery(invoke: Invoker) -> None:
+    """What fits is done and answered, the rest is raised as out of time; redeliveries finish it without a second write."""
+    event = queue_event(*[json.dumps(request(Name=f"n-{port}", Port=port)) for port in range(8000, 8040)])
+    invoke.before = lambda _: invoke.clock.advance(0.4)
+    deliveries, done = 0, []
+    while True:
+        deliveries += 1
+        answer = invoke(event, timeout=30)
+        done.append(len(invoke.accesses()))
+        if answer.error is None:
+            break
+        assert "OutOfTime" in str(answer.error)
+        assert deliveries < 5
+
+    assert done == sorted(set(done)), "every delivery makes progress"
+    assert done[0] < 40 == done[-1]
+    assert len(invoke.calls(WRITE)) == 40
+    assert len({message["data"]["SourceMessageId"] for message in invoke.messages()}) == 40
