@@ -13,7 +13,7 @@ import click
 import pytest
 
 from functions._operator import archive, interpreters, wheels
-from functions._operator.build import RUNTIMES, Package, build, stage
+from functions._operator.build import Package, build, stage
 
 LIMIT = 4_000_000  # bytes; more than half of it is pydantic's compiled core
 
@@ -29,11 +29,10 @@ class Built(NamedTuple):
             return packed.namelist()
 
 
-@pytest.fixture(scope="module", params=RUNTIMES)
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+@pytest.fixture
+def built(package: Package) -> Built:
     """The package for one of Function Compute's runtimes."""
-    version = request.param
-    return Built(build(tmp_path_factory.mktemp(version), version), interpreters.find(version))
+    return Built(package, interpreters.find(package.version))
 
 
 def test_second_build_has_the_same_bytes(built: Built, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from shared.cloud.answers import RAM_ACTIONS
 from shared.vpcaccess import OWNER_TAG
 from tests.cloud.fixtures import TEMPORARY
 from tests.cloud.seeds import seed
+from tests.deployed import allowed
 from tests.invoking import VPC, Invoker, request
 from tests.registry.stack import ACCOUNT, REGION, Stack
 
@@ -25,7 +26,6 @@ TEXT = (ROOT / "template.yml").read_text(encoding="utf-8")
 STACK = Stack(yaml.safe_load(TEXT))
 ROLE = STACK.properties("Role")
 STATEMENTS: list[dict[str, Any]] = ROLE["Policies"][0]["PolicyDocument"]["Statement"]
-PLATFORM = {"log:PostLogStoreLogs", "mns:SendMessage"}  # used with the role by Function Compute, not by the code
 WITHOUT_RESOURCE = {"apigateway:ModifyVpcAccessAndUpdateApis"}  # RAM has no resource level for these
 
 
@@ -45,16 +45,11 @@ def cases() -> list[Case]:
     return [*samples, Case(moved, ("ON_CONFLICT", "replace")), Case(load_balancer, ("VERIFY_TARGET", "true"))]
 
 
-def granted() -> set[str]:
-    """Return every action that the role allows."""
-    return {action for statement in STATEMENTS for action in statement["Action"]}
-
-
 @pytest.fixture
 def corpus(invoke: Invoker) -> Invoker:
     """The function on the cloud that the samples are about, with the rights of the template's role and no others."""
     seed(invoke.served.app, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
-    restrict(invoke, granted() - PLATFORM)
+    restrict(invoke, allowed(STACK))
     return invoke
 
 
@@ -79,7 +74,7 @@ def test_role_allows_what_the_function_does(corpus: Invoker) -> None:
     """The actions seen by the stand-in are the actions allowed, but for those that the platform uses."""
     list(run(corpus))
     seen = {entry.action for entry in corpus.served.world.journal()}
-    assert seen == granted() - PLATFORM
+    assert seen == allowed(STACK)
 
 
 def test_nothing_is_denied_to_the_role(corpus: Invoker) -> None:
@@ -88,17 +83,17 @@ def test_nothing_is_denied_to_the_role(corpus: Invoker) -> None:
     assert not re.search("Forbidden|NoPermission|AccessDenied|RAM action", said.replace("lacks the RAM action", ""))
 
 
-@pytest.mark.parametrize("action", sorted(granted() - PLATFORM))
+@pytest.mark.parametrize("action", sorted(allowed(STACK)))
 def test_missing_action_is_named(corpus: Invoker, action: str) -> None:
     """Take one action away, and the answer or the log of some sample names it."""
-    restrict(corpus, granted() - PLATFORM - {action})
+    restrict(corpus, allowed(STACK) - {action})
     said = "".join(run(corpus)) + corpus.logged.getvalue()
     assert action in said
 
 
 def test_code_knows_the_actions_by_name() -> None:
     """The actions that hints can name are the actions of the role."""
-    assert set(RAM_ACTIONS.values()) == granted() - PLATFORM
+    assert set(RAM_ACTIONS.values()) == allowed(STACK)
 
 
 def test_role_is_for_function_compute_only() -> None:

@@ -1,0 +1,101 @@
+"""The built zip, deployed as ``template.yml`` says, on the local Function Compute: fixtures for end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from functions._operator.build import RUNTIMES, Package, build
+from tests.cloud.fc import FunctionCompute
+from tests.cloud.fixtures import Served
+from tests.cloud.seeds import seed
+from tests.registry.stack import Stack
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = "results"  # a queue that gets every result message
+PLATFORM = {"log:PostLogStoreLogs", "mns:SendMessage"}  # used with the role by Function Compute, not by the code
+
+
+@pytest.fixture(scope="session", params=RUNTIMES)
+def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The package for one of Function Compute's runtimes."""
+    return build(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def template() -> Stack:
+    """Return the stack of the template with its defaults."""
+    return Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8")))
+
+
+def allowed(stack: Stack) -> set[str]:
+    """Return the actions that the template's role allows to the code."""
+    statements = stack.properties("Role")["Policies"][0]["PolicyDocument"]["Statement"]
+    return {action for statement in statements for action in statement["Action"]} - PLATFORM
+
+
+def document(stack: Stack, package: Package, endpoint: str) -> dict[str, Any]:
+    """Return the function of a stack as the local Function Compute takes it, its endpoints turned to ``endpoint``."""
+    function = stack.properties("Function")
+    variables = function["EnvironmentVariables"]
+    local = {name: endpoint if name.endswith("_ENDPOINT") else value for name, value in variables.items()}
+    taken = ("FunctionName", "Runtime", "Handler", "InstanceLifecycleConfig", "Timeout", "MemorySize")
+    return {
+        **{name: function[name] for name in taken},
+        "Runtime": f"python{package.version}",
+        "EnvironmentVariables": local,
+        "code": str(package.archive),
+        "maxInstances": stack.properties("MostInstances")["ReservedConcurrency"],
+        "roleActions": sorted(allowed(stack)),
+        "triggers": stack.of_type("ALIYUN::FC3::Trigger"),
+        "asyncInvokeConfig": _lowered(stack.properties("AsyncInvocations"), "FunctionName"),
+    }
+
+
+def _lowered(value: Any, *without: str) -> Any:
+    """Return a structure with its names as the API writes them: the first letter small."""
+    if not isinstance(value, dict):
+        return value
+    return {name[0].lower() + name[1:]: _lowered(item) for name, item in value.items() if name not in without}
+
+
+@dataclass
+class Deployed:
+    """A stack on the stand-in."""
+
+    cloud: Served
+    stack: Stack
+    package: Package
+
+    @property
+    def fc(self) -> FunctionCompute:
+        found: FunctionCompute = self.cloud.products["FC"]
+        return found
+
+    def results(self, count: int, seconds: float = 30.0) -> list[dict[str, Any]]:
+        """Wait for ``count`` result messages and return them."""
+        smq = self.cloud.products["SMQ"]
+        taken: list[dict[str, Any]] = []
+        while len(taken) < count and (found := smq.receive(RESULTS, 16, wait=seconds)):
+            for message in found:
+                smq.delete(RESULTS, message.receipt_handle)
+                taken.append(json.loads(b64decode(message.body, validate=True)))
+        return taken
+
+
+@pytest.fixture
+def deployed(cloud: Served, package: Package) -> Deployed:
+    """The template's stack on a served stand-in that holds what the sample events are about."""
+    stack, smq = template(), cloud.products["SMQ"]
+    for queue in stack.of_type("ALIYUN::MNS::Queue"):
+        smq.create_queue(queue["QueueName"])
+    (topic,) = stack.of_type("ALIYUN::MNS::Topic")
+    seed(cloud.app, json.loads((ROOT / "events" / "cloud.json").read_text(encoding="utf-8")))
+    seed(cloud.app, {"topics": [{"TopicName": topic["TopicName"], "Subscriptions": {"to-results": RESULTS}}]})
+    cloud.products["FC"].create_from_json(document(stack, package, cloud.endpoint))
+    return Deployed(cloud, stack, package)

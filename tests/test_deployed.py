@@ -1,0 +1,48 @@
+"""End to end: the built zip on its real runtime, behind the template's triggers, with the role's rights alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.deployed import Deployed
+from tests.invoking import request
+
+pytestmark = pytest.mark.enable_socket
+
+
+def test_request_from_the_queue_is_authorized(deployed: Deployed) -> None:
+    """A request on the request queue ends in an authorization and its id on the result topic."""
+    deployed.cloud.products["SMQ"].send("set-vpc-access-requests", json.dumps(request()))
+    (result,) = deployed.results(1)
+    (entry,) = deployed.cloud.products["CloudAPI"].state()["vpc_accesses"]
+    assert result["type"] == "vpcaccess.authorized"
+    assert result["data"]["VpcAccessId"] == entry["VpcAccessId"]
+
+
+def test_started_instance_is_authorized(deployed: Deployed) -> None:
+    """An instance that starts with the port tag is authorized without anybody asking."""
+    deployed.fc.ecs_state_change("i-bp1example0001")
+    (result,) = deployed.results(1)
+    assert (result["type"], result["data"]["InstanceId"]) == ("vpcaccess.authorized", "i-bp1example0001")
+
+
+def test_bad_request_is_rejected_and_the_batch_goes_on(deployed: Deployed) -> None:
+    """One bad message costs no other message its answer, and nothing ends in the dead letters."""
+    smq = deployed.cloud.products["SMQ"]
+    for body in ("not JSON", json.dumps(request()), json.dumps(request(Name="shut", Port=22))):
+        smq.send("set-vpc-access-requests", body)
+    outcomes = sorted(result["type"] for result in deployed.results(3))
+    assert outcomes == ["vpcaccess.authorized", "vpcaccess.refused", "vpcaccess.rejected"]
+    assert smq.receive("set-vpc-access-dead-letters", 1) == []
+
+
+def test_runtime_is_the_real_one(deployed: Deployed) -> None:
+    """The code runs on the Python version that it was built for, from the zip's bytecode."""
+    deployed.fc.invoke("set-vpc-access", json.dumps(request()).encode())
+    function = deployed.fc.function("set-vpc-access")
+    assert deployed.package.version in function.config.runtime
+    tag = f"cpython-{deployed.package.version.replace('.', '')}.pyc"
+    compiled = {path.name for path in function.code_directory.glob("__pycache__/*")}
+    assert f"index.{tag}" in compiled
