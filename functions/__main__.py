@@ -7,6 +7,7 @@ import click
 from functions._operator.build import command as build
 from functions._operator.invoke import invoke
 from functions._operator.run import run
+from functions._operator.schema import schema
 from functions._operator.settings import settings
 
 
@@ -15,7 +16,7 @@ def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 
 
-for command in (run, invoke, settings, build):
+for command in (run, invoke, settings, schema, build):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -71,7 +71,11 @@ class AccessRequest(BaseModel):
     name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_PRINTABLE, strip_whitespace=True)]
     vpc_id: Annotated[str, StringConstraints(max_length=64, pattern=r"^vpc-[A-Za-z0-9]+$")]
     instance_id: Annotated[Identifier, BeforeValidator(lambda v: _instance_id(v) if isinstance(v, str) else v)]
-    port: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=65_535)]
+    port: Annotated[
+        int,
+        Field(ge=1, le=65_535, json_schema_extra={"type": ["integer", "string"], "pattern": "^[0-9]+$"}),
+        BeforeValidator(_whole_number),
+    ]
     description: Text | None = None
     vpc_target_host_name: Annotated[str, StringConstraints(max_length=253, pattern=r"^[A-Za-z0-9.*_-]*$")] | None = None
     tag: Annotated[list[Tag], Field(max_length=19)] | None = None

@@ -1,0 +1,89 @@
+"""``schema``: JSON Schemas of the request and result messages, made from the models, for producers and consumers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import click
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+
+from shared.events.request import AccessRequest
+from shared.report import FAILED, GRANTED, REFUSED, REJECTED
+
+FOLDER = Path(__file__).parents[2] / "events" / "schema"
+_KINDS = sorted(GRANTED | {REFUSED, REJECTED, FAILED})
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class ResultData(BaseModel):
+    """What became of one record. Fields that do not apply are absent."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, extra="forbid")
+
+    source_message_id: Annotated[str, Field(description="id that the source gave its message; empty by hand")]
+    source: Annotated[str, Field(description="wrappers that were opened, outermost first", examples=["smq-queue"])]
+    name: Annotated[str, Field(description="name of the authorization")] = ""
+    vpc_id: str = ""
+    instance_id: str = ""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 0
+    vpc_access_id: Annotated[str, Field(description="the id, present when access is granted")] = ""
+    request_id: Annotated[str, Field(description="the cloud's request id, what its support asks for")] = ""
+    differs: Annotated[list[str], Field(description="fields that the entry at the gateway has otherwise")] = []
+    reason_code: Annotated[str, Field(description="a short fixed word, or the cloud's error code")] = ""
+    reason: Annotated[str, Field(description="why, and how to lift it", max_length=2_000)] = ""
+    will_retry: Annotated[bool, Field(description="a redelivery will try again")] = False
+    original: Annotated[str, Field(description="the record as it came, JSON or text")] = ""
+    original_truncated: bool = False
+
+
+class Result(BaseModel):
+    """A result message: CloudEvents 1.0 in JSON. Repeats of a redelivered record have the same id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    source: Annotated[str, Field(pattern="^/vpc-access-authorizer/.+$")]
+    type: Annotated[str, Field(pattern=rf"^vpcaccess\.({'|'.join(_KINDS)})$")]
+    subject: Annotated[str, Field(description="name of the authorization, as far as it is known")]
+    time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    datacontenttype: Literal["application/json"]
+    data: ResultData
+
+
+@click.command()
+def schema() -> None:
+    """Write the JSON Schemas of our messages to events/schema/."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in schemas().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        click.echo(f"events/schema/{name}")
+
+
+def schemas() -> dict[str, str]:
+    """Return the text of each file of events/schema/, by its name."""
+    return {
+        "request.json": _text(AccessRequest, "Request to authorize one instance and port; a list of them is a batch."),
+        "result.json": _text(Result, "Result of one record, published to the result topic."),
+    }
+
+
+def _text(model: type[BaseModel], title: str) -> str:
+    made = {"$schema": _DIALECT, "title": title, **_plain(model.model_json_schema())}
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(schema: Any) -> Any:
+    """Return the schema without what pydantic adds for itself: titles made of names, and defaults."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _plain(value) for key, value in schema.items() if key != "default" and not _is_title(key, value)}
+
+
+def _is_title(key: str, value: Any) -> bool:
+    return key == "title" and isinstance(value, str)
