@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.cloud.answers import json_object
-from shared.cloud.session import Session
+from shared.cloud.session import Session, Sign
 from shared.cloud.signing import Credentials, acs3_headers, canonical_query
 from shared.cloud.transport import HttpRequest
 
@@ -29,6 +29,11 @@ class RpcService(NamedTuple):
 
     def call(self, action: str, parameters: Mapping[str, str], *, repeatable: bool) -> dict[str, Any]:
         """Call ``action`` and return the answer's JSON object; raises the errors of ``Session.call``."""
+        answer = self.session.call(action, self.signer(action, parameters), repeatable=repeatable)
+        return json_object(action, answer.body, answer.headers.get("x-acs-request-id", ""))
+
+    def signer(self, action: str, parameters: Mapping[str, str]) -> Sign:
+        """Return what makes a freshly signed request of this call each time."""
         query = canonical_query(parameters.items())
         host = self.endpoint.partition("://")[2]
         clock = self.session.clock
@@ -48,5 +53,4 @@ class RpcService(NamedTuple):
             headers["accept"] = "application/json"
             return HttpRequest("POST", self.endpoint, f"/?{query}", headers)
 
-        answer = self.session.call(action, sign, repeatable=repeatable)
-        return json_object(action, answer.body, answer.headers.get("x-acs-request-id", ""))
+        return sign

@@ -9,7 +9,7 @@ import time
 from base64 import b64encode
 
 from shared.cloud.answers import xml_text
-from shared.cloud.session import Session
+from shared.cloud.session import Session, Sign
 from shared.cloud.signing import Credentials, mns
 from shared.cloud.transport import HttpRequest
 
@@ -43,6 +43,12 @@ class SmqTopic:
             f"<MessageBody>{text}</MessageBody></Message>"
         ).encode()
 
+        answer = self._session.call("PublishMessage", self.signer(body), repeatable=True, paced=False)
+        return xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
+
+    def signer(self, body: bytes) -> Sign:
+        """Return what makes a freshly signed PublishMessage with this XML document each time."""
+
         def sign(credentials: Credentials) -> HttpRequest:
             headers = {
                 "content-type": _CONTENT_TYPE,
@@ -55,8 +61,7 @@ class SmqTopic:
                 headers["security-token"] = credentials.security_token
             return HttpRequest("POST", self._endpoint, self._resource, headers, body)
 
-        answer = self._session.call("PublishMessage", sign, repeatable=True, paced=False)
-        return xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
+        return sign
 
 
 def _escape(text: str) -> str:
