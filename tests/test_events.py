@@ -1,10 +1,6 @@
 """The files under ``events/``: what each is recognised as, what becomes of it, and every call that is made for it."""
 
 import json
-import re
-from itertools import chain, repeat
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -12,185 +8,12 @@ from functions.set_vpc_access.http import is_awaited, response
 from shared.events.parsing import parse
 from shared.events.records import Ignored, InstanceNotice, Invalid
 from shared.vpcaccess import VpcAccess
+from tests.catalogue import README, block
 from tests.cloud.seeds import seed
+from tests.events_table import CALLS, EVENTS, ROWS, Row
 from tests.invoking import Invoker
 
-EVENTS = Path(__file__).parents[1] / "events"
-CALLS = {
-    "read": "CloudAPI.DescribeVpcAccesses",
-    "write": "CloudAPI.SetVpcAccess",
-    "publish": "SMQ.PublishMessage",
-    "ecs": "ECS.DescribeInstances",
-    "tags": "SLB.ListTagResources",
-    "slb": "SLB.DescribeLoadBalancerAttribute",
-    "complete": "ESS.CompleteLifecycleAction",
-    "beat": "ESS.RecordLifecycleActionHeartbeat",
-}
-GRANT = "write publish"
 KINDS = {VpcAccess: "request", InstanceNotice: "notice", Ignored: "ignored", Invalid: "invalid"}
-
-# file | recognised as | what becomes of it | calls (grant: write publish) | raises, HTTP status, what a hook is told
-TABLE = """
-actiontrail/create-instance.json | eventbridge/actiontrail notice | authorized | ecs read grant
-actiontrail/create-of-another-product.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/create-on-console.json | eventbridge/actiontrail notice | authorized | ecs read grant
-actiontrail/delete-disk-by-service.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/record-alone.json | actiontrail notice | authorized | ecs read grant
-actiontrail/run-instances-failed.json | eventbridge/actiontrail ignored | ignored call-failed
-actiontrail/run-instances.json | 2x eventbridge/actiontrail notice | 2x authorized | ecs read 2x(grant)
-actiontrail/stop-instance.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/without-instances.json | eventbridge/actiontrail invalid | rejected | publish
-api-gateway/post-plain.json | api-gateway request | authorized | read grant | HTTP 200
-api-gateway/post-rejected.json | api-gateway invalid | rejected | publish | HTTP 400
-api-gateway/post.json | api-gateway request | authorized | read grant | HTTP 200
-cloudmonitor/created.json | cloudmonitor notice | authorized | ecs read grant
-cloudmonitor/in-a-queue.json | smq-queue/cloudmonitor notice | authorized | ecs read grant
-cloudmonitor/other-product.json | cloudmonitor ignored | ignored product
-cloudmonitor/running.json | cloudmonitor notice | authorized | ecs read grant
-cloudmonitor/spot-interruption.json | cloudmonitor ignored | ignored event-name
-cloudmonitor/stopping.json | cloudmonitor ignored | ignored state
-cloudmonitor/system-maintenance.json | cloudmonitor ignored | ignored event-name
-ecs/batch-with-duplicate.json | 3x eventbridge/ecs notice | 2x authorized, unchanged | ecs read 2x(grant) publish
-ecs/bus-region-with-suffix.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/classic-network.json | eventbridge/ecs notice | refused ClassicNetwork | ecs publish
-ecs/created.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/deleted.json | eventbridge/ecs ignored | ignored state
-ecs/disk-event.json | eventbridge ignored | ignored event-type
-ecs/foreign-account.json | eventbridge/ecs notice | ignored foreign-account
-ecs/foreign-region.json | eventbridge/ecs notice | ignored foreign-region
-ecs/invalid-port-tag.json | eventbridge/ecs notice | rejected InvalidPortTag | ecs publish
-ecs/not-found.json | eventbridge/ecs notice | failed InstanceNotFound | 5x(ecs) publish | raises
-ecs/pending-not-visible-yet.json | eventbridge/ecs notice | ignored not-yet | ecs
-ecs/pending.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/port-not-allowed.json | eventbridge/ecs notice | refused PortNotAllowed | ecs publish
-ecs/running-not-visible-yet.json | eventbridge/ecs notice | authorized | 3x(ecs) read grant
-ecs/running.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/several-ports.json | eventbridge/ecs notice | 2x authorized | ecs read 2x(grant)
-ecs/stopping.json | eventbridge/ecs ignored | ignored state
-ecs/untagged.json | eventbridge/ecs notice | ignored untagged | ecs
-ecs/vpc-not-allowed.json | eventbridge/ecs notice | refused VpcNotAllowed | ecs publish
-ecs/without-state.json | eventbridge/ecs invalid | rejected | publish
-ess/hook-foreign-region.json | ess-hook notice | ignored foreign-region
-ess/hook-gone.json | 2x ess-hook notice | authorized, failed InstanceNotFound | 5x(ecs) read grant publish beat | raises, hook WAIT
-ess/hook-rejected.json | 2x ess-hook notice | authorized, rejected InvalidPortTag | ecs read grant publish complete | hook CONTINUE
-ess/hook-scale-in.json | ess-hook ignored | ignored transition
-ess/hook-stale-token.json | ess-hook notice | authorized | ecs read grant complete | hook CONTINUE (stale)
-ess/hook-test.json | eventbridge ignored | ignored event-type
-ess/hook-untagged.json | ess-hook notice | ignored untagged | ecs complete | hook CONTINUE
-ess/hook-via-eventbridge.json | 3x eventbridge/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-queue.json | 3x smq-queue/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-topic-base64.json | 3x smq-topic/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-topic.json | 3x smq-topic/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-without-instances.json | ess-hook invalid | rejected | publish
-ess/scale-out-partial-success.json | eventbridge/ess notice | authorized | ecs read grant
-ess/scale-out-start.json | eventbridge ignored | ignored event-type
-ess/scale-out-success.json | 2x eventbridge/ess notice | 2x authorized | ecs read 2x(grant)
-ess/scale-out-without-instances.json | eventbridge/ess invalid | rejected | publish
-eventbridge/other-product.json | eventbridge ignored | ignored event-type
-eventbridge/own-bus-unknown.json | eventbridge invalid | rejected | publish
-eventbridge/own-bus.json | eventbridge request | authorized | read grant
-fc-destination/empty-payload.json | fc-destination invalid | rejected | publish
-fc-destination/failed-in-a-queue.json | smq-queue/fc-destination/smq-queue request | authorized | read grant
-fc-destination/failed-queue-batch.json | fc-destination/smq-queue request | authorized | read grant
-fc-destination/failed-request.json | fc-destination request | authorized | read grant
-fc-destination/succeeded.json | fc-destination ignored | ignored succeeded
-fc-destination/via-eventbridge.json | fc-destination request | authorized | read grant
-foreign/mns-http-notification.json | smq-topic request | authorized | read grant
-foreign/oss.json | manual invalid | rejected | publish
-foreign/own-result.json | eventbridge ignored | ignored own-result
-hostile/base64-in-base64.txt | manual invalid | rejected | publish
-hostile/half-a-surrogate-pair.json | manual invalid | rejected | publish
-hostile/huge-id.json | manual invalid | rejected | publish
-hostile/log-forgery.json | manual invalid | rejected | publish
-hostile/long-number.json | manual invalid | rejected | publish
-hostile/mixed.json | smq-queue request, manual invalid, timer ignored | authorized, rejected, ignored timer | read grant publish
-hostile/nested-lists.json | manual invalid | rejected | publish
-hostile/not-a-number.json | manual invalid | rejected | publish
-hostile/not-utf-8.bin | manual invalid | rejected | publish
-hostile/text-in-text.json | manual request | authorized | read grant
-hostile/truncated.txt | manual invalid | rejected | publish
-http/get.json | http invalid | rejected | publish | HTTP 400
-http/post-async.json | http-async/eventbridge/ecs notice | failed InstanceNotFound | 5x(ecs) publish | raises
-http/post-base64.json | http request | authorized | read grant | HTTP 200
-http/post-batch-mixed.json | 2x http request | authorized, refused PortNotAllowed | read grant publish | HTTP 207
-http/post-not-base64.json | http invalid | rejected | publish | HTTP 400
-http/post-not-found.json | http/eventbridge/ecs notice | failed InstanceNotFound | 5x(ecs) publish | HTTP 503
-http/post-not-json.json | http invalid | rejected | publish | HTTP 400
-http/post-refused.json | http request | refused PortNotAllowed | publish | HTTP 403
-http/post.json | http request | authorized | read grant | HTTP 200
-kafka/array-of-texts.json | kafka request | authorized | read grant
-kafka/batch.json | 3x kafka request | 3x authorized | read 3x(grant)
-kafka/raw-data.json | kafka request | authorized | read grant
-manual/all-fields.json | manual request | authorized | read grant
-manual/authorize.json | manual request | authorized | read grant
-manual/base64.txt | manual request | authorized | read grant
-manual/batch.json | 3x manual request | 3x authorized | read 3x(grant)
-manual/empty-list.json | manual ignored | ignored empty
-manual/load-balancer.json | manual request | authorized | read grant
-manual/missing-fields.json | manual invalid | rejected | publish
-manual/misspelt-field.json | manual invalid | rejected | publish
-manual/number.json | manual invalid | rejected | publish
-manual/port-as-text.json | manual request | authorized | read grant
-manual/port-not-allowed.json | manual request | refused PortNotAllowed | publish
-manual/same-target-twice.json | 2x manual request | authorized, unchanged | read grant publish
-manual/vpc-not-allowed.json | manual request | refused VpcNotAllowed | publish
-mqtt/batch.json | mqtt request | authorized | read grant
-rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | read 2x(grant)
-rabbitmq/raw-data.json | rabbitmq request | authorized | read grant
-rocketmq/batch.json | 2x rocketmq request | 2x authorized | read 2x(grant)
-rocketmq/raw-data.json | rocketmq request | authorized | read grant
-slb/application-load-balancer.json | eventbridge/actiontrail ignored | ignored event-name
-slb/create-load-balancer.json | eventbridge/actiontrail notice | authorized | tags slb read grant
-slb/create-on-console.json | eventbridge/actiontrail notice | authorized | tags slb read grant
-slb/delete-load-balancer.json | eventbridge/actiontrail ignored | ignored event-name
-slb/internet-facing.json | eventbridge/actiontrail notice | refused ClassicNetwork | tags slb publish
-slb/no-listener-yet.json | eventbridge/actiontrail notice | failed NoListener | 5x(tags slb) publish | raises
-slb/port-from-listener.json | eventbridge/actiontrail notice | 2x authorized | tags slb read 2x(grant)
-slb/untagged.json | eventbridge/actiontrail notice | ignored untagged | tags
-smq-queue/base64.json | smq-queue request | authorized | read grant
-smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | read 2x(grant) publish
-smq-queue/json-in-string.json | smq-queue request | authorized | read grant
-smq-queue/list-in-message.json | 2x smq-queue request | 2x authorized | read 2x(grant)
-smq-queue/plain-text.json | smq-queue invalid, smq-queue request | rejected, authorized | read publish grant
-smq-queue/raw-data.json | 2x smq-queue request | 2x authorized | read 2x(grant)
-smq-queue/single.json | smq-queue request | authorized | read grant
-smq-topic/impersonating-attributes.json | smq-topic request | authorized | read grant
-smq-topic/json-attributes.json | smq-topic request | authorized | read grant
-smq-topic/json-base64.json | smq-topic request | authorized | read grant
-smq-topic/json.json | smq-topic request | authorized | read grant
-smq-topic/stream-attributes.json | smq-topic request | authorized | read grant
-smq-topic/stream-base64.txt | manual request | authorized | read grant
-smq-topic/stream-text.txt | manual invalid | rejected | publish
-smq-topic/stream.json | manual request | authorized | read grant
-timer/timer.json | timer ignored | ignored timer
-"""
-
-
-class Row(NamedTuple):
-    """One line of the table, its abbreviations written out."""
-
-    file: str
-    recognised: list[str]
-    outcomes: list[str]
-    calls: list[str]
-    also: str
-
-    @classmethod
-    def read(cls, line: str) -> "Row":
-        cells = [cell.strip() for cell in line.split("|")]
-        file, recognised, outcomes, calls, also = cells + [""] * (5 - len(cells))
-        words = re.sub(r"(\d)x\(([^)]*)\)", lambda found: " ".join([found[2]] * int(found[1])), calls)
-        words = words.replace("grant", GRANT)
-        return cls(file, _listed(recognised), _listed(outcomes), [CALLS[word] for word in words.split()], also)
-
-
-def _listed(cell: str) -> list[str]:
-    """Return the items of ``3x this, that``."""
-    counted = (re.fullmatch(r"(?:(\d)x )?(.+)", item) for item in cell.split(", "))
-    return list(chain.from_iterable(repeat(found[2], int(found[1] or 1)) for found in counted if found))
-
-
-ROWS = [Row.read(line) for line in TABLE.strip().splitlines()]
 EACH = [pytest.param(row, id=row.file) for row in ROWS]
 
 
@@ -255,3 +78,8 @@ def test_a_redelivery_answers_under_the_same_ids(cloud: Invoker, row: Row) -> No
 
     assert ids[0] == ids[1]
     assert granted[0] == granted[1]
+
+
+def test_the_readme_has_the_catalogue() -> None:
+    """The README's generated tables are those of the code and of this table."""
+    assert block() in README.read_text(encoding="utf-8")
