@@ -51,10 +51,13 @@ class NetworkError(Exception):
 class Transport:
     """Keep-alive connections to every endpoint, shared by threads and kept between invocations.
 
-    ``inner`` replaces the network in tests: any ``httpx.BaseTransport``.
+    ``inner`` replaces the network in tests: any ``httpx.BaseTransport``; ``read_seconds`` bounds the wait for an answer.
     """
 
-    def __init__(self, connections: int = 16, inner: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, connections: int = 16, inner: httpx.BaseTransport | None = None, read_seconds: float = READ_SECONDS
+    ) -> None:
+        self._read_seconds = read_seconds
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._trusts = False
         self._urls: dict[str, httpx.URL] = {}
@@ -66,7 +69,7 @@ class Transport:
     def send(self, request: HttpRequest, timeout: float) -> HttpResponse:
         """Send once; ``timeout`` in seconds bounds each phase. Raises NetworkError."""
         url = self._urls.get(request.endpoint) or self._learn(request.endpoint)
-        read = min(READ_SECONDS, timeout)
+        read = min(self._read_seconds, timeout)
         connect = min(CONNECT_SECONDS, timeout)
         outgoing = httpx.Request(
             request.method,
