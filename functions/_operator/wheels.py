@@ -61,7 +61,7 @@ def fetch(requirements: Path, version: str, interpreter: Path, *, native: bool, 
 
 def _download(requirements: Path, version: str, interpreter: Path, *, native: bool, target: Path) -> None:
     platform = [] if native else ["--platform", PLATFORM, "--implementation", "cp", "--python-version", version]
-    pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "--disable-pip-version-check", "--no-input"]
+    pip = [*_pip_under(interpreter), "--disable-pip-version-check", "--no-input"]
     options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar", "off", *platform]
     done = subprocess.run(  # noqa: S603 - fixed arguments and the operator's own interpreters
         [*pip, "download", *options, "--dest", str(target), "--requirement", str(requirements)],
@@ -72,6 +72,16 @@ def _download(requirements: Path, version: str, interpreter: Path, *, native: bo
     if done.returncode:
         said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
         raise click.ClickException(f"pip could not download the wheels of {requirements.name} for {version}:\n{said}")
+
+
+def _pip_under(interpreter: Path) -> list[str]:
+    """Return how to run pip under ``interpreter``: its own if it has one, since ours may be too old to run there."""
+    own = [str(interpreter), "-m", "pip"]
+    try:
+        subprocess.run([*own, "--version"], capture_output=True, timeout=60, check=True)  # noqa: S603 - the operator's own
+    except (OSError, subprocess.SubprocessError):
+        return [sys.executable, "-m", "pip", "--python", str(interpreter)]
+    return own
 
 
 def unpack(wheel: Path, folder: Path) -> str:
