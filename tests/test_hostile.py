@@ -16,6 +16,7 @@ from shared.events.parsing import DEEPEST, parse
 from shared.events.records import Ignored, InstanceNotice, Invalid, Record
 from shared.report import REJECTED, Outcome, line, result_message
 from shared.vpcaccess import VpcAccess
+from tests.bench.parse import CASES, calls, cost
 from tests.invoking import queue_event, request, state_change
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -171,3 +172,28 @@ def test_depth_is_answered(depth: int) -> None:
     for lists in range(depth, depth + 500, 1 if depth == 500 else 100):
         (record,) = parse(b'{"Name": ' + b"[" * lists + b"]" * lists + b"}")
         further_down(20, record)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in CASES])
+def test_work_is_linear_in_the_size(name: str) -> None:
+    """Four times the event takes at most four times the function calls; ``tests.bench.parse`` shows the seconds."""
+    small, large = CASES[name](100), CASES[name](400)
+
+    assert calls(large) <= 4.2 * calls(small)
+    assert len(large) >= 3.5 * len(small)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in CASES])
+def test_memory_is_a_small_multiple(name: str) -> None:
+    """At most 8 times the event's size, and the 12 MB that ten thousand records may take whatever they are."""
+    measured = cost(CASES[name](2_000))
+
+    assert measured.peak <= 8.5 * measured.size + 12_000_000
+
+
+def test_texts_of_too_many_values_are_not_even_read() -> None:
+    """32 MB of brackets, which would be a gigabyte of objects, are refused for the price of counting them."""
+    measured = cost(b"[" + b"[]," * 10_000_000 + b"[]]")
+
+    assert measured.peak <= 3 * measured.size
+    assert measured.calls < 1_000

@@ -51,8 +51,9 @@ class Piece(NamedTuple):
 def parse(event: bytes) -> list[Record]:
     """Return the records of an event, in its order: at least one. Never raises, whatever the bytes are.
 
-    Time is linear in the event's size. Memory peaks at 3 to 6 times its size for real batches and is bounded for
-    hostile ones, because ``read_json`` refuses texts with too many values and at most MOST_RECORDS are made.
+    Time is linear in the event's size. Memory peaks at 3.5 to 6.3 times the size of real batches (tests/bench/parse.py);
+    hostile ones cost at most 8 times their size and 12 MB, because ``read_json`` refuses texts with too many values and
+    at most MOST_RECORDS records are made.
     """
     if len(event) > LARGEST_EVENT:
         return [Piece(b"").record(Invalid(f"the event has {len(event)} bytes; Function Compute takes {LARGEST_EVENT}"))]

@@ -1,14 +1,13 @@
 """Fuzz the way from bytes to answers: parse an event, and write the result message and the log line of each record.
 
 ``python tests/fuzz/fuzz_parse.py [libFuzzer options]``, for instance ``-max_total_time=600``. Starts from the files of
-``events/`` and takes the wrappers' keys as a dictionary. A crash is written to the working directory as ``crash-…``;
-put such a file into ``events/hostile/`` with its row in ``tests/test_events.py``.
+``events/`` and what earlier runs found, and takes the wrappers' keys as a dictionary. A crash is written to
+``build/fuzz/crash-…``; put such a file into ``events/hostile/`` with its row in ``tests/events_table.py``.
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from io import StringIO
 from pathlib import Path
 
@@ -58,15 +57,16 @@ def dictionary() -> str:
 
 
 def main() -> None:
-    """Run libFuzzer over a copy of the corpus, which it adds to."""
-    with tempfile.TemporaryDirectory() as scratch:
-        corpus, words = Path(scratch, "corpus"), Path(scratch, "words")
-        corpus.mkdir()
-        for number, path in enumerate(sorted((ROOT / "events").glob("*/*"))):
-            (corpus / f"{number:03}").write_bytes(path.read_bytes())
-        words.write_text(dictionary(), encoding="utf-8")
-        atheris.Setup([*sys.argv, f"-dict={words}", "-max_len=4096", str(corpus)], one_event)
-        atheris.Fuzz()
+    """Run libFuzzer, which ends the process itself; its corpus grows from run to run in build/fuzz."""
+    scratch = ROOT / "build" / "fuzz"
+    corpus, words = scratch / "corpus", scratch / "words"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for path in (ROOT / "events").glob("*/*"):
+        (corpus / "-".join(path.parts[-2:])).write_bytes(path.read_bytes())
+    words.write_text(dictionary(), encoding="utf-8")
+    options = [f"-dict={words}", "-max_len=4096", f"-artifact_prefix={scratch}/", str(corpus)]
+    atheris.Setup([*sys.argv, *options], one_event)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

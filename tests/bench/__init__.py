@@ -1,0 +1,1 @@
+"""Measurements, run by hand: figures that a test on a shared machine could not assert."""
