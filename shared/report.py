@@ -23,7 +23,7 @@ IGNORED, PLANNED = "ignored", "planned"
 GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
 SILENT = frozenset({IGNORED, PLANNED})
 _LONGEST_TEXT = 2_000
-_LARGEST_ORIGINAL = 24 * 1024  # characters of JSON; leaves room for Base64 and the rest within SMQ's 64 KB
+_LARGEST_ORIGINAL = 24 * 1024  # bytes it takes in the message; leaves room for Base64 and the rest within SMQ's 64 KB
 
 
 class Outcome(NamedTuple):
@@ -77,8 +77,8 @@ def result_message(outcome: Outcome, owner: str, now: str) -> str:
         data["WillRetry"] = outcome.retry
     if outcome.type in (REFUSED, REJECTED):
         original = _canonical(outcome.record.original)
-        data["Original"] = original[:_LARGEST_ORIGINAL]
-        if len(original) > _LARGEST_ORIGINAL:
+        data["Original"] = shown = _fitting(original, _LARGEST_ORIGINAL)
+        if len(shown) < len(original):
             data["OriginalTruncated"] = True
     message = {
         "specversion": "1.0",
@@ -137,6 +137,14 @@ def retry_text(outcomes: Sequence[Outcome]) -> str:
     first = next(outcome.text for outcome in again if outcome.text)
     listed = ", ".join(f"{reason} ({count})" for reason, count in reasons)
     return f"{len(again)} of {len(outcomes)} records can succeed when delivered again: {listed}. First: {first}"
+
+
+def _fitting(text: str, most: int) -> str:
+    """Return as much of ``text`` as takes ``most`` bytes as a JSON string, where one character can take twelve."""
+    text = text[:most]
+    while (size := len(json.dumps(text))) > most:
+        text = text[: len(text) * most // size]
+    return text
 
 
 def _canonical(value: Any) -> str:

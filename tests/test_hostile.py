@@ -197,3 +197,16 @@ def test_texts_of_too_many_values_are_not_even_read() -> None:
 
     assert measured.peak <= 3 * measured.size
     assert measured.calls < 1_000
+
+
+@pytest.mark.parametrize(
+    "filling", [pytest.param(filling, id=ascii(filling)) for filling in ("a", '"', "\\", "é", "\x01", "🚀", "\u2028")]
+)
+def test_an_original_of_any_characters_fits_the_result(filling: str) -> None:
+    """The rejected message is shown as far as SMQ's limit allows, however many bytes its characters take."""
+    (record,) = parse(json.dumps({"Name": filling * 30_000, "Prot": filling * 300}).encode())
+
+    _answerable(record)
+    message = json.loads(result_message(Outcome(record, REJECTED), "team-a", "2026-01-05T04:18:26Z"))
+    assert message["data"]["OriginalTruncated"] is True
+    assert len(json.dumps(message["data"]["Original"])) > 20_000
