@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+from functions._operator import interpreters
 from functions._operator.build import RUNTIMES, Package, build
 from tests.cloud.fc import FunctionCompute
 from tests.cloud.fixtures import Served
@@ -22,7 +24,25 @@ RESULTS = "results"  # a queue that gets every result message
 PLATFORM = {"log:PostLogStoreLogs", "mns:SendMessage"}  # used with the role by Function Compute, not by the code
 
 
-@pytest.fixture(scope="session", params=RUNTIMES)
+def installed() -> tuple[str, ...]:
+    """Return Function Compute's runtimes that this machine has; where it has none, the running interpreter's version."""
+    return tuple(version for version in RUNTIMES if _has(version)) or (interpreters.running(),)
+
+
+def _has(version: str) -> bool:
+    try:
+        interpreters.find(version)
+    except click.ClickException:
+        return False
+    return True
+
+
+def pytest_report_header() -> str:
+    """Say which runtimes the built zip is tested under."""
+    return f"the zip runs under python{', python'.join(installed())}"
+
+
+@pytest.fixture(scope="session", params=installed())
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
     """The package for one of Function Compute's runtimes."""
     return build(tmp_path_factory.mktemp(request.param), request.param)

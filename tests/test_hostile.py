@@ -125,6 +125,7 @@ def _answerable(record: Record) -> None:
     written.getvalue().encode()
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # events of 160 KB are part of it
 @settings(max_examples=300, deadline=None)
 @given(event=st.binary(max_size=200) | nested() | mutilated())
 def test_whatever_comes_has_an_answer(event: bytes) -> None:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from tests.cloud.fc import FunctionCompute
     from tests.cloud.fixtures import Served
 
-pytestmark = [pytest.mark.enable_socket]
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow:DeprecationWarning:alibabacloud_tea_openapi"),
+]
 
 SOURCE = """
     def handler(event, context):
