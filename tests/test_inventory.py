@@ -2,10 +2,18 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 
 from shared import settings
+from shared.clock import Clock, Deadline
+from shared.cloud.pace import Pace
+from shared.cloud.session import Session
+from shared.cloud.signing import Credentials
+from shared.cloud.slb import Slb
+from shared.cloud.transport import Transport
 from shared.events.records import Ignored, InstanceNotice
 from shared.inventory import Backend, Unresolved, resolve, without_asking
 from shared.report import FAILED, REFUSED, REJECTED
@@ -170,3 +178,102 @@ def test_an_id_that_the_api_refuses_costs_only_itself(invoke: Invoker) -> None:
     answer = invoke([state_change(f"i-bp1example{n:04}") for n in (9, 1, 2, 3)])
 
     assert [result["outcome"] for result in answer.results] == ["rejected", "authorized", "authorized", "authorized"]
+
+
+TAGS, ATTRIBUTE = "SLB.ListTagResources", "SLB.DescribeLoadBalancerAttribute"
+
+
+def _created(number: int) -> dict[str, Any]:
+    """Return ActionTrail's record of a new load balancer."""
+    return {
+        "eventId": f"F7393A43-6A4A-4409-AEDD-8B1C47DE{number:04}",
+        "eventName": "CreateLoadBalancer",
+        "eventTime": "2026-01-05T04:18:26Z",
+        "serviceName": "Slb",
+        "acsRegion": "cn-hangzhou",
+        "referencedResources": {"ACS::SLB::LoadBalancer": [f"lb-bp1example{number:04}"]},
+    }
+
+
+def _balancers(invoke: Invoker, *numbers: int, **fields: Any) -> None:
+    tagged = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}, **fields}
+    seed(invoke.served.app, {"load_balancers": [{"LoadBalancerId": f"lb-bp1example{n:04}", **tagged} for n in numbers]})
+
+
+def test_tags_are_asked_for_twenty_at_a_time(invoke: Invoker) -> None:
+    """Twenty-one load balancers take two ListTagResources, and a description only where the tag is."""
+    _balancers(invoke, *range(20))
+    _balancers(invoke, 20, Tags={"team": "shop"})
+    answer = invoke([_created(n) for n in range(21)])
+
+    assert len(invoke.calls(TAGS)) == 2
+    assert len(invoke.calls(ATTRIBUTE)) == 20
+    assert answer.summary["counts"] == {"authorized": 20, "ignored": 1}
+    assert answer.summary["ignored_because"] == {"untagged": 1}
+
+
+def test_a_longer_list_of_tags_is_read_to_its_end() -> None:
+    """NextToken leads to the next page; one that repeats itself ends the list instead of the invocation."""
+    page = {"TagResource": [{"ResourceId": BALANCER, "TagKey": "team", "TagValue": "shop"}]}
+    answers = [{"NextToken": "2", "TagResources": {}}, {"NextToken": "3", "TagResources": page}, {"NextToken": "3"}]
+    asked = []
+
+    def answer(sent: httpx.Request) -> httpx.Response:
+        asked.append(dict(parse_qsl(sent.extensions["target"].decode().partition("?")[2])).get("NextToken"))
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(answers[len(asked) - 1]).encode()))
+
+    clock = Clock()
+    session = Session(
+        Transport(inner=httpx.MockTransport(answer)),
+        clock,
+        Deadline(clock, 60),
+        Pace(clock, 1000),
+        lambda: Credentials("test-access-key-id", "test-access-key-secret"),
+    )
+    found = Slb(session, "http://127.0.0.1:1", "cn-hangzhou").describe([BALANCER], "apigateway-port")
+
+    assert asked == [None, "2", "3"]
+    assert found == {BALANCER: Backend(BALANCER, "", {"team": "shop"})}
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcomes"),
+    [
+        pytest.param(
+            {"operation": ATTRIBUTE, "nth": 1, "status": 404, "code": "InvalidLoadBalancerId.NotFound"},
+            ["authorized", "authorized"],
+            id="found-a-moment-later",
+        ),
+        pytest.param(
+            {"operation": ATTRIBUTE, "nth": 1, "status": 400, "code": "InvalidParameter"},
+            ["rejected", "authorized"],
+            id="one-refused",
+        ),
+        pytest.param(
+            {"operation": TAGS, "nth": 1, "status": 400, "code": "InvalidParameter"},
+            ["rejected", "rejected"],
+            id="tags-refused",
+        ),
+    ],
+)
+def test_a_failing_look_up_costs_only_what_it_was_about(
+    invoke: Invoker, fault: dict[str, Any], outcomes: list[str]
+) -> None:
+    """A load balancer that cannot be described leaves the others of its batch alone."""
+    _balancers(invoke, 1, 2)
+    invoke.served.faults.set([fault])
+    answer = invoke([_created(1), _created(2)])
+
+    assert [result["outcome"] for result in answer.results] == outcomes
+
+
+def test_a_product_without_permission_fails_only_its_own(invoke: Invoker) -> None:
+    """Without the right to look up load balancers their records are raised, and instances are authorized all the same."""
+    _balancers(invoke, 1)
+    _instances(invoke, 1)
+    invoke.served.faults.set([{"operation": TAGS, "status": 403, "code": "Forbidden.RAM"}])
+    answer = invoke([_created(1), state_change("i-bp1example0001")])
+
+    assert answer.error is not None
+    assert "slb:ListTagResources" in str(answer.error)
+    assert [message["type"] for message in invoke.messages()] == ["vpcaccess.failed", "vpcaccess.authorized"]
