@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from functions._operator import interpreters
 from tests.deployed import Deployed
 from tests.invoking import request
 
@@ -42,7 +44,7 @@ def test_runtime_is_the_real_one(deployed: Deployed) -> None:
     """The code runs on the Python version that it was built for, from the zip's bytecode."""
     deployed.fc.invoke("set-vpc-access", json.dumps(request()).encode())
     function = deployed.fc.function("set-vpc-access")
-    assert deployed.package.version in function.config.runtime
+    assert interpreters.version_of(Path(function.config.runtime)) == deployed.package.version
     tag = f"cpython-{deployed.package.version.replace('.', '')}.pyc"
     compiled = {path.name for path in function.code_directory.glob("__pycache__/*")}
     assert f"index.{tag}" in compiled

@@ -1,62 +1,60 @@
-"""``invoke``: send an event to a deployed function through the vendor's own client, ``aliyun-fc2``."""
+"""``invoke``: send an event to a deployed function, of FC 3.0 through our own signer or of FC 2.0 through ``aliyun-fc2``."""
 
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
 
 import click
-import requests
-from fc2 import Client, FcError
+
+from functions._operator import access, doctor, fc
+from functions.set_vpc_access.doctor import EVENT
+from shared.errors import AuthorizerError
 
 
 @click.command()
-@click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--service", default="vpc-access", show_default=True, help="Service of the function (FC 2.0).")
-@click.option("--function", "function_name", default="set-vpc-access", show_default=True, help="Name of the function.")
+@click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--doctor", "ask_doctor", is_flag=True, help="Instead of an event: ask the function what is missing.")
+@click.option("--function", "name", default="set-vpc-access", show_default=True, help="Name of the function.")
+@click.option("--service", default="", help="Its service, if it is a function of FC 2.0.")
+@click.option("--qualifier", default="", help="Version or alias; LATEST when left out.")
 @click.option("--async", "asynchronous", is_flag=True, help="Only queue it; the answer comes through the result topic.")
-def invoke(event: Path, service: str, function_name: str, *, asynchronous: bool) -> None:
-    """Send the EVENT file to a deployed function and print its answer.
+def invoke(
+    event: Path | None, name: str, service: str, qualifier: str, *, ask_doctor: bool, asynchronous: bool
+) -> None:
+    """Send the EVENT file to a deployed function; print its answer, and its log and request id on standard error.
 
     FC_ENDPOINT (or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID) says where,
     ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN as whom.
     """
-    headers = {"x-fc-invocation-type": "Async"} if asynchronous else {"x-fc-log-type": "Tail"}
-    try:
-        answer = client().invoke_function(service, function_name, payload=event.read_bytes(), headers=headers)
-    except FcError as error:
-        raise click.ClickException(
-            f"{error.err_code or 'function error'}: {error.message} (request {error.request_id})"
-        ) from error
-    except requests.RequestException as error:
-        raise click.ClickException(f"no answer from Function Compute at {endpoint()}: {error}") from error
-    if asynchronous:
-        click.echo(f"accepted, request id {answer.headers.get('X-Fc-Request-Id', '')}")
+    if ask_doctor == (event is not None):
+        raise click.UsageError("give an EVENT file, or --doctor")
+    if ask_doctor and asynchronous:
+        raise click.UsageError("--doctor needs the answer: leave --async out")
+    payload = event.read_bytes() if event else EVENT
+    endpoint = access.function_compute()
+    if service:
+        invoked = fc.invoke_v2(endpoint, service, name, payload, asynchronous=asynchronous, qualifier=qualifier)
     else:
-        click.echo(answer.data.decode("utf-8", "replace"))
+        try:
+            with access.session(fc.LONGEST, read_seconds=fc.LONGEST) as session:
+                invoked = fc.invoke(session, endpoint, name, payload, asynchronous=asynchronous, qualifier=qualifier)
+        except AuthorizerError as error:
+            raise click.ClickException(str(error)) from error
+    _show(invoked, asynchronous=asynchronous, ask_doctor=ask_doctor)
 
 
-def endpoint() -> str:
-    """Return where Function Compute is; raises a ClickException that says what to set."""
-    given = os.environ.get("FC_ENDPOINT", "").rstrip("/")
-    if given:
-        return given
-    account, region = os.environ.get("ALIBABA_CLOUD_ACCOUNT_ID"), os.environ.get("ALIBABA_CLOUD_REGION_ID")
-    if not account or not region:
-        raise click.ClickException("set FC_ENDPOINT, or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID")
-    return f"https://{account}.{region}.fc.aliyuncs.com"
-
-
-def client() -> Client:
-    """Return the vendor's client with the credentials of the environment."""
-    missing = [
-        name for name in ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET") if not os.environ.get(name)
-    ]
-    if missing:
-        raise click.ClickException(f"set {' and '.join(missing)}")
-    return Client(
-        endpoint=endpoint(),
-        accessKeyID=os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"],
-        accessKeySecret=os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
-        securityToken=os.environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", ""),
-    )
+def _show(invoked: fc.Invoked, *, asynchronous: bool, ask_doctor: bool) -> None:
+    """Print what came back; a function that failed is an error of the command too."""
+    if invoked.log:
+        click.secho(invoked.log.rstrip("\n"), err=True, dim=True)
+    click.echo(f"request id {invoked.request_id}", err=True)
+    answer = invoked.answer.decode("utf-8", "replace")
+    if invoked.error:
+        raise click.ClickException(f"the function failed with {invoked.error}: {answer}")
+    if ask_doctor:
+        doctor.show(json.loads(answer))
+    elif asynchronous:
+        click.echo("accepted")
+    else:
+        click.echo(answer)

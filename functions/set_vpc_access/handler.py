@@ -74,8 +74,7 @@ class Handler:
     def handle(self, event: bytes, invocation: Invocation) -> dict[str, Any]:
         """Work off an event and return its summary; raises RetryNeeded at the end if a redelivery can help."""
         log.begin(request_id=invocation.request_id)
-        deadline = Deadline(self._clock, invocation.timeout)
-        session = Session(self._transport, self._clock, deadline, self._pace, invocation.credentials)
+        session = self.session(invocation)
         gateway = ApiGateway(session, self.settings.apigateway_endpoint)
 
         jobs = self._resolve([job_of(record) for record in parse(event)], session)
@@ -87,6 +86,11 @@ class Handler:
         outcomes = self._carry_out(jobs, decisions, session, gateway)
         outcomes, hooks = self._answer_hooks(outcomes, session)
         return self._finish(outcomes, hooks, invocation)
+
+    def session(self, invocation: Invocation) -> Session:
+        """Return what the calls of one invocation share."""
+        deadline = Deadline(self._clock, invocation.timeout)
+        return Session(self._transport, self._clock, deadline, self._pace, invocation.credentials)
 
     def _resolve(self, jobs: list[Job], session: Session) -> list[Job]:
         """Turn notices into requests, and with VERIFY_TARGET look whether direct requests are true."""

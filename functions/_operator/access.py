@@ -1,0 +1,57 @@
+"""As whom and where the operator's commands work: access key, region and account from the environment, said when missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import click
+
+from shared.clock import Clock, Deadline
+from shared.cloud.pace import Pace
+from shared.cloud.session import Session
+from shared.cloud.signing import Credentials
+from shared.cloud.transport import READ_SECONDS, Transport
+
+_KEY = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+_CALLS_PER_SECOND = 10.0
+
+
+def require(*names: str, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the values of environment variables; raises a ClickException that names all that are missing."""
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
+        raise click.ClickException(f"set {' and '.join(missing)}")
+    return [environment[name] for name in names]
+
+
+def credentials() -> Credentials:
+    """Return the operator's access key."""
+    key_id, secret = require(*_KEY)
+    return Credentials(key_id, secret, os.environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", ""))
+
+
+@contextmanager
+def session(seconds: float, read_seconds: float = READ_SECONDS) -> Iterator[Session]:
+    """Give a session for calls that may take ``seconds`` in all and ``read_seconds`` each, and close its connections."""
+    key, clock = credentials(), Clock()
+    transport = Transport(read_seconds=read_seconds)
+    try:
+        yield Session(transport, clock, Deadline(clock, seconds, margin=0), Pace(clock, _CALLS_PER_SECOND), lambda: key)
+    finally:
+        transport.close()
+
+
+def function_compute(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the endpoint of Function Compute, for both of its APIs.
+
+    https://alibabacloud.com/help/en/functioncompute/fc-3-0/developer-reference/fc-endpoints
+    """
+    given = environment.get("FC_ENDPOINT", "").rstrip("/")
+    if given:
+        return given
+    account, region = environment.get("ALIBABA_CLOUD_ACCOUNT_ID"), environment.get("ALIBABA_CLOUD_REGION_ID")
+    if not account or not region:
+        raise click.ClickException("set FC_ENDPOINT, or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID")
+    return f"https://{account}.{region}.fc.aliyuncs.com"

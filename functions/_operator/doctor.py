@@ -1,0 +1,45 @@
+"""``doctor``: what is missing? Settings, endpoints, clock, credentials and each permission, a line each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from functions._operator import access
+from functions.set_vpc_access.doctor import PROBLEM, Finding, examine, report
+from shared import settings
+from shared.errors import SettingsError
+
+_LONGEST = 120.0  # seconds for all questions
+
+
+@click.command()
+def doctor() -> None:
+    """Check with this terminal's settings and access key that the function would find what it needs.
+
+    The deployed function, with its role, is asked the same by:  python -m functions invoke --doctor
+    """
+    try:
+        loaded = settings.load(os.environ)
+    except SettingsError as error:
+        show(report([Finding("settings", PROBLEM, problem) for problem in error.problems]))
+        return
+    try:
+        with access.session(_LONGEST) as session:
+            found = examine(loaded, session)
+    except click.ClickException as error:
+        found = [Finding("credentials", PROBLEM, error.message)]
+    show(report(found))
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print a report and exit with 1 if it has a problem."""
+    for finding in report["doctor"]:
+        good = finding["state"] == "ok"
+        mark = click.style("ok      ", fg="green") if good else click.style("problem ", fg="red", bold=True)
+        click.echo(f"{mark} {finding['subject']:42} {finding['text']}")
+    if not report["ok"]:
+        sys.exit(1)

@@ -1,0 +1,167 @@
+"""``python -m functions invoke`` on the local Function Compute, by both APIs, cross-checked with the vendor's client."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alibabacloud_fc20230330 import models
+from alibabacloud_fc20230330.client import Client
+from alibabacloud_tea_openapi.models import Config
+from click.testing import CliRunner, Result
+from darabonba.runtime import RuntimeOptions
+
+from functions.__main__ import main
+from functions._operator import access
+from tests.cloud.fc import AsyncConfig, FunctionConfig
+from tests.cloud.fc.handlers import write
+from tests.cloud.fixtures import Served
+from tests.deployed import Deployed
+from tests.invoking import request
+
+pytestmark = pytest.mark.enable_socket
+SOURCE = """
+    def handler(event, context):
+        print("saw", len(event))
+        if event == b"fail":
+            raise ValueError("something is wrong")
+        return event
+"""
+BOTH = [pytest.param([], id="3.0"), pytest.param(["--service", "demo"], id="2.0")]
+
+
+@pytest.fixture
+def served(cloud: Served, tmp_path: Path) -> Served:
+    """A served stand-in with a function ``echo``, in FC 3.0 and in the service ``demo`` of FC 2.0."""
+    code = write(tmp_path / "echo", SOURCE)
+    for service in ("", "demo"):
+        config = FunctionConfig("echo", code, service=service, async_config=AsyncConfig(max_retry_attempts=0))
+        cloud.products["FC"].create_function(config)
+    return cloud
+
+
+def run(cloud: Served, tmp_path: Path, event: bytes, *arguments: str, **changes: str) -> Result:
+    """Run the command on an event with the stand-in's key."""
+    path = tmp_path / "event.json"
+    path.write_bytes(event)
+    environment = {
+        "FC_ENDPOINT": cloud.endpoint,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": cloud.temporary.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": cloud.temporary.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": cloud.temporary.security_token,
+        **changes,
+    }
+    return CliRunner().invoke(main, ["invoke", str(path), *arguments], env=environment)
+
+
+@pytest.mark.parametrize("service", BOTH)
+def test_answer_log_and_request_id_are_shown(served: Served, tmp_path: Path, service: list[str]) -> None:
+    """The answer goes to standard output as it came, the log's end and the request id to standard error."""
+    done = run(served, tmp_path, b'{"n": 1}', "--function", "echo", *service)
+    assert (done.exit_code, done.stdout) == (0, '{"n": 1}\n')
+    assert "saw 8" in done.stderr
+    (entry,) = served.world.journal("FC.InvokeFunction")
+    assert entry.action == "fc:InvokeFunction"
+    assert "request id " in done.stderr
+
+
+@pytest.mark.parametrize("service", BOTH)
+def test_event_can_be_queued(served: Served, tmp_path: Path, service: list[str]) -> None:
+    """An asynchronous call is accepted at once, and the function runs."""
+    done = run(served, tmp_path, b"later", "--function", "echo", "--async", *service)
+    assert (done.exit_code, done.stdout) == (0, "accepted\n")
+    fc = served.products["FC"]
+    fc.drain()
+    function = next(each for each in fc.functions if each.config.service == (service[1] if service else ""))
+    assert [b"saw 5" in log for _, log in function.logs] == [True]
+
+
+@pytest.mark.parametrize("service", BOTH)
+def test_failed_function_is_an_error(served: Served, tmp_path: Path, service: list[str]) -> None:
+    """A function that raises answers HTTP 200; the command fails all the same and shows what it raised."""
+    done = run(served, tmp_path, b"fail", "--function", "echo", *service)
+    assert done.exit_code == 1
+    assert "the function failed with" in done.stderr
+    assert "something is wrong" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("service", BOTH)
+def test_unknown_function_is_told(served: Served, tmp_path: Path, service: list[str]) -> None:
+    """A name that Function Compute does not know is told in its words."""
+    done = run(served, tmp_path, b"", "--function", "nobody", *service)
+    assert done.exit_code == 1
+    assert "FunctionNotFound" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "said"),
+    [
+        pytest.param([], {"ALIBABA_CLOUD_ACCESS_KEY_ID": ""}, "set ALIBABA_CLOUD_ACCESS_KEY_ID", id="key"),
+        pytest.param([], {"FC_ENDPOINT": ""}, "set FC_ENDPOINT, or ALIBABA_CLOUD_ACCOUNT_ID", id="endpoint"),
+        pytest.param([], {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "x"}, "SignatureDoesNotMatch", id="secret"),
+        pytest.param(["--doctor"], {}, "give an EVENT file, or --doctor", id="event-and-doctor"),
+    ],
+)
+def test_what_is_missing_is_told(
+    served: Served, tmp_path: Path, arguments: list[str], changes: dict[str, str], said: str
+) -> None:
+    """What the command needs and does not have is named."""
+    done = run(served, tmp_path, b"{}", *arguments, **changes)
+    assert done.exit_code != 0
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "endpoint"),
+    [
+        pytest.param({"FC_ENDPOINT": "http://127.0.0.1:8899/"}, "http://127.0.0.1:8899", id="given"),
+        pytest.param(
+            {"ALIBABA_CLOUD_ACCOUNT_ID": "123", "ALIBABA_CLOUD_REGION_ID": "cn-hangzhou"},
+            "https://123.cn-hangzhou.fc.aliyuncs.com",
+            id="derived",
+        ),
+    ],
+)
+def test_endpoint_is_given_or_derived(environment: dict[str, str], endpoint: str) -> None:
+    """FC_ENDPOINT wins; without it the account's own address in the region is used."""
+    assert access.function_compute(environment) == endpoint
+
+
+@pytest.mark.parametrize(
+    "event",
+    [pytest.param(b"plain", id="text"), pytest.param("Größe".encode(), id="utf-8"), pytest.param(b"", id="empty")],
+)
+def test_our_request_means_what_the_vendors_means(served: Served, tmp_path: Path, event: bytes) -> None:
+    """Our signed request and that of ``alibabacloud_fc20230330`` are the same operation with the same result."""
+    config = Config(
+        access_key_id=served.temporary.access_key_id,
+        access_key_secret=served.temporary.access_key_secret,
+        security_token=served.temporary.security_token,
+        endpoint=served.endpoint.removeprefix("http://"),
+        protocol="http",
+    )
+    headers = models.InvokeFunctionHeaders(x_fc_log_type="Tail")
+    theirs: Any = Client(config).invoke_function_with_options(
+        "echo", models.InvokeFunctionRequest(body=event), headers, RuntimeOptions()
+    )
+    body = theirs.body.read()
+    ours = run(served, tmp_path, event, "--function", "echo")
+    first, second = served.world.journal("FC.InvokeFunction")
+    assert ours.stdout.encode() == body + b"\n"
+    assert (first.operation, first.action, first.status, first.parameters) == (
+        second.operation,
+        second.action,
+        second.status,
+        second.parameters,
+    )
+
+
+def test_deployed_zip_is_called_by_hand(deployed: Deployed, tmp_path: Path) -> None:
+    """An event file sent to the deployed zip is authorized, and the command prints the summary."""
+    done = run(deployed.cloud, tmp_path, json.dumps(request()).encode())
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["counts"] == {"authorized": 1}
+    assert [result["type"] for result in deployed.results(1)] == ["vpcaccess.authorized"]
