@@ -55,8 +55,7 @@ def verify(call: Call, world: World) -> Credential:
     if credential is None or not credential.active:
         raise ServiceError(403, "InvalidAccessKeyID", f"invalid access key ID '{key_id}'")
     call.credential = credential
-    expired = credential.expires_at is not None and credential.expires_at <= world.clock.now()
-    if expired or request.headers.get("x-fc-security-token", "") != credential.security_token:
+    if world.token_expired(credential) or request.headers.get("x-fc-security-token", "") != credential.security_token:
         raise ServiceError(403, "InvalidAccessKeyID", f"invalid access key ID '{key_id}'")
     expected = signature(credential.access_key_secret, string_to_sign(request))
     if not hmac.compare_digest(expected.encode(), given.encode()):
