@@ -15,6 +15,9 @@ from shared.cloud.signing import Credentials, acs3_headers, canonical_query
 from shared.cloud.transport import HttpRequest
 
 
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
 def utc(seconds: float) -> str:
     """Return an epoch time as ``yyyy-MM-ddTHH:mm:ssZ``."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
@@ -27,14 +30,20 @@ class RpcService(NamedTuple):
     endpoint: str
     version: str
 
-    def call(self, action: str, parameters: Mapping[str, str], *, repeatable: bool) -> dict[str, Any]:
-        """Call ``action`` and return the answer's JSON object; raises the errors of ``Session.call``."""
-        answer = self.session.call(action, self.signer(action, parameters), repeatable=repeatable)
+    def call(
+        self, action: str, parameters: Mapping[str, str], *, repeatable: bool, form: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Call ``action`` and return the answer's JSON object; raises the errors of ``Session.call``.
+
+        ``form`` holds parameters too large for the query; few operations read them from the body.
+        """
+        answer = self.session.call(action, self.signer(action, parameters, form), repeatable=repeatable)
         return json_object(action, answer.body, answer.headers.get("x-acs-request-id", ""))
 
-    def signer(self, action: str, parameters: Mapping[str, str]) -> Sign:
+    def signer(self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None) -> Sign:
         """Return what makes a freshly signed request of this call each time."""
         query = canonical_query(parameters.items())
+        body = canonical_query(form.items()).encode() if form else b""
         host = self.endpoint.partition("://")[2]
         clock = self.session.clock
 
@@ -49,8 +58,10 @@ class RpcService(NamedTuple):
                 date=utc(clock.now()),
                 nonce=clock.nonce(),
                 credentials=credentials,
+                body=body,
+                extra=_FORM if form else None,
             )
             headers["accept"] = "application/json"
-            return HttpRequest("POST", self.endpoint, f"/?{query}", headers)
+            return HttpRequest("POST", self.endpoint, f"/?{query}", headers, body)
 
         return sign
