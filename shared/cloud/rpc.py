@@ -14,7 +14,6 @@ from shared.cloud.session import Session, Sign
 from shared.cloud.signing import Credentials, acs3_headers, canonical_query
 from shared.cloud.transport import HttpRequest
 
-
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
