@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     seed: int
     duplicate: str = "error"
     batch_size: int = 250
-    kill_every: float = 4.0
+    kill_every: float = 8.0
     patience: float = 900.0  # seconds until an unfinished run is called off
 
 
