@@ -1,5 +1,6 @@
 """Unwrapping: what identifies a record for ever, what a wrapper is recognised by, and where reading stops."""
 
+import codecs
 import json
 from base64 import b64encode
 from pathlib import Path
@@ -212,6 +213,26 @@ def test_base64_is_decoded_only_where_it_is_no_json() -> None:
 
     assert isinstance(parsed(queue_event(body))[0].content, VpcAccess)
     assert isinstance(parsed(queue_event("1234"))[0].content, Invalid)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(codecs.BOM_UTF8 + json.dumps(request()).encode(), id="json"),
+        pytest.param(b64encode(codecs.BOM_UTF8 + json.dumps(request()).encode()), id="base64"),
+    ],
+)
+def test_a_byte_order_mark_is_no_content(event: bytes) -> None:
+    """Files written on Windows may begin with one."""
+    assert isinstance(parse(event)[0].content, VpcAccess)
+
+
+def test_the_bus_region_helps_out_where_the_subject_does_not_say() -> None:
+    """Without an ARN as subject, region and account are those of the bus, whose region may end in -vpc."""
+    (record,) = parsed(state_change(subject="", aliyunregionid="cn-hangzhou-vpc"))
+
+    assert isinstance(record.content, InstanceNotice)
+    assert (record.content.region_id, record.content.account_id) == ("cn-hangzhou", "1234567890123456")
 
 
 def test_the_same_instance_twice_in_one_message_is_one_record() -> None:

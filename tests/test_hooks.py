@@ -115,7 +115,10 @@ def test_a_redelivery_completes_the_hook(invoke: Invoker) -> None:
     _scaling(invoke, _instance(1), _instance(2, VisibleAfterReads=5))
     first = invoke(_message(1, 2))
     assert first.error is not None
-    assert [entry.get("lifecycleActionToken") for entry in _told(invoke)] == [HOOK.token]
+    assert _told(invoke) == [
+        {"RegionId": "cn-hangzhou", "lifecycleHookId": HOOK.hook_id, "lifecycleActionToken": HOOK.token}
+    ]
+    assert [line.get("problem") for line in invoke.lines() if line["event"] == "hook"] == [None]
     assert _status(invoke).startswith("Pending")
 
     second = invoke(_message(1, 2))
