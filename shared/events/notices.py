@@ -19,13 +19,8 @@ _ARN_PARTS = 5  # acs:ecs:REGION:ACCOUNT:instance/ID
 
 
 def ecs_event(event: Event) -> Iterator[Content]:
-    """EventBridge's ``ecs:Instance:StateChange``: https://help.aliyun.com/en/eventbridge/user-guide/ecs-events
-
-    The subject names region and account; ``aliyunregionid`` is the bus's and may end in ``-vpc``.
-    """
-    region, account = _place(word_of(event, "subject"))
-    region = region or word_of(event, "aliyunregionid").removesuffix("-vpc")
-    yield _state_change(event.get("data"), region, account or word_of(event, "aliyunaccountid"))
+    """EventBridge's ``ecs:Instance:StateChange``: https://help.aliyun.com/en/eventbridge/user-guide/ecs-events"""
+    yield _state_change(event.get("data"), *_event_place(event))
 
 
 def cloudmonitor(event: Event) -> Iterator[Content]:
@@ -66,12 +61,12 @@ def hook_event(event: Event) -> Iterator[Content]:
     """
     data = event.get("data")
     inner = data.get("content", data) if isinstance(data, Mapping) else {}
-    yield from _hook(inner, *_ess_place(event))
+    yield from _hook(inner, *_event_place(event))
 
 
 def scale_out_event(event: Event) -> Iterator[Content]:
     """EventBridge's ``ess:ScalingActivity:ScaleOutSuccess`` and ``…PartialSuccess``; assumed: ``data.instanceIds``."""
-    region, account = _ess_place(event)
+    region, account = _event_place(event)
     data = event.get("data")
     instance_ids = words_of(data, "instanceIds") or words_of(data, "content", "instanceIds")
     if not instance_ids:
@@ -158,7 +153,8 @@ def _place(arn: str) -> tuple[str, str]:
     return (parts[2], parts[3]) if len(parts) == _ARN_PARTS and parts[0] == "acs" else ("", "")
 
 
-def _ess_place(event: Event) -> tuple[str, str]:
+def _event_place(event: Event) -> tuple[str, str]:
+    """Return region and account that the subject names; else the bus's, whose region may end in ``-vpc``."""
     region, account = _place(word_of(event, "subject"))
     region = region or word_of(event, "aliyunregionid").removesuffix("-vpc")
     return region, account or word_of(event, "aliyunaccountid")
