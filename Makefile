@@ -20,8 +20,8 @@ help: ## list the targets
 demo: $(VENV)/.demo ## the main job on the embedded stand-in, six answers in one table
 	$(PY) -m tests.demo
 
-run: $(VENV)/.demo ## one event: make run EVENT=file [DRY_RUN=1] [CLOUD=real|http://127.0.0.1:PORT]
-	@$(PY) -m tests.demo.run --cloud $(CLOUD) $(EVENT)
+run: $(VENV)/.demo ## one event: make run EVENT=file [DRY_RUN=1] [ARGS=--json] [CLOUD=real|http://127.0.0.1:PORT]
+	@$(PY) -m tests.demo.run --cloud $(CLOUD) $(ARGS) $(EVENT)
 
 cloud: $(VENV)/.demo ## the stand-in by itself, on PORT
 	$(PY) -m tests.cloud --port $(PORT) --seed events/cloud.json $(ARGS)

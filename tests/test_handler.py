@@ -358,3 +358,16 @@ def test_a_batch_that_does_not_fit_the_time_goes_on_at_redelivery(invoke: Invoke
     assert done[0] < 40 == done[-1]
     assert len(invoke.calls(WRITE)) == 40
     assert len({message["data"]["SourceMessageId"] for message in invoke.messages()}) == 40
+
+
+def test_what_policy_decides_is_answered_though_the_gateway_is_down(invoke: Invoker) -> None:
+    """When the look at the gateway fails, only the requests that need it wait for another delivery."""
+    invoke.served.faults.set([{"operation": READ, "status": 503, "code": "ServiceUnavailable"}])
+    error = invoke([request(Port=22), request(), {}]).error
+
+    assert "1 of 3 records" in str(error)
+    assert sorted(message["type"] for message in invoke.messages()) == [
+        "vpcaccess.failed",
+        "vpcaccess.refused",
+        "vpcaccess.rejected",
+    ]

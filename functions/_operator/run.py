@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -21,8 +22,9 @@ STYLES = {"authorized": "green", "unchanged": "green", "replaced": "green", "pla
 
 @click.command()
 @click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the summary (with DRY_RUN=1 the plan) as JSON.")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds that the invocation may take.")
-def run(event: Path, timeout: float) -> None:
+def run(event: Path, timeout: float, *, as_json: bool) -> None:
     """Handle the EVENT file here and print what became of each record; settings come from the environment."""
     from functions.set_vpc_access.bootstrap import start
     from shared import log
@@ -38,7 +40,10 @@ def run(event: Path, timeout: float) -> None:
         raise click.ClickException(str(error)) from error
     except AuthorizerError as error:
         raise click.ClickException(str(error)) from error
-    show(summary["results"])
+    if as_json:
+        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        show(summary["results"])
     if summary["counts"].keys() & {"rejected", "refused", "failed"}:
         sys.exit(3)
 

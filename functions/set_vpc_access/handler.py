@@ -105,12 +105,16 @@ class Handler:
         return jobs
 
     def _observe(self, jobs: list[Job], gateway: ApiGateway) -> tuple[list[Job], Present]:
-        """Read what is there. Requests that policy forbids need no look."""
-        asked = [job.access for job in jobs if job.access is not None and not against_policy(job.access, self.settings)]
+        """Read what is there. Requests that policy forbids need no look, and get their answer if it fails."""
+        asked = [job.access for job in jobs if self._is_allowed(job) and job.access is not None]
         try:
             return jobs, observe(gateway, asked, self.settings.concurrency)
         except AuthorizerError as error:
-            return [job if job.outcome else job.failed(error) for job in jobs], Present()
+            return [job.failed(error) if self._is_allowed(job) else job for job in jobs], Present()
+
+    def _is_allowed(self, job: Job) -> bool:
+        """Tell whether a job is still to be decided by what is there."""
+        return job.outcome is None and job.access is not None and against_policy(job.access, self.settings) is None
 
     def _decide(self, jobs: Sequence[Job], present: Present) -> list[Decision | None]:
         """Plan every job that has no outcome yet."""

@@ -25,27 +25,30 @@ _STAND_IN = {
 @click.command()
 @click.argument("event", type=click.Path(exists=True, dir_okay=False))
 @click.option("--cloud", "where", default="local", show_default=True, help="local, real, or the URL of a stand-in.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing of the stand-in.")
 @click.option("--stand-in-secret", envvar="STAND_IN_SECRET", default=_STAND_IN[_CREDENTIALS[1]], hidden=True)
-def main(event: str, where: str, stand_in_secret: str) -> None:
+def main(event: str, where: str, stand_in_secret: str, *, as_json: bool) -> None:
     """Handle EVENT and print what became of each record; on the embedded stand-in also what it saw."""
+    command = ["run", "--json", event] if as_json else ["run", event]
     if where == "real":
-        sys.exit(_handle(event, {}))
+        sys.exit(_handle(command, {}))
     if where != "local":
-        sys.exit(_handle(event, settings(where)))
+        sys.exit(_handle(command, settings(where)))
     with local_cloud(stand_in_secret) as (cloud, server, _):
-        code = _handle(event, settings(server.endpoint))
-        click.echo(_ledger(cloud))
+        code = _handle(command, settings(server.endpoint))
+        if not as_json:
+            click.echo(_ledger(cloud))
     sys.exit(code)
 
 
-def _handle(event: str, stand_in: Mapping[str, str]) -> int:
+def _handle(command: list[str], stand_in: Mapping[str, str]) -> int:
     """Run the operator's ``run`` command; on a stand-in with its key and never with a real one from the environment."""
     environment = dict(os.environ)
     if stand_in:
         own = {name: os.environ[name] for name in stand_in if name in os.environ and not name.endswith("_ENDPOINT")}
         environment = {name: value for name, value in environment.items() if name not in _CREDENTIALS}
         environment |= {**_STAND_IN, **stand_in, **own}
-    return subprocess.run([sys.executable, "-m", "functions", "run", event], env=environment, check=False).returncode
+    return subprocess.run([sys.executable, "-m", "functions", *command], env=environment, check=False).returncode
 
 
 def _ledger(cloud: Cloud) -> str:
