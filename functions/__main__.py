@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from functions._operator.build import command as build
+from functions._operator.deploy import deploy, destroy
 from functions._operator.doctor import doctor
 from functions._operator.invoke import invoke
 from functions._operator.run import run
@@ -17,7 +18,7 @@ def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 
 
-for command in (run, invoke, settings, schema, build, doctor):
+for command in (run, invoke, settings, schema, build, doctor, deploy, destroy):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,0 +1,181 @@
+"""``deploy`` and ``destroy``: build, upload, preview, create or change the stack of ``template.yml``, wait; and take it down.
+
+Through our own signer, so that nothing has to be installed or logged in beforehand; what is sent is held against
+what the vendor's clients send (``tests/vectors/deploy-requests.json``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from functions._operator import access, oss
+from functions._operator.build import ROOT, RUNTIMES, build
+from functions._operator.ros import MINUTES, Stacks
+from shared.cloud.session import Session
+from shared.errors import AuthorizerError
+
+TEMPLATE = ROOT / "template.yml"
+_UPLOAD_SECONDS = 300.0
+_MARGIN_SECONDS = 120.0
+
+
+class Target(NamedTuple):
+    """Where things go. Endpoints are URLs; ``bucket_endpoint`` is the bucket's own."""
+
+    region: str
+    stack: str
+    bucket: str
+    ros_endpoint: str
+    bucket_endpoint: str
+
+
+class Code(NamedTuple):
+    """What is deployed: the zip, the key that names its content, and the Python version that it is for."""
+
+    archive: Path
+    key: str
+    version: str
+
+    def parameters(self, bucket: str) -> dict[str, str]:
+        """Return the template's parameters that follow from the code."""
+        return {"CodeBucket": bucket, "CodeObject": self.key, "Runtime": f"python{self.version}"}
+
+
+def target(stack: str, bucket: str, environment: Mapping[str, str] = os.environ) -> Target:
+    """Return where to deploy, from the environment: ALIBABA_CLOUD_REGION_ID, and ROS_ENDPOINT, OSS_ENDPOINT if set.
+
+    Endpoints: https://www.alibabacloud.com/help/en/ros/developer-reference/api-ros-2019-09-10-endpoint,
+    https://help.aliyun.com/zh/oss/user-guide/regions-and-endpoints
+    """
+    (region,) = access.require("ALIBABA_CLOUD_REGION_ID", environment=environment)
+    return Target(
+        region,
+        stack,
+        bucket,
+        environment.get("ROS_ENDPOINT") or "https://ros.aliyuncs.com",
+        environment.get("OSS_ENDPOINT") or f"https://{bucket}.oss-{region}.aliyuncs.com",
+    )
+
+
+def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Read ``KEY=VALUE`` options."""
+    pairs = [item.partition("=") for item in given]
+    wrong = [name for name, equals, _ in pairs if not equals]
+    if wrong:
+        raise click.BadParameter(f"{', '.join(wrong)}: write a parameter of template.yml as KEY=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+_stack = click.option("--stack", default="vpc-access", show_default=True, help="Name of the stack.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.command("deploy")
+@click.option("--bucket", envvar="CODE_BUCKET", required=True, help="OSS bucket for the zip, in the same region.")
+@_stack
+@click.option("-p", "--parameter", "parameters", multiple=True, callback=_pairs, help="KEY=VALUE of template.yml.")
+@click.option("--python-version", "version", type=click.Choice(RUNTIMES), default=RUNTIMES[0], show_default=True)
+@click.option("--dry-run", is_flag=True, help="Build and preview; upload nothing, change nothing.")
+@_yes
+def deploy(bucket: str, stack: str, parameters: dict[str, str], version: str, *, dry_run: bool, yes: bool) -> None:
+    """Build the zip, upload it and create or update the stack; show what would change and ask first.
+
+    ALIBABA_CLOUD_REGION_ID says where, ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN as whom. The first
+    time the template wants  -p Owner=… -p AllowedVpcIds=… -p AllowedPorts=… ; later, what is not given stays.
+    """
+    where = target(stack, bucket)
+    access.credentials()  # told before the build, not after it
+    package = build(ROOT / "dist", version)
+    code = Code(package.archive, f"{stack}/{package.digest[:16]}.zip", version)
+    click.echo(f"1 built {package.archive} ({package.archive.stat().st_size:,} bytes, sha256 {package.digest})")
+    confirm = None if yes else lambda: click.confirm("go on?", abort=True)
+    _guarded(lambda session: roll_out(session, where, code, parameters, confirm, dry_run=dry_run))
+
+
+@click.command("destroy")
+@_stack
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@_yes
+def destroy(stack: str, *, dry_run: bool, yes: bool) -> None:
+    """Delete the stack with its function, queues, topic, role and log. Authorizations at the gateway stay.
+
+    The zips in the bucket stay too.
+    """
+    where = target(stack, "")
+    confirm = None if yes else lambda: click.confirm(f"delete the stack {stack} and everything in it?", abort=True)
+    _guarded(lambda session: take_down(session, where, confirm, dry_run=dry_run))
+
+
+def _guarded(work: Callable[[Session], None]) -> None:
+    with access.session(MINUTES * 60 + _MARGIN_SECONDS, read_seconds=_UPLOAD_SECONDS) as session:
+        try:
+            work(session)
+        except AuthorizerError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def roll_out(
+    session: Session,
+    where: Target,
+    code: Code,
+    parameters: Mapping[str, str],
+    confirm: Callable[[], object] | None,
+    *,
+    dry_run: bool = False,
+) -> None:
+    """Preview, then upload and create or update, then wait; raises ClickException when the stack does not come about."""
+    stacks = Stacks(session, where.ros_endpoint, where.region)
+    template = TEMPLATE.read_text(encoding="utf-8")
+    values = {**parameters, **code.parameters(where.bucket)}
+    stack_id = stacks.find(where.stack)
+    changes = stacks.preview(where.stack, stack_id, template, values)
+    click.echo(f"2 previewed {'changes of' if stack_id else 'the new'} stack {where.stack} in {where.region}")
+    for change in changes:
+        if change.action != "None":
+            click.echo(f"    {change.action:7} {change.name} ({change.type})")
+    operation = "UpdateStack" if stack_id else "CreateStack"
+    if dry_run:
+        click.echo(f"3 would upload {code.archive.name} to oss://{where.bucket}/{code.key}\n4 would call {operation}")
+        return
+    if confirm is not None:
+        confirm()
+    oss.put(session, where.bucket_endpoint, where.bucket, code.key, code.archive.read_bytes(), where.region)
+    click.echo(f"3 uploaded {code.archive.name} to oss://{where.bucket}/{code.key}")
+    if stack_id:
+        stacks.update(stack_id, template, values)
+    else:
+        stack_id = stacks.create(where.stack, template, values)
+    click.echo(f"4 called {operation}: {stack_id}")
+    state = stacks.wait(stack_id, lambda status: click.echo(f"    {status}"))
+    if not state.good:
+        raise _failed(stacks, stack_id, f"{state.status}: {state.reason}")
+    for name, value in state.outputs.items():
+        click.echo(f"{name}: {value}")
+
+
+def take_down(session: Session, where: Target, confirm: Callable[[], object] | None, *, dry_run: bool = False) -> None:
+    """Delete the stack and wait; a stack that is not there is no error."""
+    stacks = Stacks(session, where.ros_endpoint, where.region)
+    stack_id = stacks.find(where.stack)
+    if not stack_id:
+        click.echo(f"there is no stack {where.stack} in {where.region}")
+        return
+    if dry_run:
+        click.echo(f"would delete the stack {where.stack} ({stack_id}) and everything in it")
+        return
+    if confirm is not None:
+        confirm()
+    stacks.delete(stack_id)
+    state = stacks.wait(stack_id, lambda status: click.echo(f"    {status}"))
+    if state.status != "DELETE_COMPLETE":
+        raise _failed(stacks, stack_id, f"{state.status}: {state.reason}")
+    click.echo(f"deleted the stack {where.stack}")
+
+
+def _failed(stacks: Stacks, stack_id: str, text: str) -> click.ClickException:
+    return click.ClickException("\n  ".join([f"the stack {stack_id} is {text}", *stacks.failures(stack_id)]))
