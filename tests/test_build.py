@@ -63,6 +63,17 @@ def test_zip_holds_the_function_and_nothing_else(built: Built) -> None:
     assert unwanted == []
 
 
+@pytest.mark.parametrize("with_sns", [True, False])
+def test_extra_is_in_the_zip_on_request_only(with_sns: bool, tmp_path: Path) -> None:
+    """What publishes to Amazon SNS is left out unless it is asked for; a native build is for the running Python."""
+    package = build(tmp_path, interpreters.running(), native=True, with_sns=with_sns)
+    with ZipFile(package.archive) as packed:
+        names = packed.namelist()
+    assert ("shared/cloud/aws/sns.py" in names) is with_sns
+    tag = f"cpython-{interpreters.running().replace('.', '')}"
+    assert f"__pycache__/index.{tag}.pyc" in names
+
+
 def test_every_module_has_bytecode_that_its_runtime_accepts_unchecked(built: Built) -> None:
     """Each module comes with bytecode of the runtime's minor version that is used without looking at the source."""
     magic = subprocess.run(

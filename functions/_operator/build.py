@@ -18,6 +18,7 @@ REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
 CACHE = ROOT / "build" / "wheels"
 NAME = "set_vpc_access"
 RUNTIMES = ("3.12", "3.10")  # the newest first; https://help.aliyun.com/document_detail/2512973.html
+SNS = Path("shared") / "cloud" / "aws"  # an extra: results to Amazon SNS
 _OURS = ("functions", "shared")
 _MB = 1_000_000
 
@@ -43,10 +44,14 @@ class Package(NamedTuple):
 @click.command("build")
 @click.option("--python-version", "version", type=click.Choice(RUNTIMES), default=RUNTIMES[0], show_default=True)
 @click.option("--local", is_flag=True, help="For this interpreter and machine, to run here; goes to OUTPUT/local.")
+@click.option("--with-sns", is_flag=True, help="Include what publishes results to Amazon SNS.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "dist", show_default="dist")
-def command(version: str, output: Path, *, local: bool) -> None:
+def command(version: str, output: Path, *, local: bool, with_sns: bool) -> None:
     """Build the zip that Function Compute runs, and print what it weighs."""
-    package = build(output / "local", interpreters.running(), native=True) if local else build(output, version)
+    if local:
+        package = build(output / "local", interpreters.running(), native=True, with_sns=with_sns)
+    else:
+        package = build(output, version, with_sns=with_sns)
     for price in package.prices:
         click.echo(f"{price.package:20}{price.files / _MB:8.2f} MB {price.zipped / _MB:8.2f} MB zipped")
     size = package.archive.stat().st_size
@@ -54,7 +59,7 @@ def command(version: str, output: Path, *, local: bool) -> None:
     click.echo(f"{package.archive} for python{package.version}\nsha256 {package.digest}")
 
 
-def build(output: Path, version: str, *, native: bool = False, cache: Path = CACHE) -> Package:
+def build(output: Path, version: str, *, native: bool = False, with_sns: bool = False, cache: Path = CACHE) -> Package:
     """Build for the minor ``version`` into ``output`` and return what came out; raises ClickExceptions.
 
     ``native`` is for running on this machine: its platform's wheels, with the running interpreter.
@@ -62,13 +67,13 @@ def build(output: Path, version: str, *, native: bool = False, cache: Path = CAC
     interpreter = Path(sys.executable) if native else interpreters.find(version)
     locked = wheels.fetch(REQUIREMENTS, version, interpreter, native=native, cache=cache)
     folder, archive = output / NAME, output / f"{NAME}.zip"
-    owners = stage(folder, locked)
+    owners = stage(folder, locked, with_sns=with_sns)
     compile_bytecode(folder, interpreter)
     digest = pack(folder, archive)
     return Package(folder, archive, digest, version, weigh(archive, owners))
 
 
-def stage(folder: Path, locked: list[Path], root: Path = ROOT) -> dict[str, str]:
+def stage(folder: Path, locked: list[Path], root: Path = ROOT, *, with_sns: bool = False) -> dict[str, str]:
     """Fill ``folder`` anew and return which package each top-level name belongs to.
 
     ``index.py`` stands at the root, because the handler's file has to
@@ -87,6 +92,8 @@ def stage(folder: Path, locked: list[Path], root: Path = ROOT) -> dict[str, str]
         *(root / "shared").rglob("*.py"),
     ]
     for source in sources:
+        if not with_sns and root / SNS in source.parents:
+            continue
         target = folder / source.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
