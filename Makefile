@@ -13,7 +13,7 @@ FOUND := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null ||
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 PY := $(VENV)/bin/python
 
-.PHONY: help demo run cloud test check format build chaos fuzz clean
+.PHONY: help demo run cloud test check format build deploy destroy chaos fuzz bench clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -44,6 +44,12 @@ chaos: $(VENV)/.dev ## the storm: faults, throttling, duplicates, kills; prints 
 
 build: $(VENV)/.demo ## dist/set_vpc_access.zip for PYTHON_VERSION
 	$(PY) -m functions build --python-version $(PYTHON_VERSION)
+
+deploy: $(VENV)/.demo ## build, upload, preview and create or update the stack (ARGS='--dry-run …' shows every step)
+	$(PY) -m functions deploy $(ARGS)
+
+destroy: $(VENV)/.demo ## take the stack down again
+	$(PY) -m functions destroy $(ARGS)
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
