@@ -95,6 +95,8 @@ class _Account:
 
     def visible(self) -> list[VpcAccess]:
         """Return what a list call sees, and count that call for the entries that do not show yet."""
+        if not self.hidden:
+            return list(self.by_name.values())
         seen = [access for name, access in self.by_name.items() if name not in self.hidden]
         for name in tuple(self.hidden):
             left = self.by_name[name].reads_left - 1
@@ -143,7 +145,10 @@ class VpcAccesses:
             account = self._accounts.get(account_id)
             visible = account.visible() if account else []
         exact = filters.get("AccurateQuery", False)
-        return [access for access in visible if _matches(access, filters, exact=exact)]
+        wanted = {name: str(filters[name]) for name in ("Name", "VpcId", "InstanceId", "Port") if filters.get(name)}
+        if not wanted and not filters.get("VpcAccessId") and not filters.get("Tag"):
+            return visible  # nothing narrows it, and there may be thousands
+        return [access for access in visible if _matches(access, filters, wanted, exact=exact)]
 
     def remove(self, account_id: str, vpc_id: str, instance_id: str, port: int) -> None:
         """Remove by (VpcId, InstanceId, Port); an unknown one is refused."""
@@ -232,16 +237,24 @@ class VpcAccesses:
             raise ServiceError(400, "RepeatedVpcAccess", "The specified VpcAccess is repeated.")
 
 
-def _matches(access: VpcAccess, filters: Mapping[str, Any], *, exact: bool) -> bool:
+def _matches(access: VpcAccess, filters: Mapping[str, Any], wanted: Mapping[str, str], *, exact: bool) -> bool:
+    """Tell if an entry passes ``filters``; ``wanted`` holds those that compare text."""
     if filters.get("VpcAccessId") and filters["VpcAccessId"] != access.vpc_access_id:
         return False
-    attribute = access.attribute()
-    for name in ("Name", "VpcId", "InstanceId", "Port"):
-        wanted, value = filters.get(name), str(attribute[name])
-        # What a filter matches without AccurateQuery is not established; a part of the value is assumed.
-        if wanted and (wanted != value if exact else wanted not in value):
+    # What a filter matches without AccurateQuery is not established; a part of the value is assumed.
+    for name, text in wanted.items():
+        value = _text(access, name)
+        if text != value if exact else text not in value:
             return False
     return all((tag["Key"], tag["Value"]) in access.tags for tag in filters.get("Tag", ()))
+
+
+def _text(access: VpcAccess, name: str) -> str:
+    if name == "Name":
+        return access.name
+    if name == "InstanceId":
+        return access.instance_id
+    return access.vpc_id if name == "VpcId" else str(access.port)
 
 
 def _not_found(what: str) -> ServiceError:
