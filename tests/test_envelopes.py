@@ -243,6 +243,14 @@ def test_the_same_instance_twice_in_one_message_is_one_record() -> None:
     assert len(parsed(hook)) == 1
 
 
+def test_an_audit_event_without_its_record_is_not_a_silent_one() -> None:
+    """An ActionTrail event whose record is missing or has no name is answered as invalid."""
+    shapes: list[Any] = [{}, None, "RunInstances"]
+    for data in shapes:
+        (record,) = parsed(state_change(type="ecs:ActionTrail:ApiCall", data=data))
+        assert isinstance(record.content, Invalid)
+
+
 def test_an_unreadable_state_is_not_a_silent_one() -> None:
     """A StateChange without a state is answered as invalid, any state but Running and the first is ignored."""
     (invalid,), (ignored,) = parsed(state_change(data={})), parsed(state_change(state="Stopped"))

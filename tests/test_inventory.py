@@ -19,7 +19,7 @@ from shared.inventory import Backend, Unresolved, resolve, without_asking
 from shared.report import FAILED, REFUSED, REJECTED
 from tests.cloud.core import Credential
 from tests.cloud.seeds import seed
-from tests.invoking import SETTINGS, VPC, Invoker, state_change
+from tests.invoking import SETTINGS, VPC, Invoker, request, state_change
 
 LOADED = settings.load(SETTINGS)
 LOOK_UP = "ECS.DescribeInstances"
@@ -267,13 +267,27 @@ def test_a_failing_look_up_costs_only_what_it_was_about(
     assert [result["outcome"] for result in answer.results] == outcomes
 
 
-def test_a_product_without_permission_fails_only_its_own(invoke: Invoker) -> None:
-    """Without the right to look up load balancers their records are raised, and instances are authorized all the same."""
+@pytest.mark.parametrize(
+    ("operation", "failed", "action"),
+    [
+        pytest.param(TAGS, "lb-bp1example0001", "slb:ListTagResources", id="tags"),
+        pytest.param(ATTRIBUTE, "lb-bp1example0001", "slb:DescribeLoadBalancerAttribute", id="load-balancer"),
+        pytest.param(LOOK_UP, "i-bp1example0001", "ecs:DescribeInstances", id="instances"),
+    ],
+)
+def test_a_product_without_permission_fails_only_its_own(
+    invoke: Invoker, operation: str, failed: str, action: str
+) -> None:
+    """Without the right to look up one kind of backend its records are raised, the rest of the batch is done."""
     _balancers(invoke, 1)
     _instances(invoke, 1)
-    invoke.served.faults.set([{"operation": TAGS, "status": 403, "code": "Forbidden.RAM"}])
-    answer = invoke([_created(1), state_change("i-bp1example0001")])
+    invoke.served.faults.set([{"operation": operation, "status": 403, "code": "Forbidden.RAM"}])
+    answer = invoke([_created(1), state_change("i-bp1example0001"), request()])
+    outcomes = {
+        line["part"]: line["outcome"] for line in invoke.lines() if line["event"] == "record" and "part" in line
+    }
 
     assert answer.error is not None
-    assert "slb:ListTagResources" in str(answer.error)
-    assert [message["type"] for message in invoke.messages()] == ["vpcaccess.failed", "vpcaccess.authorized"]
+    assert action in str(answer.error)
+    assert [instance_id for instance_id, outcome in outcomes.items() if outcome == "failed"] == [failed]
+    assert sum(message["type"] == "vpcaccess.failed" for message in invoke.messages()) == 1
