@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import click
+
+from functions._operator.interpreters import execute
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 _READABLE = 0o100644 << 16  # a regular file that everybody may read
@@ -22,24 +23,10 @@ def compile_bytecode(folder: Path, interpreter: Path) -> None:
     Unchecked hashes: a ``.pyc`` that goes by the source's time would never fit the fixed times of the zip, and
     ``/code`` cannot be written to, so every cold start would compile anew. File names inside are those in the function.
     """
-    done = subprocess.run(  # noqa: S603 - the operator's own interpreter
-        [
-            interpreter,
-            "-m",
-            "compileall",
-            "-q",
-            "--invalidation-mode",
-            "unchecked-hash",
-            "-s",
-            folder,
-            "-p",
-            CODE,
-            folder,
-        ],
-        env={**os.environ, "PYTHONHASHSEED": "0"},  # the order inside constant sets
-        capture_output=True,
-        text=True,
-        check=False,
+    mode = ["--invalidation-mode", "unchecked-hash"]
+    done = execute(
+        [interpreter, "-m", "compileall", "-q", *mode, "-s", folder, "-p", CODE, folder],
+        environment={**os.environ, "PYTHONHASHSEED": "0"},  # the order inside constant sets
     )
     if done.returncode:
         raise click.ClickException(f"not every module compiles:\n{done.stdout}{done.stderr}")

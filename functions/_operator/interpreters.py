@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -43,12 +43,22 @@ def version_of(interpreter: Path) -> str:
     """Return the minor version of an interpreter, "" if it does not run (a version manager's shim may not)."""
     question = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
     try:
-        answer = subprocess.run(  # noqa: S603 - the operator's own interpreters
-            [interpreter, "-I", "-S", "-c", question], capture_output=True, text=True, timeout=30, check=True
-        )
+        return execute([interpreter, "-I", "-S", "-c", question], timeout=30, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
-    return answer.stdout.strip()
+
+
+def execute(
+    command: Sequence[str | Path],
+    *,
+    timeout: float | None = None,
+    check: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run an interpreter and return how it ended, with what it said; ``check`` raises what ``subprocess.run`` raises."""
+    return subprocess.run(  # noqa: S603 - the operator's own interpreters, no shell
+        command, capture_output=True, text=True, timeout=timeout, check=check, env=environment
+    )
 
 
 def _candidates(version: str, environment: Mapping[str, str], home: Path) -> Iterator[Path]:

@@ -13,6 +13,8 @@ from zipfile import ZipFile
 
 import click
 
+from functions._operator.interpreters import execute
+
 PLATFORM = "manylinux2014_x86_64"  # glibc 2.17: older than any runtime's Debian; https://help.aliyun.com/document_detail/2512973.html
 
 _MOVED = (
@@ -72,12 +74,7 @@ def _download(requirements: Path, version: str, interpreter: Path, *, native: bo
     platform = [] if native else ["--platform", PLATFORM, "--implementation", "cp", "--python-version", version]
     pip = [*_pip_under(interpreter), "--disable-pip-version-check", "--no-input"]
     options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar", "off", *platform]
-    done = subprocess.run(  # noqa: S603 - fixed arguments and the operator's own interpreters
-        [*pip, "download", *options, "--dest", str(target), "--requirement", str(requirements)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = execute([*pip, "download", *options, "--dest", str(target), "--requirement", str(requirements)])
     if done.returncode:
         said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
         raise click.ClickException(f"pip could not download the wheels of {requirements.name} for {version}:\n{said}")
@@ -87,7 +84,7 @@ def _pip_under(interpreter: Path) -> list[str]:
     """Return how to run pip under ``interpreter``: its own if it has one, since ours may be too old to run there."""
     own = [str(interpreter), "-m", "pip"]
     try:
-        subprocess.run([*own, "--version"], capture_output=True, timeout=60, check=True)  # noqa: S603 - the operator's own
+        execute([*own, "--version"], timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
         return [sys.executable, "-m", "pip", "--python", str(interpreter)]
     return own

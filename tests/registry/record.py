@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 RECORDED = Path(__file__).resolve().parents[1] / "vectors" / "deploy-requests.json"
@@ -25,7 +25,7 @@ TEMPLATE = "ROSTemplateFormatVersion: '2015-09-01'\n"
 class Recorder(BaseHTTPRequestHandler):
     """Takes every request down and answers it with something that all clients accept."""
 
-    seen: list[dict[str, Any]] = []  # noqa: RUF012 - http.server makes the instances, so the class holds it
+    seen: ClassVar[list[dict[str, Any]]] = []  # http.server makes the instances, so the class holds it
 
     def do_POST(self) -> None:
         self._take()
