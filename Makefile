@@ -42,6 +42,9 @@ format: $(VENV)/.dev ## format the code
 chaos: $(VENV)/.dev ## the storm: faults, throttling, duplicates, kills; prints its ledger (ARGS='--seed 1 --messages 1000')
 	$(PY) -m tests.chaos $(ARGS)
 
+fuzz: $(VENV)/.fuzz ## coverage-guided fuzzing of the parser for SECONDS (600)
+	$(PY) tests/fuzz/fuzz_parse.py -max_total_time=$(SECONDS)
+
 build: $(VENV)/.demo ## dist/set_vpc_access.zip for PYTHON_VERSION
 	$(PY) -m functions build --python-version $(PYTHON_VERSION)
 
