@@ -13,7 +13,7 @@ FOUND := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null ||
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 PY := $(VENV)/bin/python
 
-.PHONY: help demo run cloud test check format build deploy destroy chaos fuzz bench clean
+.PHONY: help demo run cloud test check format build doctor deploy destroy chaos fuzz bench clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -47,6 +47,9 @@ fuzz: $(VENV)/.fuzz ## coverage-guided fuzzing of the parser for SECONDS (600)
 
 build: $(VENV)/.demo ## dist/set_vpc_access.zip for PYTHON_VERSION
 	$(PY) -m functions build --python-version $(PYTHON_VERSION)
+
+doctor: $(VENV)/.demo ## is everything there? settings, clock, keys, each permission (ARGS='--deny apigateway:SetVpcAccess')
+	@$(PY) -m tests.demo.run --cloud $(CLOUD) --doctor $(ARGS)
 
 deploy: $(VENV)/.demo ## build, upload, preview and create or update the stack (ARGS='--dry-run …' shows every step)
 	$(PY) -m functions deploy $(ARGS)

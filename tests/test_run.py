@@ -87,3 +87,22 @@ def test_missing_settings_are_listed_without_a_traceback() -> None:
     for name in ("OWNER", "ALLOWED_VPC_IDS", "ALLOWED_PORTS", "RESULT_TOPIC", "ALIBABA_CLOUD_REGION_ID"):
         assert name in printed
     assert "Traceback" not in printed
+
+
+def test_the_doctor_is_content_with_the_stand_in() -> None:
+    """Every line is ok when nothing is missing, and nothing was opened."""
+    code, printed = _run("--doctor")
+
+    assert code == 0
+    assert "problem" not in printed
+    assert "apigateway:SetVpcAccess" in printed
+
+
+def test_the_doctor_names_a_missing_permission() -> None:
+    """With one RAM action denied there is one problem, and it names the action."""
+    code, printed = _run("--doctor", "--deny", "apigateway:SetVpcAccess")
+    problems = [line for line in printed.splitlines() if line.startswith("problem")]
+
+    assert code == 1
+    assert len(problems) == 1
+    assert "apigateway:SetVpcAccess" in problems[0]

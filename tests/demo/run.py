@@ -1,4 +1,4 @@
-"""``make run EVENT=file``: one event through the handler, on an embedded stand-in unless told otherwise."""
+"""``make run EVENT=file`` and ``make doctor``: the operator's commands, on an embedded stand-in unless told otherwise."""
 
 from __future__ import annotations
 
@@ -23,18 +23,27 @@ _STAND_IN = {
 
 
 @click.command()
-@click.argument("event", type=click.Path(exists=True, dir_okay=False))
+@click.argument("event", type=click.Path(exists=True, dir_okay=False), required=False)
 @click.option("--cloud", "where", default="local", show_default=True, help="local, real, or the URL of a stand-in.")
+@click.option("--doctor", is_flag=True, help="Instead of handling an event, check that everything is there.")
+@click.option("--deny", multiple=True, metavar="ACTION", help="A RAM action that the embedded stand-in refuses.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing of the stand-in.")
 @click.option("--stand-in-secret", envvar="STAND_IN_SECRET", default=_STAND_IN[_CREDENTIALS[1]], hidden=True)
-def main(event: str, where: str, stand_in_secret: str, *, as_json: bool) -> None:
+def main(
+    event: str | None, where: str, stand_in_secret: str, deny: tuple[str, ...], *, doctor: bool, as_json: bool
+) -> None:
     """Handle EVENT and print what became of each record; on the embedded stand-in also what it saw."""
-    command = ["run", "--json", event] if as_json else ["run", event]
+    if doctor:
+        command = ["doctor"]
+    elif event:
+        command = ["run", "--json", event] if as_json else ["run", event]
+    else:
+        raise click.UsageError("name an EVENT file, such as events/manual/authorize.json")
     if where == "real":
         sys.exit(_handle(command, {}))
     if where != "local":
         sys.exit(_handle(command, settings(where)))
-    with local_cloud(stand_in_secret) as (cloud, server, _):
+    with local_cloud(stand_in_secret, frozenset(deny)) as (cloud, server, _):
         code = _handle(command, settings(server.endpoint))
         if not as_json:
             click.echo(_ledger(cloud))

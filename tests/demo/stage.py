@@ -59,10 +59,15 @@ def settings(endpoint: str) -> dict[str, str]:
 
 
 @contextmanager
-def local_cloud(secret: str = "test-access-key-secret") -> Iterator[tuple[Cloud, Server, Credential]]:
-    """Serve a stand-in on a free loopback port, with the demo's instances and topics in it."""
+def local_cloud(
+    secret: str = "test-access-key-secret", denied: frozenset[str] = frozenset()
+) -> Iterator[tuple[Cloud, Server, Credential]]:
+    """Serve a stand-in on a free loopback port, with the demo's instances and topics in it.
+
+    The key may do everything but the ``denied`` RAM actions.
+    """
     cloud = build_cloud()
-    key = cloud.world.add_credential(Credential("test-access-key-id", secret))
+    key = cloud.world.add_credential(Credential("test-access-key-id", secret, denied=denied))
     smq = cloud["SMQ"]
     for queue in (REQUESTS, INBOX):
         smq.create_queue(queue)
