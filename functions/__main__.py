@@ -8,6 +8,7 @@ from functions._operator.build import command as build
 from functions._operator.deploy import deploy, destroy
 from functions._operator.doctor import doctor
 from functions._operator.invoke import invoke
+from functions._operator.replay import replay
 from functions._operator.run import run
 from functions._operator.schema import schema
 from functions._operator.settings import settings
@@ -18,7 +19,7 @@ def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 
 
-for command in (run, invoke, settings, schema, build, doctor, deploy, destroy):
+for command in (run, invoke, settings, schema, build, doctor, replay, deploy, destroy):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -48,10 +48,19 @@ def function_compute(environment: Mapping[str, str] = os.environ) -> str:
 
     https://alibabacloud.com/help/en/functioncompute/fc-3-0/developer-reference/fc-endpoints
     """
-    given = environment.get("FC_ENDPOINT", "").rstrip("/")
+    return _endpoint("FC_ENDPOINT", "https://{account}.{region}.fc.aliyuncs.com", environment)
+
+
+def message_queue(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the endpoint of SMQ. https://www.alibabacloud.com/help/doc-detail/175569.htm"""
+    return _endpoint("SMQ_ENDPOINT", "https://{account}.mns.{region}.aliyuncs.com", environment)
+
+
+def _endpoint(name: str, pattern: str, environment: Mapping[str, str]) -> str:
+    given = environment.get(name, "").rstrip("/")
     if given:
         return given
     account, region = environment.get("ALIBABA_CLOUD_ACCOUNT_ID"), environment.get("ALIBABA_CLOUD_REGION_ID")
     if not account or not region:
-        raise click.ClickException("set FC_ENDPOINT, or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID")
-    return f"https://{account}.{region}.fc.aliyuncs.com"
+        raise click.ClickException(f"set {name}, or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID")
+    return pattern.format(account=account, region=region)

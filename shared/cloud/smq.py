@@ -1,4 +1,4 @@
-"""SMQ (formerly MNS) 2015-06-06: publishing to a topic.
+"""SMQ (formerly MNS) 2015-06-06: signed requests, and publishing to a topic.
 
 https://help.aliyun.com/en/mns/publishmessage-1 ; signature https://help.aliyun.com/document_detail/27487.htm
 """
@@ -27,41 +27,49 @@ def http_date(seconds: float) -> str:
     return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year} {clock} GMT"
 
 
+def message_document(text: str) -> bytes:
+    """Return the XML document that sends or publishes a message whose body is ``text``."""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><Message xmlns="http://mns.aliyuncs.com/doc/v1/">'
+        f"<MessageBody>{_escape(text)}</MessageBody></Message>"
+    ).encode()
+
+
+def signer(session: Session, endpoint: str, method: str, target: str, body: bytes = b"") -> Sign:
+    """Return what makes a freshly signed request each time; ``target`` is the path with its query as sent."""
+
+    def sign(credentials: Credentials) -> HttpRequest:
+        headers = {
+            "content-type": _CONTENT_TYPE,
+            "date": http_date(session.clock.now()),
+            "host": endpoint.partition("://")[2],
+            "x-mns-version": VERSION,
+        }
+        headers["authorization"] = mns(method, target, headers, credentials).authorization
+        if credentials.security_token:
+            headers["security-token"] = credentials.security_token
+        return HttpRequest(method, endpoint, target, headers, body)
+
+    return sign
+
+
 class SmqTopic:
     """Publishes to one topic. ``base64`` encodes the body as the vendor's pages ask and its SDKs expect."""
 
     def __init__(self, session: Session, endpoint: str, topic: str, *, base64: bool = True) -> None:
         self._session, self._endpoint, self._base64 = session, endpoint, base64
         self._resource = f"/topics/{topic}/messages"
-        self._host = endpoint.partition("://")[2]
 
     def publish(self, message: str) -> str:
         """Publish ``message`` and return its MessageId; a repeated attempt can publish it twice (at least once)."""
-        text = b64encode(message.encode()).decode() if self._base64 else _escape(message)
-        body = (
-            '<?xml version="1.0" encoding="utf-8"?><Message xmlns="http://mns.aliyuncs.com/doc/v1/">'
-            f"<MessageBody>{text}</MessageBody></Message>"
-        ).encode()
+        body = message_document(b64encode(message.encode()).decode() if self._base64 else message)
 
         answer = self._session.call("PublishMessage", self.signer(body), repeatable=True, paced=False)
         return xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
 
     def signer(self, body: bytes) -> Sign:
         """Return what makes a freshly signed PublishMessage with this XML document each time."""
-
-        def sign(credentials: Credentials) -> HttpRequest:
-            headers = {
-                "content-type": _CONTENT_TYPE,
-                "date": http_date(self._session.clock.now()),
-                "host": self._host,
-                "x-mns-version": VERSION,
-            }
-            headers["authorization"] = mns("POST", self._resource, headers, credentials).authorization
-            if credentials.security_token:
-                headers["security-token"] = credentials.security_token
-            return HttpRequest("POST", self._endpoint, self._resource, headers, body)
-
-        return sign
+        return signer(self._session, self._endpoint, "POST", self._resource, body)
 
 
 def _escape(text: str) -> str:

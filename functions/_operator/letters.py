@@ -1,0 +1,100 @@
+"""What a dead letter holds, and whether it can be sent again. Pure; understood by the function's own parser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from shared.cloud.smq import LARGEST_BODY
+from shared.events.parsing import parse
+from shared.events.records import Ignored, Invalid, Record
+from shared.events.text import decode_base64, read_json
+from shared.report import REFUSED, REJECTED
+
+WRONG = "wrong"
+_REPLAYED = frozenset({f"vpcaccess.{REFUSED}", f"vpcaccess.{REJECTED}"})
+
+
+class Letter(NamedTuple):
+    """A message to send: the original text. Otherwise ``reason`` is a short fixed word and ``why`` says what to do.
+
+    A letter that is ``WRONG`` has its text too, because somebody can repair that.
+    """
+
+    text: str
+    reason: str = ""
+    why: str = ""
+
+
+def letters(document: bytes) -> list[Letter]:
+    """Return the originals in a result message, a destination's record, a trigger's dead letter or a bare request.
+
+    The wrappers that a trigger puts around a message are left off; an announcement of several instances is one letter.
+    Never raises, whatever the bytes are.
+    """
+    groups = [list(group) for _, group in groupby(parse(document), key=lambda record: id(record.original))]
+    return [_of_result(group[0].original) if _is_result(group[0]) else _letter(group) for group in groups]
+
+
+def documents(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the documents of a file, each with the number of its first line: one JSON document, or JSON lines."""
+    lines = [(number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
+    if len(lines) > 1 and not _is_document(raw) and _is_document(lines[0][1]):
+        yield from lines
+    else:
+        yield 1, raw
+
+
+def _is_document(raw: bytes) -> bool:
+    try:
+        read_json(raw)
+    except ValueError:
+        return decode_base64(raw) is not None
+    return True
+
+
+def _is_result(record: Record) -> bool:
+    return isinstance(record.content, Ignored) and record.content.reason == "own-result"
+
+
+def _of_result(result: Mapping[str, Any]) -> Letter:
+    """Return the original of one of our result messages, exactly as the result holds it."""
+    data = result["data"]
+    original = data.get("Original") if isinstance(data, dict) and result["type"] in _REPLAYED else None
+    if not isinstance(original, str):
+        return Letter(
+            "", "no-original", f"{result['type']} holds no Original; only refused and rejected requests are sent again"
+        )
+    if data.get("OriginalTruncated"):
+        return Letter(
+            "", "truncated", "the result holds only the beginning of its Original: take the request from its producer"
+        )
+    return _letter(parse(original.encode("utf-8", "surrogatepass")), original)
+
+
+def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
+    """Return the letter of records that were read from the same original; ``text`` is the original if it is known."""
+    content = records[0].content
+    if text is None:
+        try:
+            text = _text(records[0].original)
+        except RecursionError:
+            return Letter("", "too-deep", "it is nested too deeply to be written again: repair it at its producer")
+    useless = all(isinstance(record.content, (Ignored, Invalid)) for record in records)
+    if useless and isinstance(content, Invalid):
+        return Letter(text, WRONG, content.text)
+    if useless and isinstance(content, Ignored):
+        return Letter("", content.reason, content.text)
+    size = -(-len(text.encode("utf-8", "surrogatepass")) // 3) * 4
+    if size > LARGEST_BODY:
+        why = f"it takes {size} bytes in Base64, a queue {LARGEST_BODY}: python -m functions invoke takes it as a file"
+        return Letter("", "too-large", why)
+    return Letter(text)
+
+
+def _text(original: Any) -> str:
+    if isinstance(original, bytes):
+        return original.decode("utf-8", "replace")
+    return original if isinstance(original, str) else json.dumps(original, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,104 @@
+"""The messages of one SMQ queue: send, receive, delete, hand back. The function itself never needs more than a topic."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from defusedxml import ElementTree
+
+from shared.cloud.answers import details, error_of
+from shared.cloud.session import Session
+from shared.cloud.smq import message_document, signer
+from shared.cloud.transport import HttpResponse
+from shared.errors import AuthorizerError, CloudRefused, Doubtful, OperatorNeeded
+
+_NAMESPACE = "{http://mns.aliyuncs.com/doc/v1/}"
+_EMPTY = "MessageNotExist"
+
+
+class Received(NamedTuple):
+    """A message that is now invisible to others. ``enqueued`` and ``now`` are the server's epoch times in seconds."""
+
+    message_id: str
+    handle: str
+    body: str
+    enqueued: float
+    now: float
+
+
+class SmqQueue:
+    """One queue. Everything raises the errors of ``Session.call``; a lost answer may repeat what was asked for.
+
+    https://help.aliyun.com/document_detail/35134.htm (SendMessage) and its neighbours
+    """
+
+    def __init__(self, session: Session, endpoint: str, name: str) -> None:
+        self._session, self._endpoint = session, endpoint
+        self._path = f"/queues/{name}/messages"
+
+    def send(self, text: str) -> None:
+        """Send ``text``, in Base64 as the vendor's SDKs do; a repeated attempt can send it twice."""
+        body = message_document(b64encode(text.encode("utf-8", "surrogatepass")).decode())
+        self._call("SendMessage", "POST", self._path, body)
+
+    def receive(self, wait: int) -> Received | None:
+        """Receive a message, waiting at most ``wait`` seconds (0 to 30); None if there is none.
+
+        https://help.aliyun.com/en/mns/developer-reference/receivemessage
+        """
+        try:
+            answer = self._call("ReceiveMessage", "GET", f"{self._path}?waitseconds={wait}")
+        except CloudRefused as error:
+            if error.code == _EMPTY:
+                return None
+            raise
+        return self._received(answer)
+
+    def delete(self, handle: str) -> None:
+        """Delete a received message; refused (MessageNotExist) once it is visible to others again."""
+        self._call("DeleteMessage", "DELETE", f"{self._path}?ReceiptHandle={handle}")
+
+    def hand_back(self, handle: str) -> None:
+        """Let others see a received message in a second, the soonest there is; no error if they already do.
+
+        https://www.alibabacloud.com/help/en/mns/developer-reference/changemessagevisibility
+        """
+        try:
+            self._call("ChangeMessageVisibility", "PUT", f"{self._path}?ReceiptHandle={handle}&VisibilityTimeout=1")
+        except CloudRefused as error:
+            if error.code != _EMPTY:
+                raise
+
+    def _call(self, operation: str, method: str, target: str, body: bytes = b"") -> HttpResponse:
+        sign = signer(self._session, self._endpoint, method, target, body)
+        return self._session.call(operation, sign, repeatable=True, paced=False, read_error=_error_of)
+
+    def _received(self, answer: HttpResponse) -> Received:
+        try:
+            message = ElementTree.fromstring(answer.body)
+            fields = {element.tag.removeprefix(_NAMESPACE): element.text or "" for element in message}
+            enqueued = int(fields["EnqueueTime"]) / 1000  # milliseconds on the wire
+            sent = answer.headers.get("date")
+            now = parsedate_to_datetime(sent).timestamp() if sent else self._session.clock.now()
+            return Received(fields["MessageId"], fields["ReceiptHandle"], fields.get("MessageBody", ""), enqueued, now)
+        except (ElementTree.ParseError, KeyError, ValueError) as error:
+            text = "the answer of a successful call is not a message; it becomes visible again by itself"
+            raise Doubtful("ReceiveMessage", "UnreadableAnswer", answer.status, text) from error
+
+
+def _error_of(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
+    """Map an error as ``error_of`` does, with what an operator (not the function's role) has to do about it.
+
+    Each operation has an action of its own name: https://www.alibabacloud.com/help/doc-detail/27447.htm
+    """
+    code, message, request_id = details(status, headers, body)
+    hint = {
+        "QueueNotExist": "Create the queue, or correct its name",
+        "AccessDenied": f"Allow the RAM action mns:{operation} to your access key",
+    }.get(code)
+    if hint:
+        return OperatorNeeded(operation, code, status, message, request_id, hint=hint)
+    return error_of(operation, status, headers, body)
