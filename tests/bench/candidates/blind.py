@@ -1,0 +1,19 @@
+"""Ours with the look at what is there switched off: what is left is validate, set, publish, as the plain handler does."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from functions.set_vpc_access import handler as flow
+from shared.cloud.apigateway import ApiGateway
+from shared.plan import Present
+from shared.vpcaccess import VpcAccess
+
+index = import_module("index")  # the zip's root, as Function Compute finds it
+
+
+def _unobserved(_gateway: ApiGateway, _asked: Sequence[VpcAccess], _at_once: int) -> Present:
+    return Present()
+
+
+flow.observe = _unobserved
+initialize, handler = index.initialize, index.handler
