@@ -25,15 +25,19 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Peer:
-    """A server that answers each request of a connection with the next of its answers; "" closes without one."""
+    """A server that answers each request of a connection with the next of its answers; "" closes without one.
 
-    def __init__(self, *answers: bytes, tls: ssl.SSLContext | None = None) -> None:
+    ``hangs_up`` closes after each answer without having said so; ``hung_up`` tells that it is done.
+    """
+
+    def __init__(self, *answers: bytes, tls: ssl.SSLContext | None = None, hangs_up: bool = False) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
+        self.hung_up, self._hangs_up = threading.Event(), hangs_up
         self._answers, self._tls = list(answers), tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(10)
-        self._connection = self._listener
+        self._connection: socket.socket | None = None
         self._closing = False
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
@@ -41,8 +45,9 @@ class Peer:
 
     def close(self) -> None:
         self._closing = True
-        with suppress(OSError):  # the conversation at hand is over
-            self._connection.shutdown(socket.SHUT_RDWR)
+        if self._connection is not None:
+            with suppress(OSError):  # the conversation at hand is over
+                self._connection.shutdown(socket.SHUT_RDWR)
         with suppress(OSError):  # wake the thread if it waits for another
             socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
         self._thread.join(timeout=5)
@@ -57,6 +62,7 @@ class Peer:
                 self.connections += 1
                 with suppress(OSError):  # the client went away, or did not trust us
                     self._talk(plain)
+            self.hung_up.set()
 
     def _talk(self, plain: socket.socket) -> None:
         with self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as connection:
@@ -65,7 +71,7 @@ class Peer:
                 self.requests.append(data)
                 answer = self._answers.pop(0) if self._answers else b""
                 connection.sendall(answer)
-                if not answer or b"Connection: close" in answer:
+                if not answer or self._hangs_up or b"Connection: close" in answer:
                     return
 
 
@@ -81,8 +87,8 @@ def _whole_request(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def _peer(*answers: bytes, tls: ssl.SSLContext | None = None) -> Iterator[Peer]:
-    peer = Peer(*answers, tls=tls)
+def _peer(*answers: bytes, tls: ssl.SSLContext | None = None, hangs_up: bool = False) -> Iterator[Peer]:
+    peer = Peer(*answers, tls=tls, hangs_up=hangs_up)
     try:
         yield peer
     finally:
@@ -137,6 +143,25 @@ def test_a_connection_that_the_server_closed_is_replaced(sender: Transport) -> N
     assert peer.connections == 2
 
 
+def test_an_idle_connection_that_the_server_dropped_is_replaced(sender: Transport) -> None:
+    """A connection that was closed while it was idle, as the gateway does after 25 s, does not cost the next call."""
+    with _peer(OK, OK, hangs_up=True) as peer:
+        for _ in range(2):
+            assert sender.send(_request(peer.port), 5).status == 200
+            assert peer.hung_up.wait(5)
+            peer.hung_up.clear()
+
+    assert (peer.connections, len(peer.requests)) == (2, 2)
+
+
+def test_a_silent_server_is_given_up_on(sender: Transport) -> None:
+    """No answer within the time is a network error, and the request may have arrived."""
+    with _peer(b"HTTP/1.1 100 Continue\r\n\r\n") as peer, pytest.raises(NetworkError, match="ReadTimeout") as caught:
+        sender.send(_request(peer.port), 0.05)
+
+    assert caught.value.sent is True
+
+
 def test_redirects_are_not_followed(sender: Transport) -> None:
     """A 302 is an answer like any other; nothing is sent elsewhere."""
     with _peer(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n") as peer:
@@ -156,6 +181,13 @@ def test_redirects_are_not_followed(sender: Transport) -> None:
             + b"x" * (transport.LARGEST_ANSWER + 1),
             True,
             id="too-large",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % (transport.LARGEST_ANSWER + 1)
+            + b"x" * (transport.LARGEST_ANSWER + 1)
+            + b"\r\n0\r\n\r\n",
+            True,
+            id="too-large-and-of-unsaid-length",
         ),
     ],
 )
