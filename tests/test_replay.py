@@ -118,6 +118,12 @@ def test_largest_letter_still_fits() -> None:
     assert (len(b64encode(fits.text.encode())), fits.reason, large.reason) == (64 * 1024, "", "too-large")
 
 
+def test_text_is_not_escaped() -> None:
+    """Letters beyond ASCII stay as they are: escaped, a message could outgrow the queue."""
+    (letter,) = letters(json.dumps(request(Description="Größe")).encode())
+    assert "Größe" in letter.text
+
+
 @pytest.mark.parametrize(
     ("raw", "lines"),
     [
@@ -206,7 +212,7 @@ def test_what_is_not_sent_stays(served: Served) -> None:
         result("{", OriginalTruncated=True),
         result(WRONG, "rejected"),
         result("", "authorized", Original=None),
-        [request(Port=80), WRONG],
+        [WRONG, request(Port=80)],
     ]
     for letter in [*staying, result(request())]:
         smq.send("dead", encoded(letter))
@@ -363,3 +369,28 @@ def test_handing_back_is_a_courtesy(served: Served) -> None:
     done = run(served, "--queue", "dead", "--dry-run")
     assert done.exit_code == 0
     assert "visible after the queue's VisibilityTimeout" in done.stderr
+
+
+@pytest.mark.enable_socket
+def test_message_that_others_see_already_is_no_problem(served: Served) -> None:
+    """A receipt that is over needs no handing back; the next message is handed back all the same."""
+    for _ in range(2):
+        served.products["SMQ"].send("dead", encoded(WRONG))
+    served.faults.set(
+        [{"operation": "SMQ.ChangeMessageVisibility", "status": 404, "code": "MessageNotExist", "nth": 1}]
+    )
+    done = run(served, "--queue", "dead")
+    assert (done.exit_code, "note" in done.stderr) == (0, False)
+    assert [entry.status for entry in served.world.journal("SMQ.ChangeMessageVisibility")] == [404, 200]
+
+
+@pytest.mark.enable_socket
+def test_long_run_ends_where_it_began(served: Served) -> None:
+    """What stays becomes visible again while a long run lasts: it is neither told twice nor sent round for ever."""
+    smq = served.products["SMQ"]
+    for letter in (WRONG, request(Port=80), request(Port=443)):
+        smq.send("dead", encoded(letter))
+    smq.on_message("requests", lambda _queue: served.world.clock.advance(20))  # of 30 that a message stays invisible
+    done = run(served, "--queue", "dead")
+    assert done.stderr.splitlines()[-1] == "sent 2, skipped 1 (wrong 1), failed 0"
+    assert (count(served, "dead"), count(served, "requests")) == (1, 2)
