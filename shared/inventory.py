@@ -69,7 +69,9 @@ def worth_waiting(notice: InstanceNotice, backend: Backend | None, settings: Set
     value = backend.tags.get(settings.port_tag)
     if value is None:
         return False
-    return not backend.classic and (not backend.vpc_id or (value == LISTENER and not backend.listener_ports))
+    return not backend.classic and (
+        not backend.vpc_id or (value == LISTENER and notice.kind == "slb" and not backend.listener_ports)
+    )
 
 
 def resolve(notice: InstanceNotice, backend: Backend | None, settings: Settings) -> Resolution:

@@ -91,14 +91,13 @@ def plan(wanted: Sequence[Wanted], present: Present, settings: Settings) -> list
     targets: dict[tuple[str, str, int], int] = {}
     for number, asked in enumerate(wanted):
         decision = decide(asked, present, settings)
-        if isinstance(decision, (Create, Replace)):
-            holder = targets.get(asked.access.target)
+        if not isinstance(decision, Refuse):
+            name = decision.access.name  # of what is there already, where it is kept
+            holder = targets.get(asked.access.target, names.get(name))
             if holder is None:
-                holder = names.get(asked.access.name)
-            if holder is not None:
+                names[name] = targets[asked.access.target] = number
+            elif not (isinstance(decision, Keep) and isinstance(decisions[holder], Keep)):
                 decision = _shared(asked, wanted[holder].access, holder)
-            else:
-                names[asked.access.name] = targets[asked.access.target] = number
         decisions.append(decision)
     return decisions
 

@@ -22,8 +22,9 @@ REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
 IGNORED, PLANNED = "ignored", "planned"
 GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
 SILENT = frozenset({IGNORED, PLANNED})
-_LONGEST_TEXT = 2_000
-_LARGEST_ORIGINAL = 24 * 1024  # bytes it takes in the message; leaves room for Base64 and the rest within SMQ's 64 KB
+LARGEST_MESSAGE = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
+_LARGEST_FIELD = 9_100  # bytes that a name of 256 characters can take; longer ones are no names of ours, but must fit
+_LARGEST_REASON, _LONGEST_REASON = 6_000, 2_000  # bytes, characters
 
 
 class Outcome(NamedTuple):
@@ -55,7 +56,32 @@ def result_id(outcome: Outcome, owner: str) -> str:
 
 
 def result_message(outcome: Outcome, owner: str, now: str) -> str:
-    """Return the result message as JSON text, under 48 KB so that it fits SMQ's 64 KB in Base64; ``now`` is RFC 3339."""
+    """Return the result message as ASCII JSON text of at most LARGEST_MESSAGE bytes; ``now`` is RFC 3339.
+
+    The original of a refusal takes what room the rest leaves; cut off, it is marked so.
+    """
+    data = _data(outcome)
+    message = {
+        "specversion": "1.0",
+        "id": result_id(outcome, owner),
+        "source": f"/vpc-access-authorizer/{owner}",
+        "type": f"vpcaccess.{outcome.type}",
+        "subject": _fitting(outcome.name, _LARGEST_FIELD),
+        "time": now,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    if outcome.type in (REFUSED, REJECTED):
+        original = _canonical(outcome.record.original)
+        rest = _json(message | {"data": data | {"Original": "", "OriginalTruncated": True}})
+        data["Original"] = _fitting(original, LARGEST_MESSAGE - len(rest) + len('""'))
+        if data["Original"] != original:
+            data["OriginalTruncated"] = True
+    return _json(message)
+
+
+def _data(outcome: Outcome) -> dict[str, Any]:
+    """Return what a result says in the vendor's field names, each bounded."""
     access = outcome.access
     data: dict[str, Any] = {"SourceMessageId": outcome.record.message_id, "Source": outcome.record.source}
     if access:
@@ -72,25 +98,14 @@ def result_message(outcome: Outcome, owner: str, now: str) -> str:
     if outcome.drift:
         data["Differs"] = list(outcome.drift)
     if outcome.reason:
-        data |= {"ReasonCode": outcome.reason, "Reason": outcome.text[:_LONGEST_TEXT]}
+        data |= {"ReasonCode": outcome.reason, "Reason": outcome.text[:_LONGEST_REASON]}
     if outcome.type == FAILED:
         data["WillRetry"] = outcome.retry
-    if outcome.type in (REFUSED, REJECTED):
-        original = _canonical(outcome.record.original)
-        data["Original"] = shown = _fitting(original, _LARGEST_ORIGINAL)
-        if len(shown) < len(original):
-            data["OriginalTruncated"] = True
-    message = {
-        "specversion": "1.0",
-        "id": result_id(outcome, owner),
-        "source": f"/vpc-access-authorizer/{owner}",
-        "type": f"vpcaccess.{outcome.type}",
-        "subject": outcome.name,
-        "time": now,
-        "datacontenttype": "application/json",
-        "data": data,
+    sizes = {"Reason": _LARGEST_REASON}
+    return {
+        name: _fitting(value, sizes.get(name, _LARGEST_FIELD)) if isinstance(value, str) else value
+        for name, value in data.items()
     }
-    return json.dumps(message, separators=(",", ":"))
 
 
 def line(outcome: Outcome) -> dict[str, Any]:
@@ -134,13 +149,19 @@ def retry_text(outcomes: Sequence[Outcome]) -> str:
     if not again:
         return ""
     reasons = Counter(outcome.reason for outcome in again).most_common(3)
-    first = next(outcome.text for outcome in again if outcome.text)
+    first = next((outcome.text for outcome in again if outcome.text), "no text")
     listed = ", ".join(f"{reason} ({count})" for reason, count in reasons)
     return f"{len(again)} of {len(outcomes)} records can succeed when delivered again: {listed}. First: {first}"
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
 def _fitting(text: str, most: int) -> str:
     """Return as much of ``text`` as takes ``most`` bytes as a JSON string, where one character can take twelve."""
+    if 12 * len(text) + len('""') <= most:
+        return text
     text = text[:most]
     while (size := len(json.dumps(text))) > most:
         text = text[: len(text) * most // size]

@@ -143,3 +143,39 @@ def _race(invoke: Invoker, **changes: Any) -> None:
             invoke.before = lambda _: None
 
     invoke.before = be_quicker
+
+
+def test_replacing_after_doubt_does_not_touch_an_entry_that_is_not_ours(invoke: Invoker) -> None:
+    """Our entry is removed and its name made anew by hand while the answer is lost: refused, and theirs stands."""
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+    accesses = invoke.served.app["CloudAPI"].accesses
+
+    def swap(operation: str) -> None:
+        if operation == "ModifyVpcAccessAndUpdateApis":
+            invoke.before = lambda _: None
+            accesses.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
+            seed(invoke.served.app, {"vpc_accesses": [request(Port=8081)]})
+
+    invoke.before = swap
+    invoke.served.faults.set([{"operation": "CloudAPI.ModifyVpcAccessAndUpdateApis", "nth": 1, "cut": "before"}])
+    answer = invoke(request(Port=443))
+
+    assert (answer.result["outcome"], answer.result["reason"]) == ("refused", "NameTaken")
+    assert [entry["Port"] for entry in invoke.accesses()] == [8081]
+
+
+def test_replacing_what_is_gone_creates_it(invoke: Invoker) -> None:
+    """Our entry is removed between look and change: the request is granted all the same."""
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+
+    def remove(operation: str) -> None:
+        if operation == "ModifyVpcAccessAndUpdateApis":
+            invoke.before = lambda _: None
+            invoke.served.app["CloudAPI"].accesses.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
+
+    invoke.before = remove
+
+    assert invoke(request(Port=443)).result["outcome"] == "authorized"
+    assert [entry["Port"] for entry in invoke.accesses()] == [443]

@@ -371,3 +371,36 @@ def test_what_policy_decides_is_answered_though_the_gateway_is_down(invoke: Invo
         "vpcaccess.refused",
         "vpcaccess.rejected",
     ]
+
+
+@pytest.mark.parametrize("code", ["InvalidAction.NotFound", "Whatever"])
+def test_a_refused_look_at_the_gateway_is_nobodys_rejection(invoke: Invoker, code: str) -> None:
+    """The list holds nothing of a request, so its refusal (a wrong endpoint, a proxy) keeps every record due."""
+    invoke.served.faults.set([{"operation": READ, "status": 404, "code": code}])
+
+    assert invoke(queue_event(json.dumps(request()))).error
+
+
+def test_an_answer_without_a_message_id_is_no_publication(invoke: Invoker) -> None:
+    """A proxy's page with status 200 does not count as published: the record is due again."""
+    invoke.served.faults.set([{"operation": PUBLISH, "nth": 1, "body": "html", "when": "before", "status": 200}])
+    event = queue_event(json.dumps(request()))
+
+    assert "NoMessageId" in str(invoke(event).error)
+    assert not invoke(event).error
+    assert len(invoke.messages()) == 1
+
+
+def test_a_follower_does_not_carry_its_leaders_publishing_error(invoke: Invoker) -> None:
+    """Of two equal messages the first result is lost; the second's answer says nothing of that."""
+    invoke.served.faults.set([{"operation": PUBLISH, "nth": 1, "status": 403, "code": "AccessDenied"}])
+    assert invoke(queue_event(*[json.dumps(request())] * 2)).error
+    (message,) = invoke.messages()
+
+    assert message["type"] == "vpcaccess.unchanged"
+    assert "Reason" not in message["data"]
+
+
+def test_more_records_than_are_read_are_due_again(invoke: Invoker) -> None:
+    """What was not even read is not taken for done."""
+    assert "1 of 10001" in str(invoke([1] * 10_002, timeout=100_000).error)

@@ -155,3 +155,13 @@ def _detail(decision: Decision) -> int | str | None:
     if isinstance(decision, Keep):
         return decision.same_as
     return decision.reason if isinstance(decision, Refuse) else None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_kept_entry_is_not_moved_by_the_same_batch(order: int) -> None:
+    """One record keeps our entry, another wants its name elsewhere: the first to come has it, the other is refused."""
+    records = [Wanted(WANTED), Wanted(WANTED._replace(port=8443))][::order]
+    decisions = plan(records, Present([THERE]), load({**SETTINGS, "ON_CONFLICT": "replace"}))
+
+    assert word(decisions[0]) in ("keep", "replace")
+    assert _detail(decisions[1]) == "ClaimedInBatch"

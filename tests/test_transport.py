@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -308,3 +309,16 @@ def test_only_trusted_servers_get_a_request(
             assert caught.value.sent is False
             assert peer.requests == []
         sender.close()
+
+
+def test_a_header_that_http_does_not_allow_is_not_shown(sender: Transport) -> None:
+    """A token with a line break cannot be sent, and the error does not repeat it, not even as its cause."""
+    marked = "".join(("MA", "RK\r"))  # not as a word in this source, which the traceback shows
+    with _peer(OK) as peer:
+        request = _request(peer.port)
+        broken = request._replace(headers={**request.headers, "x-acs-security-token": marked})
+        with pytest.raises(NetworkError) as caught:
+            sender.send(broken, 5)
+
+    assert "MARK" not in "".join(traceback.format_exception(caught.value, chain=True))
+    assert caught.value.sent is False

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from shared.errors import AuthorizerError, RetryNeeded, SettingsError
@@ -32,7 +33,9 @@ def run(event: Path, timeout: float, *, as_json: bool) -> None:
     context = SimpleNamespace(request_id=str(uuid4()), function=SimpleNamespace(timeout=timeout))
     try:
         runtime = start(os.environ)
-        log.configure(os.environ.get("LOG_LEVEL", "OFF"), sys.stderr)  # the table says it, unless asked for more
+        log.configure(
+            os.environ.get("LOG_LEVEL", "OFF").upper(), sys.stderr
+        )  # the table says it, unless asked for more
         summary = runtime.answer(event.read_bytes(), context)
     except SettingsError as error:
         raise click.ClickException("\n  ".join(["settings need attention:", *error.problems])) from error
@@ -56,11 +59,11 @@ def show(results: list[dict[str, Any]]) -> None:
         why = ": ".join(filter(None, (result.get("reason"), result.get("text"))))
         style = STYLES.get(outcome, "red")
         table.add_row(
-            result.get("source"),
-            result.get("name"),
-            result.get("target"),
+            escape(result.get("source", "")),
+            escape(result.get("name", "")),
+            escape(result.get("target", "")),
             f"[{style}]{outcome}[/]",
-            result.get("vpc_access_id"),
-            why,
+            escape(result.get("vpc_access_id", "")),
+            escape(why),
         )
     console.print(table)

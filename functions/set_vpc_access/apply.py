@@ -9,7 +9,7 @@ from shared.cloud.apigateway import ApiGateway
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, Transient
 from shared.events.records import InstanceNotice, Record
-from shared.plan import Keep, Present, Refuse, Wanted, decide
+from shared.plan import Create, Decision, Keep, Present, Refuse, Wanted, decide
 from shared.report import AUTHORIZED, FAILED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
 from shared.settings import Settings
 from shared.vpcaccess import VpcAccess
@@ -17,6 +17,7 @@ from shared.vpcaccess import VpcAccess
 _MOST_ROUNDS = 6  # writes and looks around one record; each is retried by itself where that is safe
 _FIRST_WAIT = 0.2  # seconds between looks, doubled each time
 _QUOTA = "ExceedLimit"  # these families of codes are documented, their members for this API are not:
+_GONE = "NotFound"
 _TAKEN = (
     "Repeated",
     "Duplicate",
@@ -43,8 +44,27 @@ class Applier:
         return _outcome(record, access, lambda: self._replace(record, access))
 
     def _replace(self, record: Record, access: VpcAccess) -> Outcome:
-        granted = self._gateway.modify_vpc_access(access)
-        return Outcome(record, REPLACED, access, request_id=granted.request_id)
+        """Change the entry; after doubt, or if it is gone, look and decide again: the name may be somebody else's by now."""
+        doubt: AuthorizerError
+        for round_ in range(_MOST_ROUNDS):
+            try:
+                granted = self._gateway.modify_vpc_access(access)
+                return Outcome(record, REPLACED, access, request_id=granted.request_id)
+            except Doubtful as error:
+                doubt = error
+            except CloudRefused as error:
+                if not error.code.startswith(_GONE):
+                    raise
+                doubt = error
+            decision = self._decision(record, access)
+            if isinstance(decision, Keep):
+                return Outcome(record, REPLACED, decision.access, drift=decision.drift)
+            if isinstance(decision, Refuse):
+                return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)
+            if isinstance(decision, Create):
+                return self._create(record, decision.access)
+            self._wait(round_, doubt)
+        raise doubt
 
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
         """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet."""
@@ -73,13 +93,17 @@ class Applier:
 
     def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:
         """Return the outcome that the gateway's present state allows, None if nothing is visible (yet)."""
-        decision = decide(wanted(record, access), Present(self._gateway.matching([access])), self._settings)
-        log.add(looks=1)
+        decision = self._decision(record, access)
         if isinstance(decision, Keep):
             return Outcome(record, AUTHORIZED if mine else UNCHANGED, decision.access, drift=decision.drift)
         if isinstance(decision, Refuse):
             return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)
         return None
+
+    def _decision(self, record: Record, access: VpcAccess) -> Decision:
+        """Decide by what the gateway holds now."""
+        log.add(looks=1)
+        return decide(wanted(record, access), Present(self._gateway.matching([access])), self._settings)
 
     def _wait(self, round_: int, doubt: AuthorizerError) -> None:
         """Wait before the next look; raises the doubt if the time budget has no room for it."""

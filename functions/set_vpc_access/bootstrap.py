@@ -16,6 +16,7 @@ from shared import log, settings
 from shared.cloud.signing import Credentials
 from shared.errors import SettingsError
 
+_KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 _DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
 
 
@@ -30,7 +31,7 @@ class Runtime(NamedTuple):
 
         ``{"doctor": true}`` is no event but a question: what is missing? (``functions.set_vpc_access.doctor``)
         """
-        if b'"doctor"' in event[:64]:
+        if b'"doctor"' in event[:64] and not self.handler.settings.dry_run:  # it tries writes, of what is not there
             from functions.set_vpc_access import doctor  # nothing else needs it
 
             if doctor.is_asked(event):
@@ -67,9 +68,12 @@ def start(environment: Mapping[str, str]) -> Runtime:
 
 def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
     """Return the role's temporary key: from the environment, read anew each time, or from the context of older runtimes."""
-    key_id, secret = environment.get("ALIBABA_CLOUD_ACCESS_KEY_ID"), environment.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+    key_id, secret, token = (environment.get(name, "").strip() for name in _KEYS)
     if key_id and secret:
-        return Credentials(key_id, secret, environment.get("ALIBABA_CLOUD_SECURITY_TOKEN") or "")
+        wrong = [name for name, value in zip(_KEYS, (key_id, secret, token), strict=True) if not _is_plain(value)]
+        if wrong:
+            raise SettingsError([f"{name} holds a character that no access key has: set it again" for name in wrong])
+        return Credentials(key_id, secret, token)
     given = getattr(context, "credentials", None)
     if given is None or not given.access_key_id:
         raise SettingsError(
@@ -78,6 +82,11 @@ def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
             ]
         )
     return Credentials(given.access_key_id, given.access_key_secret, given.security_token or "")
+
+
+def _is_plain(value: str) -> bool:
+    """Tell whether a value can stand in a header: printable ASCII. What does not fit must not get as far as an error."""
+    return value.isascii() and value.isprintable()
 
 
 def _timeout(context: Any) -> float:

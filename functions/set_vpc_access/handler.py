@@ -82,6 +82,8 @@ class Handler:
         decisions = self._decide(jobs, present)
         if self.settings.dry_run:
             outcomes = [_planned(job, decision) for job, decision in zip(jobs, decisions, strict=True)]
+            for outcome in outcomes:
+                _log(outcome, {})  # nothing is published, so this is the only trace
             return self._finish(outcomes, [], invocation)
         outcomes = self._carry_out(jobs, decisions, session, gateway)
         outcomes, hooks = self._answer_hooks(outcomes, session)
@@ -110,7 +112,7 @@ class Handler:
         try:
             return jobs, observe(gateway, asked, self.settings.concurrency)
         except AuthorizerError as error:
-            return [job.failed(error) if self._is_allowed(job) else job for job in jobs], Present()
+            return [job.delayed(error) if self._is_allowed(job) else job for job in jobs], Present()
 
     def _is_allowed(self, job: Job) -> bool:
         """Tell whether a job is still to be decided by what is there."""
@@ -136,11 +138,13 @@ class Handler:
         topic = self._open_topic(session)
         applier = Applier(gateway, session, self.settings)
         outcomes: list[Outcome | None] = [None] * len(jobs)
+        settled: list[Outcome | None] = [None] * len(jobs)  # before publishing: whose answer others share
 
         def work(number: int) -> None:
             job, decision = jobs[number], decisions[number]
             with log.record(message_id=job.record.message_id) as tally:
-                outcome = self._outcome(job, decision, applier, outcomes)
+                outcome = self._outcome(job, decision, applier, settled)
+                settled[number] = outcome
                 outcomes[number] = outcome = self._publish(outcome, topic)
                 _log(outcome, tally)
 
@@ -177,7 +181,7 @@ class Handler:
             return outcome
         try:
             message = result_message(outcome, self.settings.owner, utc(self._clock.now()))
-            return outcome._replace(published=topic.publish(message) or "yes")
+            return outcome._replace(published=topic.publish(message))
         except AuthorizerError as error:
             report = log.debug if isinstance(error, OutOfTime) else log.error  # a late batch would fill the log
             report("result not published", code=error.code, text=str(error))

@@ -27,6 +27,10 @@ class Job(NamedTuple):
         kind = FAILED if retry else REJECTED
         return self._replace(outcome=Outcome(self.record, kind, self.access, error.code, str(error), retry=retry))
 
+    def delayed(self, error: AuthorizerError) -> Job:
+        """Return it as failed by ``error`` that has nothing to do with the record: it is due again whatever it was."""
+        return self._replace(outcome=Outcome(self.record, FAILED, self.access, error.code, str(error), retry=True))
+
 
 def job_of(record: Record) -> Job:
     """Return the job that a parsed record makes."""
@@ -34,7 +38,7 @@ def job_of(record: Record) -> Job:
     if isinstance(content, VpcAccess):
         return Job(record, content)
     if isinstance(content, Invalid):
-        return Job(record).ended(REJECTED, "InvalidRecord", content.text)
+        return Job(record).ended(FAILED if content.retry else REJECTED, "InvalidRecord", content.text)
     if isinstance(content, Ignored):
         return Job(record).ended(IGNORED, content.reason, content.text)
     return Job(record)

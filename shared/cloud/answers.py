@@ -48,7 +48,7 @@ def details(status: int, headers: Mapping[str, str], body: bytes) -> Details:
     if text.lstrip().startswith("{"):
         try:
             parsed = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = {}
         fields = {str(k).lower(): str(v) for k, v in parsed.items() if isinstance(v, (str, int))}
         fields.setdefault("code", fields.get("errorcode", ""))
@@ -77,7 +77,7 @@ def xml_text(text: str, element: str) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the wait of ``x-acs-retry-after`` (milliseconds on the wire) in seconds, None if absent or senseless."""
     value = headers.get("x-acs-retry-after", "")
-    if not value.isascii() or not value.isdigit() or int(value) <= 0:
+    if len(value) > 9 or not value.isascii() or not value.isdigit() or int(value) <= 0:
         return None
     return min(int(value) / 1000, _LONGEST_RETRY_AFTER)
 
@@ -154,7 +154,7 @@ def json_object(operation: str, body: bytes, request_id: str) -> dict[str, Any]:
     """Return the object of a successful answer; an unreadable one is Doubtful, since the call was done."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise Doubtful(operation, "UnreadableAnswer", 200, "the answer of a successful call is not JSON", request_id)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from shared.cloud.answers import inner_list
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
+from shared.errors import Doubtful
 from shared.vpcaccess import VpcAccess
 
 VERSION = "2016-07-14"
@@ -58,7 +59,7 @@ class ApiGateway:
     def modify_vpc_access(self, access: VpcAccess) -> Granted:
         """Point the entry named ``access.name`` to ``access``'s target and host, its published APIs with it.
 
-        Sets a state, so it is repeated after doubt. https://help.aliyun.com/zh/api-gateway/developer-reference/api-cloudapi-2016-07-14-modifyvpcaccessandupdateapis
+        Not repeated after doubt: raises Doubtful, and the caller looks first. https://help.aliyun.com/zh/api-gateway/developer-reference/api-cloudapi-2016-07-14-modifyvpcaccessandupdateapis
         """
         parameters = {
             "Name": access.name,
@@ -69,7 +70,7 @@ class ApiGateway:
         }
         if access.vpc_target_host_name:
             parameters["VpcTargetHostName"] = access.vpc_target_host_name
-        answer = self._service.call("ModifyVpcAccessAndUpdateApis", parameters, repeatable=True)
+        answer = self._service.call("ModifyVpcAccessAndUpdateApis", parameters, repeatable=False)
         return Granted(access.vpc_access_id, str(answer.get("RequestId") or ""))
 
     def page(self, number: int = 1, **filters: str) -> Page:
@@ -82,7 +83,7 @@ class ApiGateway:
             parameters["AccurateQuery"] = "true"
         answer = self._service.call("DescribeVpcAccesses", parameters, repeatable=True)
         found = inner_list(answer, "VpcAccessAttributes", "VpcAccessAttribute")
-        return Page([_read_entry(entry) for entry in found], int(answer.get("TotalCount") or 0))
+        return Page([_read_entry(entry) for entry in found], _whole(answer.get("TotalCount")))
 
     def pages(self, first: Page | None = None, **filters: str) -> Iterator[VpcAccess]:
         """Yield all entries of all pages; ``first`` saves fetching page one again."""
@@ -104,7 +105,7 @@ def _read_entry(entry: Mapping[str, Any]) -> VpcAccess:
         name=str(entry.get("Name") or ""),
         vpc_id=str(entry.get("VpcId") or ""),
         instance_id=str(entry.get("InstanceId") or ""),
-        port=int(entry.get("Port") or 0),
+        port=_whole(entry.get("Port")),
         vpc_access_id=str(entry.get("VpcAccessId") or ""),
         description=str(entry.get("Description") or ""),
         vpc_target_host_name=str(entry.get("VpcTargetHostName") or ""),
@@ -112,3 +113,11 @@ def _read_entry(entry: Mapping[str, Any]) -> VpcAccess:
             (str(tag.get("Key") or ""), str(tag.get("Value") or "")) for tag in inner_list(entry, "Tags", "TagInfo")
         ),
     )
+
+
+def _whole(value: Any) -> int:
+    """Return a number of an answer, 0 if it is absent; one that is none makes the answer unreadable."""
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        raise Doubtful("DescribeVpcAccesses", "UnreadableAnswer", 200, "a number of the answer is none") from None

@@ -12,6 +12,7 @@ from shared.cloud.answers import xml_text
 from shared.cloud.session import Session, Sign
 from shared.cloud.signing import Credentials, mns
 from shared.cloud.transport import HttpRequest
+from shared.errors import Doubtful
 
 VERSION = "2015-06-06"
 LARGEST_BODY = 64 * 1024  # bytes; https://alibabacloud.com/help/en/mns/product-overview/limits
@@ -65,7 +66,10 @@ class SmqTopic:
         body = message_document(b64encode(message.encode()).decode() if self._base64 else message)
 
         answer = self._session.call("PublishMessage", self.signer(body), repeatable=True, paced=False)
-        return xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
+        message_id = xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
+        if not message_id:  # whoever answered that was not SMQ
+            raise Doubtful("PublishMessage", "NoMessageId", answer.status, "the answer has no MessageId")
+        return message_id
 
     def signer(self, body: bytes) -> Sign:
         """Return what makes a freshly signed PublishMessage with this XML document each time."""

@@ -87,6 +87,9 @@ class Transport:
                 body = _read(answer)
             finally:
                 answer.close()
+        except httpx.LocalProtocolError:  # its text shows the header, which may be the token
+            text = "the request could not be formed: an access key or token holds characters that HTTP does not allow"
+            raise NetworkError(text, sent=False) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NetworkError(f"{type(error).__name__} at {request.endpoint}: {error}", sent=False) from error
         except httpx.TransportError as error:

@@ -63,7 +63,9 @@ def parse(event: bytes) -> list[Record]:
             records.append(
                 Piece("").record(
                     Invalid(
-                        f"the event holds more than {MOST_RECORDS} records: the rest was not read, send it in parts"
+                        f"the event holds more than {MOST_RECORDS} records and the rest was not read: make the trigger's "
+                        "batches smaller, or send it in parts",
+                        retry=True,
                     )
                 )
             )

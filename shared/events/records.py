@@ -33,10 +33,14 @@ class Ignored(NamedTuple):
 
 
 class Invalid(NamedTuple):
-    """Not understood. ``text`` names the field and the fix; ``name`` is the request's Name where it has one."""
+    """Not understood. ``text`` names the field and the fix; ``name`` is the request's Name where it has one.
+
+    With ``retry`` it was not even read, so the event must not be taken for done.
+    """
 
     text: str
     name: str = ""
+    retry: bool = False
 
 
 Content = VpcAccess | InstanceNotice | Ignored | Invalid

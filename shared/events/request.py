@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from shared.vpcaccess import OWNER_TAG, VpcAccess
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
+_MOST_PROBLEMS = 12  # told of one request: 10,000 unknown fields would make a text of 1 MB
 _EXAMPLES = {
     "Name": 'a unique name, such as "orders-prod"',
     "VpcId": 'the VPC, such as "vpc-bp1example"',
@@ -97,14 +98,14 @@ FIELDS = tuple(field.alias or name for name, field in AccessRequest.model_fields
 
 
 def read_request(value: dict[str, Any]) -> VpcAccess | str:
-    """Validate a request; return what it asks for, or the text of everything that is wrong with it and how to fix it."""
+    """Validate a request; return what it asks for, or the text of what is wrong with it and how to fix it."""
     try:
         access = AccessRequest.model_validate(value).access()
     except ValidationError as error:
-        problems = [
-            _problem(found["loc"], found["type"], found["msg"])
-            for found in error.errors(include_url=False, include_input=False)
-        ]
+        found = error.errors(include_url=False, include_input=False)
+        problems = [_problem(one["loc"], one["type"], one["msg"]) for one in found[:_MOST_PROBLEMS]]
+        if len(found) > _MOST_PROBLEMS:
+            problems.append(f"and {len(found) - _MOST_PROBLEMS} more of the kind")
         return "; ".join(dict.fromkeys(problems))
     keys = [key for key, _ in access.tags]
     if OWNER_TAG in keys:
