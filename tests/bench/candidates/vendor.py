@@ -25,7 +25,7 @@ logger = logging.getLogger()
 setting = os.environ
 
 
-class Tag(BaseModel):
+class AccessTag(BaseModel):
     """A tag of the authorization."""
 
     Key: Annotated[str, Field(min_length=1, max_length=128)]
@@ -41,7 +41,7 @@ class AccessRequest(BaseModel):
     Port: Annotated[int, Field(ge=1, le=65_535)]
     Description: Annotated[str, Field(max_length=1024)] | None = None
     VpcTargetHostName: Annotated[str, Field(max_length=253)] | None = None
-    Tag: list[Tag] = []
+    Tag: list[AccessTag] = []
 
 
 gateway: Client
