@@ -205,9 +205,21 @@ def test_texts_of_too_many_values_are_not_even_read() -> None:
 )
 def test_an_original_of_any_characters_fits_the_result(filling: str) -> None:
     """The rejected message is shown as far as SMQ's limit allows, however many bytes its characters take."""
-    (record,) = parse(json.dumps({"Name": filling * 30_000, "Prot": filling * 300}).encode())
+    (record,) = parse(json.dumps({"Name": filling * 60_000, "Prot": filling * 300}).encode())
 
     _answerable(record)
     message = json.loads(result_message(Outcome(record, REJECTED), "team-a", "2026-01-05T04:18:26Z"))
     assert message["data"]["OriginalTruncated"] is True
-    assert len(json.dumps(message["data"]["Original"])) > 20_000
+    assert len(json.dumps(message["data"]["Original"])) > 30_000
+
+
+def test_a_request_of_unknown_fields_is_told_in_short() -> None:
+    """Ten thousand misspelt fields cost no more than reading them, and the text names a dozen and counts the rest."""
+    few, many = ({"Name": "n"} | {f"Nam{number}": 1 for number in range(size)} for size in (50, 10_000))
+    (record,) = parse(json.dumps(many).encode())
+
+    assert isinstance(record.content, Invalid)
+    assert len(record.content.text) < 2_000
+    assert record.content.text.startswith("VpcId is missing")
+    assert record.content.text.endswith("and 9991 more of the kind")
+    assert cost(json.dumps(many).encode()).calls < 2 * cost(json.dumps(few).encode()).calls
