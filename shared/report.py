@@ -23,7 +23,7 @@ IGNORED, PLANNED = "ignored", "planned"
 GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
 SILENT = frozenset({IGNORED, PLANNED})
 LARGEST_MESSAGE = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
-_LARGEST_FIELD = 9_100  # bytes that a name of 256 characters can take; longer ones are no names of ours, but must fit
+_LARGEST_FIELD = 3_100  # bytes that a name of 256 characters can take; longer ones are no names of ours, but must fit
 _LARGEST_REASON, _LONGEST_REASON = 6_000, 2_000  # bytes, characters
 
 
@@ -162,8 +162,8 @@ def _fitting(text: str, most: int) -> str:
     """Return as much of ``text`` as takes ``most`` bytes as a JSON string, where one character can take twelve."""
     if 12 * len(text) + len('""') <= most:
         return text
-    text = text[:most]
-    while (size := len(json.dumps(text))) > most:
+    text = text[: max(0, most)]
+    while text and (size := len(json.dumps(text))) > most:
         text = text[: len(text) * most // size]
     return text
 
