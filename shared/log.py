@@ -21,6 +21,7 @@ _LONGEST_LINE = 16_384  # Function Compute cuts lines at 32 KB
 _LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}  # those that JSON leaves as they are
 
 _state = threading.local()
+_writing = threading.Lock()  # a text stream is no help: two threads in its write mix lines, and memory that is not theirs
 _invocation: dict[str, Any] = {}
 _threshold = LEVELS["INFO"]
 _stream: TextIO | None = None
@@ -73,7 +74,9 @@ def write(level: str, event: str, **fields: Any) -> None:
     if len(text) > _LONGEST_LINE:
         short = {name: value if len(str(value)) <= 1_000 else str(value)[:1_000] + "…" for name, value in line.items()}
         text = json.dumps(short, ensure_ascii=False, default=str)
-    (_stream or sys.stdout).write(text.translate(_LINE_BREAKS) + "\n")
+    text = text.translate(_LINE_BREAKS) + "\n"
+    with _writing:
+        (_stream or sys.stdout).write(text)
 
 
 def debug(event: str, **fields: Any) -> None:
