@@ -33,7 +33,11 @@ class Job(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one process did. Times in seconds, memory in MB, ``requests`` by operation, ``sent`` in bytes."""
+    """What one process did.
+
+    Times in seconds from the process's start (``start_to_…``) or of the measured events (``cpu``, ``wall``); resident
+    memory in MB ``before`` them, after and at its peak; ``requests`` by operation; ``sent`` in bytes.
+    """
 
     start_to_ready: float
     start_to_answer: float
@@ -41,6 +45,7 @@ class Run(NamedTuple):
     wall: float
     before: float
     resident: float
+    peak: float
     modules: list[str]
     requests: dict[str, int]
     sent: int
@@ -88,8 +93,8 @@ def running_peer() -> Iterator[Peer]:
 def run(candidate: Candidate, job: Job, peer: Peer) -> Run:
     """Run ``job`` in a fresh process. Raises RuntimeError with its output if it fails."""
     peer.counts()
-    arguments = {"index": candidate.index, "events": [str(path) for path in job.events]}
-    arguments |= {"warm_up": job.warm_up, "measured": job.measured}
+    counts = {"warm_up": job.warm_up, "measured": job.measured}
+    arguments = {"index": candidate.module, "events": [str(path) for path in job.events], **counts}
     command = [sys.executable, "-I", "-S", "-B", str(_WORKER), json.dumps(arguments), *map(str, candidate.paths)]
     start = time.monotonic()
     done = subprocess.run(command, env=_environment(job, peer), capture_output=True, text=True, check=False)
@@ -104,6 +109,7 @@ def run(candidate: Candidate, job: Job, peer: Peer) -> Run:
         wall=told["wall"],
         before=told["before"],
         resident=told["resident"],
+        peak=told["peak"],
         modules=told["modules"],
         requests=counted["requests"],
         sent=sum(counted["bytes"].values()),

@@ -19,10 +19,10 @@ _CANDIDATES = Path(__file__).with_name("candidates")
 
 
 class Candidate(NamedTuple):
-    """Something to measure: the module to load as ``index``, and the paths that are put before the standard library."""
+    """Something to measure: the module to load, and the paths that are put before the standard library."""
 
     name: str
-    index: str
+    module: str
     paths: tuple[Path, ...]
 
 

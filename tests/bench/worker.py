@@ -38,20 +38,21 @@ def main(job_text: str, *paths: str) -> None:
     for number in range(job["warm_up"]):
         module.handler(events[number % len(events)], context)
     answered = time.monotonic()
-    modules, before = sorted(sys.modules), resident()
+    modules, before = sorted(sys.modules), memory("VmRSS")
 
     cpu, wall = time.process_time(), time.monotonic()
-    for number in range(job["measured"]):
+    for number in range(job["warm_up"], job["warm_up"] + job["measured"]):
         module.handler(events[number % len(events)], context)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     measured = {"ready": ready, "answered": answered, "cpu": cpu, "wall": wall, "before": before}
-    sys.stdout.write("\n" + json.dumps(measured | {"resident": resident(), "modules": modules}) + "\n")
+    used = {"resident": memory("VmRSS"), "peak": memory("VmHWM")}
+    sys.stdout.write("\n" + json.dumps(measured | used | {"modules": modules}) + "\n")
 
 
-def resident() -> float:
-    """Return the resident memory in MB."""
+def memory(field: str) -> float:
+    """Return the resident memory in MB, now (VmRSS) or at its highest (VmHWM)."""
     with open("/proc/self/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+        return next(int(line.split()[1]) for line in status if line.startswith(field)) / 1024
 
 
 if __name__ == "__main__":

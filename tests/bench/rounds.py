@@ -1,0 +1,82 @@
+"""Which candidates do what, how often: all of them in turn within a round, so that a busy minute hits every one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench.measure import Job, Peer, Run, run, write_events
+from tests.bench.stage import Candidate
+
+COLD, WARM = "cold start", "warm"
+WARM_EVENTS = 1_000
+DELAY = 20  # milliseconds that every answer of the cloud takes in a batch
+CONCURRENCY = 16
+RECORDS, MANY_RECORDS = 1_000, 10_000
+LOOKING = ", looking first"
+
+Samples = dict[str, list[Run]]  # by the name of who took part, one for each round
+Tell = Callable[[str], None]
+
+
+class Contest(NamedTuple):
+    """One thing measured: who takes part, by the name shown, as which candidate and with which job."""
+
+    name: str
+    entries: Mapping[str, tuple[str, Job]]
+
+
+def contests(folder: Path) -> list[Contest]:
+    """Return what is measured with single events; event files are written into ``folder``."""
+    events = write_events(folder, 1)
+    first = Job(events[:1])
+    looking, blind = Job(events, 20, WARM_EVENTS), Job(events, 20, WARM_EVENTS, describe=False)
+    warm = {
+        "floor": ("floor", blind),
+        "ours": ("ours, blind", blind),
+        "vendor": ("vendor", blind),
+        "floor" + LOOKING: ("floor", looking),
+        "ours" + LOOKING: ("ours", looking),
+        "vendor" + LOOKING: ("vendor", looking),
+    }
+    return [Contest(COLD, {name: (name, first) for name in ("floor", "bare", "ours", "vendor")}), Contest(WARM, warm)]
+
+
+def batch(folder: Path, records: int) -> Contest:
+    """Return the contest of one event with so many records, after a small one that is not measured."""
+    events = [*write_events(folder, 1, 1), *write_events(folder, records, 1)]
+    job = Job(events, 1, 1, settings={"CONCURRENCY": str(CONCURRENCY)})
+    return Contest(batch_of(records), {"ours": ("ours", job)})
+
+
+def batch_of(records: int) -> str:
+    """Return the name of a batch's contest."""
+    return f"batch of {records:,}"
+
+
+def ideal_seconds(records: int) -> float:
+    """Return how long a batch takes when only the cloud takes time: one look, then a write and a message each."""
+    return (1 + 2 * records / CONCURRENCY) * DELAY / 1_000
+
+
+def compete(contest: Contest, candidates: Mapping[str, Candidate], peer: Peer, rounds: int, tell: Tell) -> Samples:
+    """Run a contest and return its samples. Raises AssertionError unless all did the same work."""
+    samples: Samples = {name: [] for name in contest.entries}
+    for number in range(rounds):
+        tell(f"{contest.name}: round {number + 1} of {rounds}")
+        for name, (candidate, job) in contest.entries.items():
+            samples[name].append(run(candidates[candidate], job, peer))
+    for ending in ("", LOOKING):
+        alike = {name: samples[name + ending] for name in ("floor", "ours", "vendor") if name + ending in samples}
+        _check(contest.name + ending, alike)
+    return samples
+
+
+def _check(title: str, samples: Mapping[str, Sequence[Run]]) -> None:
+    """All must have made the same calls, and ours must have sent as many bytes as the floor."""
+    calls = {name: runs[0].requests for name, runs in samples.items()}
+    assert len({str(sorted(made.items())) for made in calls.values()}) <= 1, f"{title}: not the same work: {calls}"
+    if "floor" in samples:
+        sent = {name: samples[name][0].sent for name in ("floor", "ours")}
+        assert sent["floor"] == sent["ours"], f"{title}: not the same bytes: {sent}"
