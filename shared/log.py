@@ -1,13 +1,15 @@
 """JSON log lines on standard output, where Function Compute collects them.
 
-One line is one JSON object; a newline in a value stays inside its string, so nobody can forge a line. While a record
-is worked on, :func:`record` collects what happens to it (calls, retries, seconds waited) for its one closing line.
+One line is one JSON object of bounded size; what could break a line, hide in it or not be written at all is escaped
+inside its string, so nobody can forge a line. While a record is worked on, :func:`record` collects what happens to it
+(calls, retries, seconds waited) for its one closing line.
 No secret is ever handed to this module: errors are redacted where they are made (``shared.errors``).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 import time
@@ -16,12 +18,17 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "OFF": 50}
-_LONGEST_LINE = 16_384  # Function Compute cuts lines at 32 KB
+LARGEST_LINE = 16_384  # bytes; Function Compute cuts lines at 32 KB
+_SHORTER = (1_000, 200, 20)  # characters of a value in a line that is too large, tried in this order
 
-_LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}  # those that JSON leaves as they are
+# What JSON leaves as it is: controls and other ends of a line, marks that turn the direction of text, halves of
+# surrogate pairs (they come in answers of the cloud; no UTF-8 stream takes them).
+_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _state = threading.local()
-_writing = threading.Lock()  # a text stream is no help: two threads in its write mix lines, and memory that is not theirs
+_writing = (
+    threading.Lock()
+)  # a text stream is no help: two threads in its write mix lines, and memory that is not theirs
 _invocation: dict[str, Any] = {}
 _threshold = LEVELS["INFO"]
 _stream: TextIO | None = None
@@ -70,13 +77,9 @@ def write(level: str, event: str, **fields: Any) -> None:
         **(getattr(_state, "fields", None) or {}),
         **fields,
     }
-    text = json.dumps(line, ensure_ascii=False, default=str)
-    if len(text) > _LONGEST_LINE:
-        short = {name: value if len(str(value)) <= 1_000 else str(value)[:1_000] + "…" for name, value in line.items()}
-        text = json.dumps(short, ensure_ascii=False, default=str)
-    text = text.translate(_LINE_BREAKS) + "\n"
+    text = _bounded(line)
     with _writing:
-        (_stream or sys.stdout).write(text)
+        (_stream or sys.stdout).write(text + "\n")
 
 
 def debug(event: str, **fields: Any) -> None:
@@ -97,3 +100,23 @@ def warning(event: str, **fields: Any) -> None:
 def error(event: str, **fields: Any) -> None:
     """Write what somebody has to act on."""
     write("ERROR", event, **fields)
+
+
+def _bounded(line: dict[str, Any]) -> str:
+    """Return the line's JSON, its values cut as far as LARGEST_LINE demands."""
+    text = _json(line)
+    for most in _SHORTER:
+        if 4 * len(text) <= LARGEST_LINE or len(text.encode()) <= LARGEST_LINE:
+            break
+        text = _json({name: _cut(value, most) for name, value in line.items()})
+    return text
+
+
+def _cut(value: Any, most: int) -> Any:
+    text = str(value)
+    return value if len(text) <= most else text[:most] + "…"
+
+
+def _json(line: dict[str, Any]) -> str:
+    text = json.dumps(line, ensure_ascii=False, default=str)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
