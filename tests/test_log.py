@@ -11,7 +11,7 @@ from typing import Any
 from unicodedata import category
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared import log
@@ -107,6 +107,8 @@ _values = _texts | st.integers() | st.booleans() | st.none() | st.lists(_texts, 
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), _values, max_size=20))
+@example({f"field_{number}": "\x00" * 3_000 for number in range(20)})
+@example({f"field_{number}": "🚀" * 3_000 for number in range(9)})
 def test_every_line_is_json_of_bounded_size(fields: dict[str, Any]) -> None:
     """Values of any kind and size make one line of JSON that the platform does not cut."""
     output = Output()
