@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.events.records import Content, Ignored, Invalid, Record
@@ -86,6 +86,7 @@ _WORST = Outcome(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(_outcomes)
 @example(_WORST)
 @example(_WORST._replace(type=REPLACED))

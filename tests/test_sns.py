@@ -16,6 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from functions._operator.build import stage
@@ -51,6 +52,7 @@ _words = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_siz
 _ascii = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40)
 
 
+@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(
     st.dictionaries(_words.filter(bool), _words, max_size=4),
     st.dictionaries(st.from_regex(r"x-amz-[a-z]{1,8}", fullmatch=True), st.text("ab ,=", max_size=9), max_size=3),
