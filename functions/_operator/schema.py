@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import click
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
+from pydantic.json_schema import GenerateJsonSchema
 
-from shared.events.request import AccessRequest
+from shared.events.request import ACCESS_REQUEST
 from shared.report import FAILED, GRANTED, REFUSED, REJECTED
 
 FOLDER = Path(__file__).parents[2] / "events" / "schema"
 _KINDS = sorted(GRANTED | {REFUSED, REJECTED, FAILED})
+_REQUEST = (
+    "A request to authorize one instance and port, as a producer sends it or a person writes it.\n\n"
+    "https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-setvpcaccess"
+)
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -65,14 +71,16 @@ def schema() -> None:
 
 def schemas() -> dict[str, str]:
     """Return the text of each file of events/schema/, by its name."""
+    request = {"description": _REQUEST, **GenerateJsonSchema().generate(ACCESS_REQUEST)}
+    request["properties"]["Port"] |= {"type": ["integer", "string"], "pattern": "^[0-9]+$"}  # "80" is understood too
     return {
-        "request.json": _text(AccessRequest, "Request to authorize one instance and port; a list of them is a batch."),
-        "result.json": _text(Result, "Result of one record, published to the result topic."),
+        "request.json": _text(request, "Request to authorize one instance and port; a list of them is a batch."),
+        "result.json": _text(Result.model_json_schema(), "Result of one record, published to the result topic."),
     }
 
 
-def _text(model: type[BaseModel], title: str) -> str:
-    made = {"$schema": _DIALECT, "title": title, **_plain(model.model_json_schema())}
+def _text(schema: Mapping[str, Any], title: str) -> str:
+    made = {"$schema": _DIALECT, "title": title, **_plain(schema)}
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 

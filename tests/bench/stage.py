@@ -15,6 +15,7 @@ from functions._operator.build import build
 VENDOR = ("alibabacloud_cloudapi20160714", "aliyun-mns-sdk", "pydantic")
 """What the plain handler needs, with all that these bring along."""
 _PYDANTIC = ("pydantic", "annotated_types", "typing_inspection")
+_PACKAGE = "tests.bench.candidates."
 _CANDIDATES = Path(__file__).with_name("candidates")
 
 
@@ -38,19 +39,27 @@ def stage(folder: Path, cache: Path) -> Staged:
     """Build and compile every candidate in ``folder``; wheels come from ``cache``."""
     version = interpreters.running()
     ours = build(folder / "ours", version, native=True, cache=cache)
-    code = folder / "candidates"
-    shutil.copytree(_CANDIDATES, code, ignore=shutil.ignore_patterns("__pycache__"))
+    code = _code(folder / "code")
     vendor = _vendor(folder / "vendor")
     bare = _bare(folder / "bare", ours.folder, vendor)
-    compileall.compile_dir(code, quiet=1)
     candidates = (
         Candidate("ours", "index", (ours.folder,)),
-        Candidate("ours, blind", "blind", (code, ours.folder)),
-        Candidate("vendor", "vendor", (code, vendor)),
-        Candidate("bare", "bare", (code, bare)),
-        Candidate("floor", "floor", (code,)),
+        Candidate("ours, blind", _PACKAGE + "blind", (code, ours.folder)),
+        Candidate("vendor", _PACKAGE + "vendor", (code, vendor)),
+        Candidate("bare", _PACKAGE + "bare", (code, bare)),
+        Candidate("floor", _PACKAGE + "floor", (code,)),
     )
     return Staged({each.name: each for each in candidates}, ours.archive.stat().st_size, _zipped(vendor))
+
+
+def _code(folder: Path) -> Path:
+    """Make the folder of the candidates' own modules."""
+    package = folder / "tests" / "bench" / "candidates"
+    shutil.copytree(_CANDIDATES, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for above in (package.parent, package.parent.parent):
+        (above / "__init__.py").touch()
+    compileall.compile_dir(folder, quiet=1)
+    return folder
 
 
 def _bare(folder: Path, ours: Path, vendor: Path) -> Path:

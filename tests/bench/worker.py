@@ -32,7 +32,7 @@ def main(job_text: str, *paths: str) -> None:
         with open(path, "rb") as file:
             events.append(file.read())
     sys.path[:0] = paths
-    module, context = __import__(job["index"]), Context()
+    module, context = __import__(job["index"], fromlist=["handler"]), Context()
     module.initialize(context)
     ready = time.monotonic()
     for number in range(job["warm_up"]):

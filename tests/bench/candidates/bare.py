@@ -1,15 +1,15 @@
-"""The least that a handler on pydantic and httpx pays at a cold start: both imported, our models defined, a client open.
+"""The least that a handler on pydantic and httpx pays at a cold start: both imported, the models defined, a client open.
 
-It does nothing else. ``models`` are ours, the client is what a plain ``httpx`` user opens.
+It does nothing else.
 """
 
 from typing import Any
 
 import httpx
 
-from shared.events.request import AccessRequest
+from tests.bench.candidates import models
 
-models = (AccessRequest,)
+request = models.AccessRequest
 client: httpx.Client
 
 

@@ -7,8 +7,9 @@ samples, they cost a new connection each time. One log line an event; no retry b
 import json
 import logging
 import os
+import sys
 import time
-from typing import Annotated, Any
+from typing import Any
 
 from alibabacloud_cloudapi20160714.client import Client
 from alibabacloud_cloudapi20160714.models import (
@@ -19,30 +20,11 @@ from alibabacloud_cloudapi20160714.models import (
 from alibabacloud_tea_openapi.models import Config
 from mns.account import Account
 from mns.topic import Base64TopicMessage, Topic
-from pydantic import BaseModel, Field
+
+from tests.bench.candidates.models import AccessRequest
 
 logger = logging.getLogger()
 setting = os.environ
-
-
-class AccessTag(BaseModel):
-    """A tag of the authorization."""
-
-    Key: Annotated[str, Field(min_length=1, max_length=128)]
-    Value: Annotated[str, Field(max_length=128)] = ""
-
-
-class AccessRequest(BaseModel):
-    """A request to authorize one instance and port."""
-
-    Name: Annotated[str, Field(min_length=1, max_length=256)]
-    VpcId: Annotated[str, Field(pattern="^vpc-[A-Za-z0-9]+$")]
-    InstanceId: Annotated[str, Field(pattern="^[A-Za-z0-9.:_-]+$")]
-    Port: Annotated[int, Field(ge=1, le=65_535)]
-    Description: Annotated[str, Field(max_length=1024)] | None = None
-    VpcTargetHostName: Annotated[str, Field(max_length=253)] | None = None
-    Tag: list[AccessTag] = []
-
 
 gateway: Client
 topic: Topic
@@ -51,6 +33,7 @@ topic: Topic
 def initialize(_context: Any) -> None:
     """Make the clients."""
     global gateway, topic  # noqa: PLW0603 - one instance serves one request at a time
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout)  # as Function Compute's runtime has done by then
     key = {
         "access_key_id": setting["ALIBABA_CLOUD_ACCESS_KEY_ID"],
         "access_key_secret": setting["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
