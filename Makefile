@@ -45,8 +45,8 @@ chaos: $(VENV)/.dev ## the storm: faults, throttling, duplicates, kills; prints 
 fuzz: $(VENV)/.fuzz ## coverage-guided fuzzing of the parser for SECONDS (600)
 	$(PY) tests/fuzz/fuzz_parse.py -max_total_time=$(SECONDS)
 
-bench: $(VENV)/.dev ## batches of 1,000 and 10,000 records on a slow cloud, against the ideal
-	$(PY) -m tests.bench.batch $(ARGS)
+bench: $(VENV)/.dev ## against the vendor's SDKs and the floor: cold start, CPU, memory, size, batches (ARGS='--rounds 3')
+	$(PY) -m tests.bench $(ARGS)
 
 build: $(VENV)/.demo ## dist/set_vpc_access.zip for PYTHON_VERSION
 	$(PY) -m functions build --python-version $(PYTHON_VERSION)

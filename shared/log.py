@@ -25,6 +25,7 @@ _SHORTER = (1_000, 200, 20)  # characters of a value in a line that is too large
 # surrogate pairs (they come in answers of the cloud; no UTF-8 stream takes them).
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _state = threading.local()
 _writing = (
     threading.Lock()
@@ -118,5 +119,5 @@ def _cut(value: Any, most: int) -> Any:
 
 
 def _json(line: dict[str, Any]) -> str:
-    text = json.dumps(line, ensure_ascii=False, default=str)
+    text = _encode(line)
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -154,8 +154,7 @@ def retry_text(outcomes: Sequence[Outcome]) -> str:
     return f"{len(again)} of {len(outcomes)} records can succeed when delivered again: {listed}. First: {first}"
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _fitting(text: str, most: int) -> str:

@@ -150,7 +150,7 @@ class _Reader:
             verify_target=self._switch("VERIFY_TARGET"),
             dry_run=self._switch("DRY_RUN"),
             concurrency=int(self._number("CONCURRENCY", 1, 64, whole=True)),
-            max_calls_per_second=self._number("MAX_CALLS_PER_SECOND", 0.5, 1000),
+            max_calls_per_second=self._number("MAX_CALLS_PER_SECOND", 0.5, 10_000),
             apigateway_endpoint=self._endpoint(
                 "APIGATEWAY_ENDPOINT", "https://apigateway.{region}.aliyuncs.com", region
             ),

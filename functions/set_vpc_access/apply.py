@@ -69,7 +69,7 @@ class Applier:
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
         """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet."""
         mine = settled = False  # a write of ours may have, or somebody's certainly has, taken effect
-        doubt: AuthorizerError = Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
+        doubt: AuthorizerError | None = None
         for round_ in range(_MOST_ROUNDS):
             if not settled:
                 try:
@@ -88,7 +88,9 @@ class Applier:
             found = self._look(record, access, mine=mine)
             if found is not None:
                 return found
+            doubt = doubt or Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
             self._wait(round_, doubt)
+        assert doubt is not None
         raise doubt
 
     def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:

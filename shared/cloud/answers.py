@@ -150,13 +150,14 @@ RAM_ACTIONS: Mapping[str, str] = {
 """Operation → RAM action. https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-ram"""
 
 
-def json_object(operation: str, body: bytes, request_id: str) -> dict[str, Any]:
+def json_object(operation: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     """Return the object of a successful answer; an unreadable one is Doubtful, since the call was done."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
+        request_id = headers.get("x-acs-request-id", "")
         raise Doubtful(operation, "UnreadableAnswer", 200, "the answer of a successful call is not JSON", request_id)
     return parsed
 

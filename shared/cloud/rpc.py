@@ -37,7 +37,7 @@ class RpcService(NamedTuple):
         ``form`` holds parameters too large for the query; few operations read them from the body.
         """
         answer = self.session.call(action, self.signer(action, parameters, form), repeatable=repeatable)
-        return json_object(action, answer.body, answer.headers.get("x-acs-request-id", ""))
+        return json_object(action, answer.body, answer.headers)
 
     def signer(self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None) -> Sign:
         """Return what makes a freshly signed request of this call each time."""

@@ -50,7 +50,7 @@ def percent_encode(text: str) -> str:
 
 def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:
     """Return the query string that is signed *and* sent: encoded, sorted by name, then by value."""
-    return "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(parameters))
+    return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(parameters)])
 
 
 def canonical_request(

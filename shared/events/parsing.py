@@ -31,14 +31,14 @@ class Piece(NamedTuple):
 
     def inner(self, value: Any) -> Piece:
         """Return what was inside, one step deeper."""
-        return self._replace(value=value, depth=self.depth + 1)
+        return Piece(value, self.source, self.message_id, self.part, self.depth + 1)
 
     def within(self, envelope: Envelope) -> Piece:
         """Return it with the envelope's name and, unless a wrapper around it gave one, identity."""
-        source = "/".join(filter(None, (self.source, envelope.name)))
+        source = f"{self.source}/{envelope.name}".strip("/")
         if envelope.replays:
-            return self._replace(source=source, message_id="", part="")
-        return self._replace(source=source, message_id=self.message_id or envelope.identity(self.value))
+            return Piece(self.value, source, depth=self.depth)
+        return Piece(self.value, source, self.message_id or envelope.identity(self.value), self.part, self.depth)
 
     def record(self, content: Content) -> Record:
         """Return the record of what was understood; an announced instance is a part of its message."""
@@ -109,8 +109,8 @@ def _from_list(piece: Piece) -> Iterator[Record]:
     if not piece.value:
         yield piece.record(Ignored("empty", "the list holds no record"))
     for number, element in enumerate(piece.value):
-        part = f"{piece.part}[{number}]" if piece.message_id else piece.part
-        yield from _records(piece.inner(element)._replace(part=part))
+        inside = piece.inner(element)
+        yield from _records(inside._replace(part=f"{piece.part}[{number}]") if piece.message_id else inside)
 
 
 def _from_object(piece: Piece) -> Iterator[Record]:
@@ -131,10 +131,10 @@ def _request(value: Mapping[str, Any]) -> Content:
     """Read our own request; pydantic is imported only now, an announcement never needs it."""
     from shared.events.request import FIELDS, read_request
 
-    if not value.keys() & set(FIELDS):
+    if value.keys().isdisjoint(FIELDS):
         shown = ", ".join(key[:40] for key in list(value)[:_SHOWN]) or "no keys"
         return Invalid(f"not recognised: an object with {shown}. {HELP[0].upper()}{HELP[1:]}")
-    found = read_request(dict(value))
+    found = read_request(value)
     if isinstance(found, str):
         name = value.get("Name")
         return Invalid(found, name[:256] if isinstance(name, str) else "")

@@ -90,7 +90,7 @@ FIELDS = tuple(ACCESS_REQUEST["fields"])
 _VALIDATOR = SchemaValidator(ACCESS_REQUEST, cs.CoreConfig(hide_input_in_errors=True))
 
 
-def read_request(value: dict[str, Any]) -> VpcAccess | str:
+def read_request(value: Mapping[str, Any]) -> VpcAccess | str:
     """Validate a request; return what it asks for, or the text of what is wrong with it and how to fix it."""
     try:
         access = _access(_VALIDATOR.validate_python(value))

@@ -146,7 +146,7 @@ def _environment(job: Job, peer: Peer) -> dict[str, str]:
         "ALLOWED_VPC_IDS": VPC,
         "ALLOWED_PORTS": "80,443,8000-8999",
         "RESULT_TOPIC": "vpc-access-results",
-        "MAX_CALLS_PER_SECOND": "1000",
+        "MAX_CALLS_PER_SECOND": "10000",
         "FC_REGION": "cn-hangzhou",
         "FC_ACCOUNT_ID": "1234567890123456",
         "ALIBABA_CLOUD_ACCESS_KEY_ID": "made-up-key-id",

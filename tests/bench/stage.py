@@ -48,6 +48,7 @@ def stage(folder: Path, cache: Path) -> Staged:
         Candidate("vendor", _PACKAGE + "vendor", (code, vendor)),
         Candidate("bare", _PACKAGE + "bare", (code, bare)),
         Candidate("floor", _PACKAGE + "floor", (code,)),
+        Candidate("floor on httpx", _PACKAGE + "floor_httpx", (code, ours.folder)),
     )
     return Staged({each.name: each for each in candidates}, ours.archive.stat().st_size, _zipped(vendor))
 
