@@ -27,7 +27,7 @@ FEWEST_ROUNDS = 7
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help=f"rounds of the contests ({FEWEST_ROUNDS} or more count)")
+    parser.add_argument("--rounds", type=int, default=7, help=f"rounds of the contests ({FEWEST_ROUNDS} or more count)")
     parser.add_argument("--output", type=Path, help=f"where the JSON goes; {RESULTS.name} if enough rounds are run")
     chosen = parser.parse_args()
     output: Path = chosen.output or (RESULTS if chosen.rounds >= FEWEST_ROUNDS else FIRST_LOOK)
@@ -39,9 +39,8 @@ def main() -> None:
         for contest in rounds.contests(folder):
             measured[contest.name] = rounds.compete(contest, staged.candidates, peer, chosen.rounds, status.update)
         peer.delay(rounds.DELAY)
-        for records, times in ((rounds.RECORDS, chosen.rounds), (rounds.MANY_RECORDS, max(1, chosen.rounds // 3))):
-            contest = rounds.batch(folder, records)
-            measured[contest.name] = rounds.compete(contest, staged.candidates, peer, times, status.update)
+        contest = rounds.batches(folder)
+        measured[contest.name] = rounds.compete(contest, staged.candidates, peer, chosen.rounds, status.update)
     found = report.goals(measured, staged)
     for table in (*report.raw_tables(measured), report.goal_table(found)):
         console.print(table)

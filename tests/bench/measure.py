@@ -23,22 +23,27 @@ EVENTS = 20  # different ones, in turn
 
 
 class Job(NamedTuple):
-    """What a process has to do; ``describe`` says whether the plain handlers look before they write."""
+    """What a process has to do: ``measured`` events of ``records`` each, after ``warm_up`` ones.
+
+    ``describe`` says whether the plain handlers look before they write.
+    """
 
     events: Sequence[Path]
     warm_up: int = 1
     measured: int = 0
+    records: int = 1
     describe: bool = True
     settings: Mapping[str, str] = {}
 
 
 class Run(NamedTuple):
-    """What one process did.
+    """What one process did with ``records`` records.
 
     Times in seconds from the process's start (``start_to_…``) or of the measured events (``cpu``, ``wall``); resident
     memory in MB ``before`` them, after and at its peak; ``requests`` by operation; ``sent`` in bytes.
     """
 
+    records: int
     start_to_ready: float
     start_to_answer: float
     cpu: float
@@ -103,6 +108,7 @@ def run(candidate: Candidate, job: Job, peer: Peer) -> Run:
     told = json.loads(done.stdout.rstrip().rpartition("\n")[2])
     counted = peer.counts()
     return Run(
+        records=job.measured * job.records,
         start_to_ready=told["ready"] - start,
         start_to_answer=told["answered"] - start,
         cpu=told["cpu"],

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from tests.bench.measure import Job, Peer, Run, run, write_events
 from tests.bench.stage import Candidate
 
-COLD, WARM = "cold start", "warm"
+COLD, WARM, BATCHES = "cold start", "warm", "batches"
 WARM_EVENTS = 1_000
 DELAY = 20  # milliseconds that every answer of the cloud takes in a batch
 CONCURRENCY = 16
 RECORDS, MANY_RECORDS = 1_000, 10_000
+FEW, MANY = f"{RECORDS:,} records", f"{MANY_RECORDS:,} records"
 LOOKING = ", looking first"
 
 Samples = dict[str, list[Run]]  # by the name of who took part, one for each round
@@ -44,21 +45,18 @@ def contests(folder: Path) -> list[Contest]:
     return [Contest(COLD, {name: (name, first) for name in ("floor", "bare", "ours", "vendor")}), Contest(WARM, warm)]
 
 
-def batch(folder: Path, records: int) -> Contest:
-    """Return the contest of one event with so many records, after a small one that is not measured."""
-    events = [*write_events(folder, 1, 1), *write_events(folder, records, 1)]
-    job = Job(events, 1, 1, settings={"CONCURRENCY": str(CONCURRENCY)})
-    return Contest(batch_of(records), {"ours": ("ours", job)})
+def batches(folder: Path) -> Contest:
+    """Return the contest of ours with itself: three small batches and a large one, each after one record."""
+    settings = {"CONCURRENCY": str(CONCURRENCY)}
+    first = write_events(folder, 1, 1)
+    few = Job(first + write_events(folder, RECORDS, 3), 1, 3, RECORDS, settings=settings)
+    many = Job(first + write_events(folder, MANY_RECORDS, 1), 1, 1, MANY_RECORDS, settings=settings)
+    return Contest(BATCHES, {FEW: ("ours", few), MANY: ("ours", many)})
 
 
-def batch_of(records: int) -> str:
-    """Return the name of a batch's contest."""
-    return f"batch of {records:,}"
-
-
-def ideal_seconds(records: int) -> float:
-    """Return how long a batch takes when only the cloud takes time: one look, then a write and a message each."""
-    return (1 + 2 * records / CONCURRENCY) * DELAY / 1_000
+def ideal_seconds(run: Run, size: int) -> float:
+    """Return how long batches of ``size`` take when only the cloud takes time: one look each, a write and a message a record."""
+    return (run.records / size + 2 * run.records / CONCURRENCY) * DELAY / 1_000
 
 
 def compete(contest: Contest, candidates: Mapping[str, Candidate], peer: Peer, rounds: int, tell: Tell) -> Samples:
