@@ -50,11 +50,15 @@ class Replace(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """Do nothing, because of ``reason`` (a short fixed word); ``text`` says why and how to lift it."""
+    """Do nothing, because of ``reason`` (a short fixed word); ``text`` says why and how to lift it.
+
+    If record number ``claimed_by`` of the batch is the only reason, that holds as long as that record gets what it claims.
+    """
 
     access: VpcAccess
     reason: str
     text: str
+    claimed_by: int | None = None
 
 
 Decision = Create | Keep | Replace | Refuse
@@ -184,4 +188,5 @@ def _shared(asked: Wanted, first: VpcAccess, number: int) -> Decision:
         "ClaimedInBatch",
         f"another record of the same batch claims {what} (as {first.name!r} for {first.target_text()}): "
         "give each authorization its own name and target",
+        claimed_by=number,
     )

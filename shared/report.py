@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from shared.events.records import Record
+from shared.events.records import InstanceNotice, Record
 from shared.vpcaccess import VpcAccess
 
 AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
@@ -66,7 +66,7 @@ def result_message(outcome: Outcome, owner: str, now: str) -> str:
         "id": result_id(outcome, owner),
         "source": f"/vpc-access-authorizer/{owner}",
         "type": f"vpcaccess.{outcome.type}",
-        "subject": _fitting(outcome.name, _LARGEST_FIELD),
+        **({"subject": _fitting(outcome.name, _LARGEST_FIELD)} if outcome.name else {}),  # CloudEvents: never empty
         "time": now,
         "datacontenttype": "application/json",
         "data": data,
@@ -91,6 +91,8 @@ def _data(outcome: Outcome) -> dict[str, Any]:
             "InstanceId": access.instance_id,
             "Port": access.port,
         }
+    elif isinstance(outcome.record.content, InstanceNotice):
+        data["InstanceId"] = outcome.record.content.instance_id
     if outcome.type in GRANTED and access:
         data["VpcAccessId"] = access.vpc_access_id
     if outcome.request_id:

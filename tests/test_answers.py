@@ -60,6 +60,7 @@ def test_codes_decide_what_happens_next(status: int, code: str, kind: type[Autho
     [
         pytest.param(b'{"Code":"C","Message":"m","RequestId":"r"}', "C", "m", "r", id="json"),
         pytest.param(b'{"code":"C","message":"m","requestId":"r"}', "C", "m", "r", id="lower-case"),
+        pytest.param(b'{"Code":"C\\ud800","Message":"\\udc00m"}', "C?", "?m", "h", id="half-surrogate-pairs"),
         pytest.param(b'{"ErrorCode":"C","ErrorMessage":"m"}', "C", "m", "h", id="function-compute"),
         pytest.param(
             b'<?xml version="1.0"?><Error><Code>C</Code><Message>a &lt; b</Message><RequestId>r</RequestId></Error>',

@@ -143,6 +143,15 @@ def test_each_attempt_is_signed_anew_with_the_key_of_the_moment() -> None:
     assert all("Credential=test-aws-id/" in sent.headers["authorization"] for sent in answers.requests)
 
 
+def test_an_answer_without_an_id_is_no_publication() -> None:
+    """Whoever answered that was not SNS: the message is sent again, and without an id for it in the end that is an error."""
+    answers = Answers((200, "<html></html>"), (200, PUBLISHED))
+
+    assert sns.opener(ARN, "", KEYS)(_session(answers, ManualClock())).publish("{}") == "m-1"
+    with pytest.raises(Doubtful, match="NoMessageId"):
+        sns.opener(ARN, "", KEYS)(_session(Answers(*[(200, "")] * 8), ManualClock())).publish("{}")
+
+
 def test_the_request_is_the_documented_form() -> None:
     """Publish goes out as a form with version, topic and the message, to the topic's own region."""
     answers = Answers((200, PUBLISHED))

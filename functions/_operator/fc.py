@@ -65,8 +65,7 @@ def invoke(
         )
         return HttpRequest("POST", endpoint, f"{path}?{query}" if query else path, headers, event)
 
-    answer = session.call("InvokeFunction", sign, repeatable=False)
-    return read(answer.headers, answer.body)
+    return session.call("InvokeFunction", sign, lambda answer: read(answer.headers, answer.body), repeatable=False)
 
 
 def invoke_v2(

@@ -74,7 +74,9 @@ class SmqQueue:
 
     def _call(self, operation: str, method: str, target: str, body: bytes = b"") -> HttpResponse:
         sign = signer(self._session, self._endpoint, method, target, body)
-        return self._session.call(operation, sign, repeatable=True, paced=False, read_error=_error_of)
+        return self._session.call(
+            operation, sign, lambda answer: answer, repeatable=True, paced=False, read_error=_error_of
+        )
 
     def _received(self, answer: HttpResponse) -> Received:
         try:

@@ -54,7 +54,9 @@ class Result(BaseModel):
     id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
     source: Annotated[str, Field(pattern="^/vpc-access-authorizer/.+$")]
     type: Annotated[str, Field(pattern=rf"^vpcaccess\.({'|'.join(_KINDS)})$")]
-    subject: Annotated[str, Field(description="name of the authorization, as far as it is known")]
+    subject: Annotated[str, Field(description="name of the authorization, absent if it is not known", min_length=1)] = (
+        ""
+    )
     time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     datacontenttype: Literal["application/json"]
     data: ResultData

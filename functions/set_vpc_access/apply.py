@@ -9,7 +9,7 @@ from shared.cloud.apigateway import ApiGateway
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, Transient
 from shared.events.records import InstanceNotice, Record
-from shared.plan import Create, Decision, Keep, Present, Refuse, Wanted, decide
+from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide
 from shared.report import AUTHORIZED, FAILED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
 from shared.settings import Settings
 from shared.vpcaccess import VpcAccess
@@ -43,6 +43,18 @@ class Applier:
         """Point our entry of that name to ``access``'s target and return what became of it. Never raises our errors."""
         return _outcome(record, access, lambda: self._replace(record, access))
 
+    def settle(self, record: Record, access: VpcAccess) -> Outcome:
+        """Decide by what the gateway holds now and carry that out; return what became of it. Never raises our errors."""
+        return _outcome(record, access, lambda: self._settle(record, access))
+
+    def _settle(self, record: Record, access: VpcAccess) -> Outcome:
+        decision = self._decision(record, access)
+        if isinstance(decision, Create):
+            return self._create(record, decision.access)
+        if isinstance(decision, Replace):
+            return self._replace(record, decision.access)
+        return _answer(record, decision, UNCHANGED)
+
     def _replace(self, record: Record, access: VpcAccess) -> Outcome:
         """Change the entry; after doubt, or if it is gone, look and decide again: the name may be somebody else's by now."""
         doubt: AuthorizerError
@@ -57,12 +69,10 @@ class Applier:
                     raise
                 doubt = error
             decision = self._decision(record, access)
-            if isinstance(decision, Keep):
-                return Outcome(record, REPLACED, decision.access, drift=decision.drift)
-            if isinstance(decision, Refuse):
-                return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)
             if isinstance(decision, Create):
                 return self._create(record, decision.access)
+            if not isinstance(decision, Replace):
+                return _answer(record, decision, REPLACED)
             self._wait(round_, doubt)
         raise doubt
 
@@ -96,11 +106,9 @@ class Applier:
     def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:
         """Return the outcome that the gateway's present state allows, None if nothing is visible (yet)."""
         decision = self._decision(record, access)
-        if isinstance(decision, Keep):
-            return Outcome(record, AUTHORIZED if mine else UNCHANGED, decision.access, drift=decision.drift)
-        if isinstance(decision, Refuse):
-            return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)
-        return None
+        if isinstance(decision, (Create, Replace)):
+            return None
+        return _answer(record, decision, AUTHORIZED if mine else UNCHANGED)
 
     def _decision(self, record: Record, access: VpcAccess) -> Decision:
         """Decide by what the gateway holds now."""
@@ -114,6 +122,13 @@ class Applier:
             raise doubt
         log.add(waited=wait)
         self._session.clock.sleep(wait)
+
+
+def _answer(record: Record, decision: Keep | Refuse, kept: str) -> Outcome:
+    """Return the outcome of a decision that writes nothing; ``kept`` is what keeping is called."""
+    if isinstance(decision, Keep):
+        return Outcome(record, kept, decision.access, drift=decision.drift)
+    return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)
 
 
 def _outcome(record: Record, access: VpcAccess, work: Callable[[], Outcome]) -> Outcome:

@@ -35,11 +35,11 @@ class Runtime(NamedTuple):
             from functions.set_vpc_access import doctor  # nothing else needs it
 
             if doctor.is_asked(event):
-                return json.dumps(self.examine(context), ensure_ascii=False)
+                return json.dumps(self.examine(context))
         summary = self.answer(event, context)
         if is_awaited(result["source"] for result in summary["results"]):
             return response(summary)
-        return json.dumps(summary, ensure_ascii=False)
+        return json.dumps(summary)  # ASCII: half a surrogate pair in an answer of the cloud could not be encoded
 
     def answer(self, event: bytes, context: Any) -> dict[str, Any]:
         """Handle one event with what its context says and return the summary."""

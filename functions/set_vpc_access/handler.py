@@ -28,6 +28,7 @@ from shared.parallel import in_parallel
 from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, against_policy, plan, word
 from shared.report import (
     FAILED,
+    GRANTED,
     IGNORED,
     PLANNED,
     REFUSED,
@@ -124,17 +125,16 @@ class Handler:
         decided = plan([_wanted(jobs[number]) for number in open_jobs], present, self.settings)
         decisions: list[Decision | None] = [None] * len(jobs)
         for number, decision in zip(open_jobs, decided, strict=True):
-            decisions[number] = (
-                decision._replace(same_as=open_jobs[decision.same_as])
-                if isinstance(decision, Keep) and decision.same_as is not None
-                else decision
-            )
+            decisions[number] = _renumbered(decision, open_jobs)
         return decisions
 
     def _carry_out(
         self, jobs: Sequence[Job], decisions: Sequence[Decision | None], session: Session, gateway: ApiGateway
     ) -> list[Outcome]:
-        """Apply and publish: first every record that stands for itself, then those that share another's answer."""
+        """Apply and publish: every record that stands for itself, then those that another's answer decides.
+
+        Those that claim what another claims come last and one by one: if that one failed, they decide among themselves.
+        """
         topic = self._open_topic(session)
         applier = Applier(gateway, session, self.settings)
         outcomes: list[Outcome | None] = [None] * len(jobs)
@@ -148,12 +148,16 @@ class Handler:
                 outcomes[number] = outcome = self._publish(outcome, topic)
                 _log(outcome, tally)
 
-        followers = [
-            n for n, decision in enumerate(decisions) if isinstance(decision, Keep) and decision.same_as is not None
+        sharing = [
+            number for number, decision in enumerate(decisions) if getattr(decision, "same_as", None) is not None
         ]
-        leaders = sorted(set(range(len(jobs))).difference(followers))
+        rivals = [
+            number for number, decision in enumerate(decisions) if getattr(decision, "claimed_by", None) is not None
+        ]
+        leaders = sorted(set(range(len(jobs))).difference(sharing, rivals))
         in_parallel(work, leaders, self.settings.concurrency)
-        in_parallel(work, followers, self.settings.concurrency)
+        in_parallel(work, sharing, self.settings.concurrency)
+        in_parallel(work, rivals, 1)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _outcome(
@@ -166,7 +170,7 @@ class Handler:
         if isinstance(decision, Replace):
             return applier.replace(job.record, decision.access)
         if isinstance(decision, Refuse):
-            return Outcome(job.record, REFUSED, decision.access, decision.reason, decision.text)
+            return self._refusal(job, decision, applier, outcomes)
         assert isinstance(decision, Keep)
         if decision.same_as is None:
             return Outcome(job.record, UNCHANGED, decision.access, drift=decision.drift)
@@ -174,6 +178,16 @@ class Handler:
         assert leader is not None
         kind = leader.type if leader.type in (FAILED, REFUSED, REJECTED) else UNCHANGED
         return leader._replace(record=job.record, type=kind, drift=decision.drift, published="")
+
+    def _refusal(self, job: Job, decision: Refuse, applier: Applier, outcomes: Sequence[Outcome | None]) -> Outcome:
+        """Refuse; but what another record claimed and did not get is decided anew, once that one's answer is final."""
+        rival = outcomes[decision.claimed_by] if decision.claimed_by is not None else None
+        if rival is None or rival.type in GRANTED:
+            return Outcome(job.record, REFUSED, decision.access, decision.reason, decision.text)
+        if rival.retry:
+            text = f"{decision.text}; it failed for now, so both are delivered again"
+            return Outcome(job.record, FAILED, decision.access, decision.reason, text, retry=True)
+        return applier.settle(job.record, decision.access)
 
     def _publish(self, outcome: Outcome, topic: ResultTopic) -> Outcome:
         """Publish the result; a failure makes the record due for redelivery, when it is kept and published again."""
@@ -218,6 +232,15 @@ class Handler:
 def _ignored_because(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
     reasons = Counter(outcome.reason for outcome in outcomes if outcome.type == IGNORED)
     return {"ignored_because": dict(reasons)} if reasons else {}
+
+
+def _renumbered(decision: Decision, numbers: Sequence[int]) -> Decision:
+    """Return the decision with the number of another record, if it has one, among all records."""
+    if isinstance(decision, Keep) and decision.same_as is not None:
+        return decision._replace(same_as=numbers[decision.same_as])
+    if isinstance(decision, Refuse) and decision.claimed_by is not None:
+        return decision._replace(claimed_by=numbers[decision.claimed_by])
+    return decision
 
 
 def _wanted(job: Job) -> Wanted:

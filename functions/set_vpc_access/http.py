@@ -37,7 +37,7 @@ def response(summary: Mapping[str, Any]) -> dict[str, Any]:
         "statusCode": status,
         "headers": headers,
         "isBase64Encoded": False,
-        "body": json.dumps(summary, ensure_ascii=False),
+        "body": json.dumps(summary),
     }
 
 

@@ -19,7 +19,7 @@ class Job(NamedTuple):
 
     def ended(self, kind: str, reason: str, text: str) -> Job:
         """Return it with its outcome; FAILED means that a redelivery can help."""
-        return self._replace(outcome=Outcome(self.record, kind, None, reason, text, retry=kind == FAILED))
+        return self._replace(outcome=Outcome(self.record, kind, self.access, reason, text, retry=kind == FAILED))
 
     def failed(self, error: AuthorizerError) -> Job:
         """Return it as failed by ``error``, for another try if that is transient; otherwise the cloud's no is the answer."""

@@ -50,7 +50,7 @@ def details(status: int, headers: Mapping[str, str], body: bytes) -> Details:
             parsed = json.loads(text)
         except (ValueError, RecursionError):
             parsed = {}
-        fields = {str(k).lower(): str(v) for k, v in parsed.items() if isinstance(v, (str, int))}
+        fields = {str(k).lower(): _writable(str(v)) for k, v in parsed.items() if isinstance(v, (str, int))}
         fields.setdefault("code", fields.get("errorcode", ""))
         fields.setdefault("message", fields.get("errormessage", ""))
     elif text.lstrip().startswith("<") and "<html" not in text[:512].lower():
@@ -58,6 +58,11 @@ def details(status: int, headers: Mapping[str, str], body: bytes) -> Details:
     request_id = fields.get("requestid") or headers.get("x-acs-request-id") or headers.get("x-mns-request-id") or ""
     code = fields.get("code") or f"HTTP{status}"
     return Details(code, fields.get("message") or "the answer had no readable error message", request_id)
+
+
+def _writable(text: str) -> str:
+    """Return the text without halves of surrogate pairs, which no output can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def xml_text(text: str, element: str) -> str:
@@ -150,7 +155,7 @@ RAM_ACTIONS: Mapping[str, str] = {
 """Operation → RAM action. https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-ram"""
 
 
-def json_object(operation: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+def json_object(operation: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """Return the object of a successful answer; an unreadable one is Doubtful, since the call was done."""
     try:
         parsed = json.loads(body)

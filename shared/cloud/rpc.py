@@ -36,8 +36,10 @@ class RpcService(NamedTuple):
 
         ``form`` holds parameters too large for the query; few operations read them from the body.
         """
-        answer = self.session.call(action, self.signer(action, parameters, form), repeatable=repeatable)
-        return json_object(action, answer.body, answer.headers)
+        sign = self.signer(action, parameters, form)
+        return self.session.call(
+            action, sign, lambda answer: json_object(action, answer.headers, answer.body), repeatable=repeatable
+        )
 
     def signer(self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None) -> Sign:
         """Return what makes a freshly signed request of this call each time."""

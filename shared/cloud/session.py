@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from shared import log
 from shared.clock import Clock, Deadline
@@ -25,6 +25,7 @@ _FIRST_WAIT_THROTTLED = 0.5
 
 Sign = Callable[[Credentials], HttpRequest]
 ReadError = Callable[[str, int, Mapping[str, str], bytes], AuthorizerError]  # operation, status, headers, body
+Result = TypeVar("Result")
 
 
 class Session(NamedTuple):
@@ -37,12 +38,19 @@ class Session(NamedTuple):
     credentials: Callable[[], Credentials]
 
     def call(
-        self, operation: str, sign: Sign, *, repeatable: bool, paced: bool = True, read_error: ReadError = error_of
-    ) -> HttpResponse:
-        """Call until it succeeds, fails for good, or time or attempts run out; return the successful answer.
+        self,
+        operation: str,
+        sign: Sign,
+        read: Callable[[HttpResponse], Result],
+        *,
+        repeatable: bool,
+        paced: bool = True,
+        read_error: ReadError = error_of,
+    ) -> Result:
+        """Call until it succeeds, fails for good, or time or attempts run out; return what ``read`` makes of the answer.
 
-        ``sign`` makes a freshly signed request each time, ``read_error`` knows the service's error codes.
-        Raises the error of the last attempt.
+        ``sign`` makes a freshly signed request each time. ``read`` raises Doubtful for a successful answer that cannot be
+        understood; ``read_error`` knows the service's error codes. Raises the error of the last attempt.
         """
         credentials = self.credentials()
         for attempt in count(1):
@@ -53,7 +61,10 @@ class Session(NamedTuple):
             answer = self._attempt(operation, sign(credentials), read_error)
             if isinstance(answer, HttpResponse):
                 self.pace.succeeded(operation)
-                return answer
+                try:
+                    return read(answer)
+                except Doubtful as unreadable:
+                    answer = unreadable
             if isinstance(answer, CloudUnavailable):
                 self.pace.throttled(operation)
             fresh = self.credentials()

@@ -11,7 +11,7 @@ from base64 import b64encode
 from shared.cloud.answers import xml_text
 from shared.cloud.session import Session, Sign
 from shared.cloud.signing import Credentials, mns
-from shared.cloud.transport import HttpRequest
+from shared.cloud.transport import HttpRequest, HttpResponse
 from shared.errors import Doubtful
 
 VERSION = "2015-06-06"
@@ -65,15 +65,18 @@ class SmqTopic:
         """Publish ``message`` and return its MessageId; a repeated attempt can publish it twice (at least once)."""
         body = message_document(b64encode(message.encode()).decode() if self._base64 else message)
 
-        answer = self._session.call("PublishMessage", self.signer(body), repeatable=True, paced=False)
-        message_id = xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
-        if not message_id:  # whoever answered that was not SMQ
-            raise Doubtful("PublishMessage", "NoMessageId", answer.status, "the answer has no MessageId")
-        return message_id
+        return self._session.call("PublishMessage", self.signer(body), _message_id, repeatable=True, paced=False)
 
     def signer(self, body: bytes) -> Sign:
         """Return what makes a freshly signed PublishMessage with this XML document each time."""
         return signer(self._session, self._endpoint, "POST", self._resource, body)
+
+
+def _message_id(answer: HttpResponse) -> str:
+    message_id = xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
+    if not message_id:  # whoever answered that was not SMQ
+        raise Doubtful("PublishMessage", "NoMessageId", answer.status, "the answer has no MessageId")
+    return message_id
 
 
 def _escape(text: str) -> str:

@@ -12,7 +12,7 @@ from shared.cloud.answers import details, xml_text
 from shared.cloud.aws.sigv4 import sigv4
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials, canonical_query
-from shared.cloud.transport import HttpRequest
+from shared.cloud.transport import HttpRequest, HttpResponse
 from shared.errors import (
     AuthorizerError,
     CloudRefused,
@@ -63,8 +63,14 @@ class SnsTopic:
             signed = sigv4("POST", "/", "", headers, body, region=self._region, service="sns", credentials=credentials)
             return HttpRequest("POST", self._endpoint, "/", {**headers, "authorization": signed.authorization}, body)
 
-        answer = self._session.call("Publish", sign, repeatable=True, paced=False, read_error=error_of)
-        return xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
+        return self._session.call("Publish", sign, _message_id, repeatable=True, paced=False, read_error=error_of)
+
+
+def _message_id(answer: HttpResponse) -> str:
+    message_id = xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
+    if not message_id:  # whoever answered that was not SNS
+        raise Doubtful("Publish", "NoMessageId", answer.status, "the answer has no MessageId")
+    return message_id
 
 
 def opener(topic_arn: str, endpoint: str, environment: Mapping[str, str]) -> Callable[[Session], SnsTopic]:
