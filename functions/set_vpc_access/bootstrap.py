@@ -70,8 +70,8 @@ def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
     """Return the role's temporary key: from the environment, read anew each time, or from the context of older runtimes."""
     key_id, secret, token = (environment.get(name, "").strip() for name in _KEYS)
     if key_id and secret:
-        if not _is_plain(key_id + secret + token):
-            wrong = [name for name, value in zip(_KEYS, (key_id, secret, token), strict=True) if not _is_plain(value)]
+        wrong = [name for name, value in zip(_KEYS, (key_id, secret, token), strict=True) if not _is_plain(value)]
+        if wrong:
             raise SettingsError([f"{name} holds a character that no access key has: set it again" for name in wrong])
         return Credentials(key_id, secret, token)
     given = getattr(context, "credentials", None)

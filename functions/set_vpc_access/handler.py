@@ -221,17 +221,18 @@ class Handler:
         self, outcomes: Sequence[Outcome], hooks: Sequence[dict[str, Any]], invocation: Invocation
     ) -> dict[str, Any]:
         """Report; raise for a redelivery unless a client waits for the answer, who is told to ask again."""
-        log.info("invocation", records=len(outcomes), **counts(outcomes), **_ignored_because(outcomes))
+        ignored = _ignored_because(outcomes)
+        log.info("invocation", records=len(outcomes), **counts(outcomes), **ignored)
         again = retry_text(outcomes)
         if again and not is_awaited(outcome.record.source for outcome in outcomes):
             raise RetryNeeded(again)
-        answer = summary(outcomes, invocation.request_id) | _ignored_because(outcomes)
+        answer = summary(outcomes, invocation.request_id) | ignored
         return answer | {"hooks": list(hooks)} if hooks else answer
 
 
 def _ignored_because(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
-    reasons = Counter(outcome.reason for outcome in outcomes if outcome.type == IGNORED)
-    return {"ignored_because": dict(reasons)} if reasons else {}
+    reasons = [outcome.reason for outcome in outcomes if outcome.type == IGNORED]
+    return {"ignored_because": dict(Counter(reasons))} if reasons else {}
 
 
 def _renumbered(decision: Decision, numbers: Sequence[int]) -> Decision:

@@ -1,7 +1,7 @@
 """``python -m tests.bench``: our zip against the vendor's SDKs, a bare process and the floor, side by side.
 
-Prints the raw medians and the goals, and writes ``tests/bench/results/latest.json`` (elsewhere with fewer rounds than
-count, so that a first look does not replace it).
+Prints the raw medians and the goals, and writes ``tests/bench/results/latest.json`` and the README's tables
+(``build/bench.json`` with fewer rounds than count, so that a first look replaces nothing).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from functions._operator.build import CACHE, ROOT
-from tests.bench import report, rounds
+from tests.bench import readme, report, rounds
 from tests.bench.measure import running_peer
 from tests.bench.stage import stage
 
@@ -48,6 +48,8 @@ def main() -> None:
     document = report.document(measured, staged, found, date)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if output == RESULTS:
+        readme.write(document)
     console.print(f"written to {output}")
 
 
