@@ -11,6 +11,8 @@ from shared.log import LEVELS
 
 _TEMPLATE_FIELDS = ("owner", "instance_id", "port", "vpc_id")
 _HIGHEST_PORT = 65_535
+_LONGEST_HOST = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ARN = "arn:"
 _SNS_TOPIC = r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 """A standard topic: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html"""
@@ -164,9 +166,10 @@ class _Reader:
             region_id=region,
             account_id=account,
         )
-        if not region:
+        if not re.fullmatch(r"[a-z0-9-]+", region):
+            state = f"is {region!r} but must be" if region else "is missing:"
             self._problems.append(
-                "ALIBABA_CLOUD_REGION_ID is missing: the region to work in, such as cn-hangzhou "
+                f"ALIBABA_CLOUD_REGION_ID {state} the region to work in, such as cn-hangzhou "
                 "(in Function Compute FC_REGION gives it)"
             )
         if self._problems:
@@ -174,7 +177,7 @@ class _Reader:
         return settings
 
     def _text(self, name: str) -> str:
-        value = (self._environment.get(name) or self._defaults[name] or "").strip()
+        value = (self._environment.get(name) or "").strip() or self._defaults[name] or ""
         if not value and self._defaults[name] is None:
             meaning = next(variable.meaning for variable in VARIABLES if variable.name == name)
             self._problems.append(f"{name} is missing: {meaning}")
@@ -208,11 +211,17 @@ class _Reader:
             return lowest
         return number
 
-    def _vpc_ids(self, name: str) -> frozenset[str] | None:
+    def _list(self, name: str) -> list[str]:
         value = self._text(name)
-        if value == "*":
+        items = [item for part in value.split(",") if (item := part.strip())]
+        if value and not items:
+            self._problems.append(f"{name} is {value!r}, which names nothing: at least one is needed")
+        return items
+
+    def _vpc_ids(self, name: str) -> frozenset[str] | None:
+        if (self._environment.get(name) or "").strip() == "*":
             return None
-        ids = frozenset(part.strip() for part in value.split(",") if part.strip())
+        ids = frozenset(self._list(name))
         wrong = sorted(item for item in ids if not item.startswith("vpc-"))
         if wrong:
             self._problems.append(
@@ -222,7 +231,7 @@ class _Reader:
 
     def _ports(self, name: str) -> tuple[PortRange, ...]:
         ranges = []
-        for part in filter(None, (part.strip() for part in self._text(name).split(","))):
+        for part in self._list(name):
             found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
             first = int(found.group(1)) if found else 0
             last = int(found.group(2) or first) if found else 0
@@ -253,18 +262,34 @@ class _Reader:
     def _endpoint(self, name: str, pattern: str, region: str, account: str = "") -> str:
         value = (self._environment.get(name) or "").strip().rstrip("/")
         if not value:
-            if "{account}" in pattern and not account:
-                self._problems.append(f"{name} cannot be derived: set it, or ALIBABA_CLOUD_ACCOUNT_ID")
+            if "{account}" in pattern and not (account.isascii() and account.isdigit()):
+                self._problems.append(f"{name} cannot be derived: set it, or ALIBABA_CLOUD_ACCOUNT_ID to its digits")
             return pattern.format(region=region, account=account)
-        found = re.fullmatch(r"(https?)://([A-Za-z0-9.-]+|\[::1\])(:\d{1,5})?", value)
-        if not found:
-            self._problems.append(f"{name} is {value!r} but must be https://host[:port] without a path")
-        elif found.group(1) == "http" and not _is_loopback(found.group(2)):
-            self._problems.append(
-                f"{name} is {value!r} but plain http is accepted for this machine (127.0.0.1) only: use https"
-            )
+        if problem := endpoint_problem(value):
+            self._problems.append(f"{name} is {value!r} but {problem}")
         return value
 
 
+def endpoint_problem(value: str) -> str:
+    """Return what is wrong with the URL of an endpoint, as the end of a sentence that says what it must be; "" if nothing is.
+
+    It is ``https://host[:port]``; plain http goes to this machine only, for requests carry the security token.
+    """
+    found = re.fullmatch(r"(https?)://([A-Za-z0-9.-]+|\[::1\])(?::([0-9]{1,5}))?", value)
+    if not found:
+        return "must be https://host[:port] without a path"
+    scheme, host, port = found.groups()
+    if port is not None and not 1 <= int(port) <= _HIGHEST_PORT:
+        return f"needs a port from 1 to {_HIGHEST_PORT}, or none"
+    if host != "[::1]" and (len(host) > _LONGEST_HOST or not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", host)):
+        return "needs a valid host name: parts of 1 to 63 letters, digits and inner hyphens, with single dots between"
+    if scheme == "http" and not _is_loopback(host):
+        return "plain http is accepted for this machine (127.0.0.1) only: use https"
+    return ""
+
+
 def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    parts = host.split(".")
+    return host in ("localhost", "[::1]") or (
+        re.fullmatch(r"127(\.[0-9]{1,3}){3}", host) is not None and all(int(part) < 256 for part in parts)
+    )

@@ -271,13 +271,37 @@ def test_preview_reads_changes() -> None:
     ("environment", "ros", "bucket"),
     [
         pytest.param({}, "https://ros.aliyuncs.com", "https://bucket.oss-cn-hangzhou.aliyuncs.com", id="derived"),
-        pytest.param({"ROS_ENDPOINT": "http://a", "OSS_ENDPOINT": "http://b"}, "http://a", "http://b", id="given"),
+        pytest.param(
+            {"ROS_ENDPOINT": "https://a/", "OSS_ENDPOINT": "http://127.0.0.1:1"},
+            "https://a",
+            "http://127.0.0.1:1",
+            id="given",
+        ),
     ],
 )
 def test_target_is_derived_from_the_environment(environment: dict[str, str], ros: str, bucket: str) -> None:
     """Region and bucket give the endpoints, unless they are set."""
     found = target("vpc-access", "bucket", {"ALIBABA_CLOUD_REGION_ID": "cn-hangzhou", **environment})
     assert (found.region, found.ros_endpoint, found.bucket_endpoint) == ("cn-hangzhou", ros, bucket)
+
+
+def test_target_without_a_bucket_has_no_endpoint_for_it() -> None:
+    """Taking down uploads nothing."""
+    assert target("vpc-access", "", {"ALIBABA_CLOUD_REGION_ID": "cn-hangzhou"}).bucket_endpoint == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        pytest.param({"ROS_ENDPOINT": "http://ros.example.com"}, "ROS_ENDPOINT is .*use https", id="ros"),
+        pytest.param({"OSS_ENDPOINT": "http://10.0.0.1"}, "OSS_ENDPOINT is .*use https", id="oss"),
+        pytest.param({"ALIBABA_CLOUD_REGION_ID": "a/b"}, "OSS_ENDPOINT would be 'https://bucket.oss-a/b", id="derived"),
+    ],
+)
+def test_target_is_https_or_this_machine(environment: dict[str, str], said: str) -> None:
+    """Key and code go over plain http to this machine only."""
+    with pytest.raises(click.ClickException, match=said):
+        target("vpc-access", "bucket", {"ALIBABA_CLOUD_REGION_ID": "cn-hangzhou", **environment})
 
 
 @pytest.fixture

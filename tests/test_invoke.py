@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from alibabacloud_fc20230330 import models
 from alibabacloud_fc20230330.client import Client
@@ -102,6 +103,7 @@ def test_unknown_function_is_told(served: Served, tmp_path: Path, service: list[
         pytest.param([], {"ALIBABA_CLOUD_ACCESS_KEY_ID": ""}, "set ALIBABA_CLOUD_ACCESS_KEY_ID", id="key"),
         pytest.param([], {"FC_ENDPOINT": ""}, "set FC_ENDPOINT, or ALIBABA_CLOUD_ACCOUNT_ID", id="endpoint"),
         pytest.param([], {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "x"}, "SignatureDoesNotMatch", id="secret"),
+        pytest.param([], {"FC_ENDPOINT": "http://0.0.0.0:9"}, "FC_ENDPOINT is 'http://0.0.0.0:9'", id="plain-endpoint"),
         pytest.param(["--doctor"], {}, "give an EVENT file, or --doctor", id="event-and-doctor"),
     ],
 )
@@ -128,6 +130,29 @@ def test_what_is_missing_is_told(
 def test_endpoint_is_given_or_derived(environment: dict[str, str], endpoint: str) -> None:
     """FC_ENDPOINT wins; without it the account's own address in the region is used."""
     assert access.function_compute(environment) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        pytest.param(
+            {"FC_ENDPOINT": "http://fc.example.com"}, "FC_ENDPOINT is 'http://fc.example.com'.*use https", id="plain"
+        ),
+        pytest.param({"FC_ENDPOINT": "http://127.0.0.1.example.com"}, "use https", id="lookalike"),
+        pytest.param({"FC_ENDPOINT": "fc.example.com"}, "must be https://host", id="no-scheme"),
+        pytest.param({"FC_ENDPOINT": "https://fc.example.com/2023-03-30"}, "without a path", id="path"),
+        pytest.param({"FC_ENDPOINT": "https://fc.example.com:0"}, "port from 1 to 65535", id="port"),
+        pytest.param(
+            {"ALIBABA_CLOUD_ACCOUNT_ID": "1 3", "ALIBABA_CLOUD_REGION_ID": "cn-hangzhou"},
+            "FC_ENDPOINT would be 'https://1 3.cn-hangzhou",
+            id="derived",
+        ),
+    ],
+)
+def test_key_and_event_go_to_https_or_this_machine_only(environment: dict[str, str], said: str) -> None:
+    """An endpoint that is not https, nor this machine, is refused with its name before anything is signed."""
+    with pytest.raises(click.ClickException, match=said):
+        access.function_compute(environment)
 
 
 @pytest.mark.parametrize(

@@ -340,6 +340,7 @@ def test_answers_to_what_is_sent_do_not_come_round(served: Served) -> None:
         ),
         pytest.param(["--queue", "dead"], {"ALIBABA_CLOUD_ACCESS_KEY_ID": ""}, "set ALIBABA_CLOUD_ACCESS", id="no-key"),
         pytest.param(["--queue", "dead"], {"SMQ_ENDPOINT": ""}, "set SMQ_ENDPOINT, or ALIBABA", id="no-endpoint"),
+        pytest.param(["--queue", "dead"], {"SMQ_ENDPOINT": "http://0.0.0.0:9"}, "use https", id="plain-endpoint"),
     ],
 )
 def test_what_is_missing_is_told(served: Served, arguments: list[Any], changes: dict[str, str], said: str) -> None:

@@ -47,6 +47,11 @@ def test_all_missing_settings_are_named_at_once() -> None:
         pytest.param("ALLOWED_PORTS", "65536", "from 1 to 65535", id="port-too-high"),
         pytest.param("ALLOWED_PORTS", "90-80", "from 1 to 65535", id="range-backwards"),
         pytest.param("ALLOWED_PORTS", "8\u0660", "from 1 to 65535", id="foreign-digits"),
+        pytest.param("ALLOWED_PORTS", ",", "names nothing", id="no-port"),
+        pytest.param("ALLOWED_VPC_IDS", " , ,", "names nothing", id="no-vpc"),
+        pytest.param("ALLOWED_VPC_IDS", "*,vpc-1", "use * for every VPC", id="star-and-vpc"),
+        pytest.param("ALLOWED_VPC_IDS", "*,", "use * for every VPC", id="star-and-comma"),
+        pytest.param("OWNER", "  ", "is missing", id="blank-owner"),
         pytest.param("RESULT_TOPIC", "a/b", "SMQ topic", id="topic-with-slash"),
         pytest.param("RESULT_ENCODING", "utf-8", "base64, plain", id="encoding"),
         pytest.param("ON_CONFLICT", "force", "refuse, replace", id="conflict"),
@@ -63,6 +68,24 @@ def test_all_missing_settings_are_named_at_once() -> None:
         pytest.param("ECS_ENDPOINT", "https://ecs.example.com/path", "without a path", id="path"),
         pytest.param("APIGATEWAY_ENDPOINT", "ftp://example.com", "https://host", id="scheme"),
         pytest.param("APIGATEWAY_ENDPOINT", "https://user:pw@example.com", "https://host", id="user-info"),
+        pytest.param(
+            "ECS_ENDPOINT", "https://ecs.example.com:65536", "port from 1 to 65535", id="endpoint-port-too-high"
+        ),
+        pytest.param("ECS_ENDPOINT", "https://ecs.example.com:0", "port from 1 to 65535", id="endpoint-port-zero"),
+        pytest.param("ECS_ENDPOINT", "http://127.0.0.1:99999", "port from 1 to 65535", id="loopback-port-too-high"),
+        pytest.param("ECS_ENDPOINT", "https://ecs.example.com:", "https://host", id="endpoint-without-port"),
+        pytest.param("ECS_ENDPOINT", "https://ecs.example.com:8\u0660", "https://host", id="endpoint-foreign-digits"),
+        pytest.param("SLB_ENDPOINT", "https://a..b", "valid host name", id="empty-label"),
+        pytest.param("SLB_ENDPOINT", "https://.example.com", "valid host name", id="first-label-empty"),
+        pytest.param("SLB_ENDPOINT", "https://example.com.", "valid host name", id="last-label-empty"),
+        pytest.param("SLB_ENDPOINT", f"https://{'a' * 64}.com", "valid host name", id="long-label"),
+        pytest.param("SLB_ENDPOINT", f"https://{'a.' * 127}com", "valid host name", id="long-name"),
+        pytest.param("SLB_ENDPOINT", "https://-a.example.com", "valid host name", id="leading-hyphen"),
+        pytest.param("SLB_ENDPOINT", "https://a-.example.com", "valid host name", id="trailing-hyphen"),
+        pytest.param("ESS_ENDPOINT", "https://ess example.com", "https://host", id="space"),
+        pytest.param("ESS_ENDPOINT", "https://ess.example.com\n.x", "https://host", id="line-break"),
+        pytest.param("ESS_ENDPOINT", "http://127.0.0.256", "use https", id="no-such-address"),
+        pytest.param("ESS_ENDPOINT", "https://", "https://host", id="no-host"),
     ],
 )
 def test_a_wrong_setting_names_itself_and_the_fix(name: str, value: str, fix: str) -> None:
@@ -76,8 +99,33 @@ def test_a_wrong_setting_names_itself_and_the_fix(name: str, value: str, fix: st
 
 
 @pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        pytest.param({"FC_REGION": "cn hangzhou"}, "ALIBABA_CLOUD_REGION_ID is 'cn hangzhou'", id="region"),
+        pytest.param({"FC_REGION": "evil.example/"}, "ALIBABA_CLOUD_REGION_ID is 'evil.example/'", id="another-host"),
+        pytest.param({"FC_ACCOUNT_ID": "my-account/"}, "SMQ_ENDPOINT cannot be derived", id="account"),
+    ],
+)
+def test_an_endpoint_is_derived_from_what_can_be_part_of_one(changes: dict[str, str], problem: str) -> None:
+    """A region or account that is none is told by its own name, once, instead of becoming part of a host."""
+    with pytest.raises(SettingsError) as caught:
+        load({**MINIMAL, **changes})
+
+    (told,) = caught.value.problems
+    assert told.startswith(problem)
+
+
+def test_a_blank_setting_is_as_good_as_none() -> None:
+    """Spaces count as not set, so that the default holds."""
+    assert load({**MINIMAL, "PORT_TAG": "  "}).port_tag == "apigateway-port"
+
+
+@pytest.mark.parametrize(
     "endpoint",
     [
+        "https://a-b.example.com:65535",
+        "https://10.0.0.1:443",
+        f"https://{'a' * 63}.com",
         "http://127.0.0.1:8080",
         "http://localhost:1",
         "http://[::1]:9",

@@ -260,15 +260,14 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-Trust = Callable[[pytest.MonkeyPatch, Authority, Path], None]
+Trust = Callable[[Authority, Path], dict[str, str]]  # → environment
 
 
-def _as_file(environment: pytest.MonkeyPatch, authority: Authority, folder: Path) -> None:
-    environment.setenv("SSL_CERT_FILE", str(authority.pem(folder / "ca.pem")))
+def _as_file(authority: Authority, folder: Path) -> dict[str, str]:
+    return {"SSL_CERT_FILE": str(authority.pem(folder / "ca.pem"))}
 
 
-def _as_directory(environment: pytest.MonkeyPatch, authority: Authority, folder: Path) -> None:
-    environment.delenv("SSL_CERT_FILE", raising=False)
+def _as_directory(authority: Authority, folder: Path) -> dict[str, str]:
     directory = folder / "certs"
     directory.mkdir()
     pem = authority.pem(folder / "ca.pem")
@@ -276,11 +275,11 @@ def _as_directory(environment: pytest.MonkeyPatch, authority: Authority, folder:
         ["openssl", "x509", "-noout", "-hash", "-in", pem], capture_output=True, text=True, check=True
     )
     (directory / f"{done.stdout.strip()}.0").write_bytes(pem.read_bytes())
-    environment.setenv("SSL_CERT_DIR", str(directory))
+    return {"SSL_CERT_DIR": str(directory)}
 
 
-def _not_at_all(environment: pytest.MonkeyPatch, authority: Authority, folder: Path) -> None:
-    del environment, authority, folder
+def _not_at_all(_: Authority, __: Path) -> dict[str, str]:
+    return {}
 
 
 @pytest.mark.parametrize(
@@ -292,13 +291,10 @@ def _not_at_all(environment: pytest.MonkeyPatch, authority: Authority, folder: P
         pytest.param(_as_file, "127.0.0.2", False, id="certificate-of-another-host"),
     ],
 )
-def test_only_trusted_servers_get_a_request(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trust: Trust, host: str, *, accepted: bool
-) -> None:
+def test_only_trusted_servers_get_a_request(tmp_path: Path, trust: Trust, host: str, *, accepted: bool) -> None:
     """Over TLS a server needs a certificate of a trusted authority for its own name; otherwise nothing is sent."""
     authority = Authority()
-    trust(monkeypatch, authority, tmp_path)
-    sender = Transport()
+    sender = Transport(environment=trust(authority, tmp_path))
     with _peer(OK, tls=authority.server(tmp_path, host)) as peer:
         request = _request(peer.port, scheme="https")
         if accepted:

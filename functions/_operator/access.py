@@ -13,6 +13,7 @@ from shared.cloud.pace import Pace
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import READ_SECONDS, Transport
+from shared.settings import endpoint_problem
 
 _KEY = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 _CALLS_PER_SECOND = 10.0
@@ -44,23 +45,35 @@ def session(seconds: float, read_seconds: float = READ_SECONDS) -> Iterator[Sess
 
 
 def function_compute(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the endpoint of Function Compute, for both of its APIs.
+    """Return the endpoint of Function Compute, for both of its APIs; raises a ClickException.
 
     https://alibabacloud.com/help/en/functioncompute/fc-3-0/developer-reference/fc-endpoints
     """
-    return _endpoint("FC_ENDPOINT", "https://{account}.{region}.fc.aliyuncs.com", environment)
+    return _of_account("FC_ENDPOINT", "https://{account}.{region}.fc.aliyuncs.com", environment)
 
 
 def message_queue(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the endpoint of SMQ. https://www.alibabacloud.com/help/doc-detail/175569.htm"""
-    return _endpoint("SMQ_ENDPOINT", "https://{account}.mns.{region}.aliyuncs.com", environment)
+    """Return the endpoint of SMQ; raises a ClickException. https://www.alibabacloud.com/help/doc-detail/175569.htm"""
+    return _of_account("SMQ_ENDPOINT", "https://{account}.mns.{region}.aliyuncs.com", environment)
 
 
-def _endpoint(name: str, pattern: str, environment: Mapping[str, str]) -> str:
-    given = environment.get(name, "").rstrip("/")
-    if given:
-        return given
-    account, region = environment.get("ALIBABA_CLOUD_ACCOUNT_ID"), environment.get("ALIBABA_CLOUD_REGION_ID")
-    if not account or not region:
+def endpoint(name: str, derived: str, environment: Mapping[str, str]) -> str:
+    """Return the endpoint that the variable ``name`` gives, else the derived one.
+
+    Raises a ClickException unless it is one by the rules of the function's settings: https, or this machine.
+    """
+    given = _given(name, environment)
+    if problem := endpoint_problem(given or derived):
+        raise click.ClickException(f"{name} {'is' if given else 'would be'} {given or derived!r} but {problem}")
+    return given or derived
+
+
+def _of_account(name: str, pattern: str, environment: Mapping[str, str]) -> str:
+    account, region = (environment.get(f"ALIBABA_CLOUD_{what}_ID", "") for what in ("ACCOUNT", "REGION"))
+    if not (account and region) and not _given(name, environment):
         raise click.ClickException(f"set {name}, or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID")
-    return pattern.format(account=account, region=region)
+    return endpoint(name, pattern.format(account=account, region=region), environment)
+
+
+def _given(name: str, environment: Mapping[str, str]) -> str:
+    return environment.get(name, "").strip().rstrip("/")

@@ -49,6 +49,7 @@ class Code(NamedTuple):
 def target(stack: str, bucket: str, environment: Mapping[str, str] = os.environ) -> Target:
     """Return where to deploy, from the environment: ALIBABA_CLOUD_REGION_ID, and ROS_ENDPOINT, OSS_ENDPOINT if set.
 
+    Without a bucket it has no endpoint. Raises a ClickException for what is missing or no endpoint.
     Endpoints: https://www.alibabacloud.com/help/en/ros/developer-reference/api-ros-2019-09-10-endpoint,
     https://help.aliyun.com/zh/oss/user-guide/regions-and-endpoints
     """
@@ -57,8 +58,8 @@ def target(stack: str, bucket: str, environment: Mapping[str, str] = os.environ)
         region,
         stack,
         bucket,
-        environment.get("ROS_ENDPOINT") or "https://ros.aliyuncs.com",
-        environment.get("OSS_ENDPOINT") or f"https://{bucket}.oss-{region}.aliyuncs.com",
+        access.endpoint("ROS_ENDPOINT", "https://ros.aliyuncs.com", environment),
+        access.endpoint("OSS_ENDPOINT", f"https://{bucket}.oss-{region}.aliyuncs.com", environment) if bucket else "",
     )
 
 

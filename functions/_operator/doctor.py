@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from functions._operator import access
-from functions.set_vpc_access.doctor import PROBLEM, Finding, examine, report
+from functions.set_vpc_access.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report
 from shared import settings
 from shared.errors import SettingsError
 
 _LONGEST = 120.0  # seconds for all questions
+_COLOURS = {OK: "green", UNKNOWN: "yellow"}
 
 
 @click.command()
@@ -38,8 +39,8 @@ def doctor() -> None:
 def show(report: dict[str, Any]) -> None:
     """Print a report and exit with 1 if it has a problem."""
     for finding in report["doctor"]:
-        good = finding["state"] == "ok"
-        mark = click.style("ok      ", fg="green") if good else click.style("problem ", fg="red", bold=True)
+        state = finding["state"]
+        mark = click.style(f"{state:8}", fg=_COLOURS.get(state, "red"), bold=state == PROBLEM)
         click.echo(f"{mark} {finding['subject']:42} {finding['text']}")
     if not report["ok"]:
         sys.exit(1)

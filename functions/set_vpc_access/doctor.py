@@ -2,34 +2,48 @@
 
 Asked by ``python -m functions doctor`` from a terminal, or of the deployed function by the event ``{"doctor": true}``.
 A call that names something made up is refused *for that* by a service that would have allowed it, and refused for want
-of a permission by one that would not; so each line can name the RAM action to add. ``DescribeInstances`` answers an
-empty list to whoever may not look, hence ``DryRun``: https://www.alibabacloud.com/help/doc-detail/25506.htm
+of a permission by one that would not; so each line can name the RAM action to add. Whatever says neither is not taken
+for a permission: something else may stand at the endpoint. ``DescribeInstances`` answers an empty list to
+whoever may not look, hence ``DryRun``: https://www.alibabacloud.com/help/doc-detail/25506.htm
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from shared.cloud import apigateway, ecs, ess, slb
-from shared.cloud.answers import RAM_ACTIONS, error_of
+from shared.cloud.answers import RAM_ACTIONS, details, error_of
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session, Sign
 from shared.cloud.smq import SmqTopic
 from shared.cloud.transport import HttpResponse, NetworkError
-from shared.errors import CloudRefused
+from shared.errors import CloudRefused, Doubtful
 from shared.settings import Settings
 
 EVENT = b'{"doctor":true}'
 MADE_UP = "vpc-access-doctor"  # name of what does not exist
-OK, PROBLEM = "ok", "problem"
+OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
 _MOST_SKEW = 60.0  # seconds worth a word; at 15 minutes requests are refused
 _SECONDS = 10.0  # for one question
+_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # https://www.rfc-editor.org/rfc/rfc9110#name-date-time-formats
+
+# The codes with which a service refuses what is made up. The gateway's are templates, "NotFound%s" and so on:
+# https://help.aliyun.com/zh/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
+_PARAMETER = r"InvalidParameter(\.|$)"
+_OF_GATEWAY = (
+    r"(NotFound|Invalid(Format)?|Repeated|Duplicate|ExceedLimit)(Vpc|Instance|Port|Name|Resource)|" + _PARAMETER
+)
+_OF_SERVERS = r"DryRunOperation"
+_OF_BALANCERS = r"Invalid(LoadBalancer|Resource)|" + _PARAMETER
+_OF_SCALING = r"(Invalid)?Lifecycle|" + _PARAMETER
+_OF_TOPIC = r"MalformedXML|InvalidArgument"  # https://www.alibabacloud.com/help/doc-detail/27501.html
 
 
 class Finding(NamedTuple):
-    """One line of the answer: what was looked at, ``ok`` or ``problem``, and what to do."""
+    """One line of the answer: what was looked at, ``ok``, ``problem`` or ``unknown``, and what to do."""
 
     subject: str
     state: str
@@ -37,14 +51,19 @@ class Finding(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A call that changes nothing; who may make it gets an answer, or a refusal of what is made up."""
+    """A call that changes nothing; who may make it gets an answer, or a refusal of what is made up.
+
+    ``refusal`` matches the beginning of such a refusal's code; ``setting`` names the endpoint.
+    """
 
     operation: str
+    setting: str
+    refusal: str
     sign: Sign
 
 
 class Answer(NamedTuple):
-    """What a question brought to light; ``skew`` is how far the service's clock is ahead of ours, in seconds."""
+    """What a question brought to light; ``skew`` is how far the service's clock is ahead of ours in seconds, if it told."""
 
     finding: Finding
     skew: float | None = None
@@ -56,9 +75,9 @@ def is_asked(event: bytes) -> bool:
 
 
 def report(findings: list[Finding]) -> dict[str, Any]:
-    """Return the findings as the function answers them."""
+    """Return the findings as the function answers them; only a problem makes the whole not ``ok``."""
     return {
-        "ok": all(finding.state == OK for finding in findings),
+        "ok": all(finding.state != PROBLEM for finding in findings),
         "doctor": [finding._asdict() for finding in findings],
     }
 
@@ -73,19 +92,31 @@ def examine(settings: Settings, session: Session) -> list[Finding]:
     ]
     answers = [_ask(question, session) for question in _questions(settings, session)]
     skews = [answer.skew for answer in answers if answer.skew is not None]
-    return [*findings, *(answer.finding for answer in answers), _clock(skews)]
+    findings += [answer.finding for answer in answers]
+    if settings.sends_to_sns:
+        findings.append(
+            Finding("sns:Publish", UNKNOWN, "not checked: a topic of Amazon SNS is tried by the first result")
+        )
+    return [*findings, _clock(skews)]
+
+
+class _Service(NamedTuple):
+    setting: str
+    endpoint: str
+    version: str
+    refusal: str
 
 
 def _questions(settings: Settings, session: Session) -> list[Question]:
     """Return one question for each action of the role."""
-    gateway = RpcService(session, settings.apigateway_endpoint, apigateway.VERSION)
-    servers = RpcService(session, settings.ecs_endpoint, ecs.VERSION)
-    balancers = RpcService(session, settings.slb_endpoint, slb.VERSION)
-    scaling = RpcService(session, settings.ess_endpoint, ess.VERSION)
+    gateway = _Service("APIGATEWAY_ENDPOINT", settings.apigateway_endpoint, apigateway.VERSION, _OF_GATEWAY)
+    servers = _Service("ECS_ENDPOINT", settings.ecs_endpoint, ecs.VERSION, _OF_SERVERS)
+    balancers = _Service("SLB_ENDPOINT", settings.slb_endpoint, slb.VERSION, _OF_BALANCERS)
+    scaling = _Service("ESS_ENDPOINT", settings.ess_endpoint, ess.VERSION, _OF_SCALING)
     region = {"RegionId": settings.region_id}
     nowhere = {"Name": MADE_UP, "VpcId": "vpc-doctor", "InstanceId": "i-doctor", "Port": "0"}
     hook = {**region, "LifecycleHookId": MADE_UP, "LifecycleActionToken": MADE_UP}
-    asked: list[tuple[RpcService, str, Mapping[str, str]]] = [
+    asked: list[tuple[_Service, str, Mapping[str, str]]] = [
         (gateway, "DescribeVpcAccesses", {"PageNumber": "1", "PageSize": "1"}),
         # Neither VPC nor instance nor port exists: whatever the gateway makes of it, nothing can be reached by it.
         (gateway, "SetVpcAccess", nowhere),
@@ -100,41 +131,66 @@ def _questions(settings: Settings, session: Session) -> list[Question]:
             {**region, "lifecycleHookId": MADE_UP, "lifecycleActionToken": MADE_UP},
         ),
     ]
-    questions = [Question(operation, service.signer(operation, values)) for service, operation, values in asked]
+    questions = [
+        Question(
+            operation,
+            service.setting,
+            service.refusal,
+            RpcService(session, service.endpoint, service.version).signer(operation, values),
+        )
+        for service, operation, values in asked
+    ]
     if not settings.sends_to_sns:
         topic = SmqTopic(session, settings.smq_endpoint, settings.result_topic)
-        questions.append(Question("PublishMessage", topic.signer(b"<Message/>")))  # no body: cannot be published
+        unpublishable = topic.signer(b"<Message/>")  # it has no body
+        questions.append(Question("PublishMessage", "SMQ_ENDPOINT", _OF_TOPIC, unpublishable))
     return questions
 
 
 def _ask(question: Question, session: Session) -> Answer:
-    action = RAM_ACTIONS[question.operation]
     request = question.sign(session.credentials())
     try:
         answer = session.transport.send(request, _SECONDS)
     except NetworkError as error:
-        return Answer(Finding(action, PROBLEM, f"no answer: {error}. Check the endpoint's setting and the network"))
-    date = answer.headers.get("date")
-    skew = parsedate_to_datetime(date).timestamp() - session.clock.now() if date else None
-    return Answer(_read(question.operation, action, answer), skew)
+        text = f"no answer: {error}. Check {question.setting} and the network"
+        return Answer(Finding(RAM_ACTIONS[question.operation], PROBLEM, text))
+    told = _time(answer.headers.get("date", ""))
+    return Answer(_read(question, answer), None if told is None else told - session.clock.now())
 
 
-def _read(operation: str, action: str, answer: HttpResponse) -> Finding:
+def _time(date: str) -> float | None:
+    """Read a Date header, to an epoch time; None if it is not in the one form that servers send."""
+    try:
+        return datetime.strptime(date, _HTTP_DATE).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
+
+
+def _read(question: Question, answer: HttpResponse) -> Finding:
+    """Return what an answer says of the permission; without a sign of the service it says nothing of it."""
+    operation, action = question.operation, RAM_ACTIONS[question.operation]
     if 200 <= answer.status < 300:
+        if not details(answer.status, answer.headers, answer.body).request_id:  # every answer of the cloud has one
+            text = f"whoever answered (HTTP {answer.status}) is not the service: check {question.setting}"
+            return Finding(action, PROBLEM, text)
         if operation == "SetVpcAccess":
             return Finding(
                 action, OK, f"allowed; the gateway took the made-up entry {MADE_UP!r}, which leads nowhere: remove it"
             )
         return Finding(action, OK, "allowed")
     error = error_of(operation, answer.status, answer.headers, answer.body)
-    if isinstance(error, CloudRefused):
+    if isinstance(error, CloudRefused) and re.match(question.refusal, error.code):
         return Finding(action, OK, f"not denied ({error.code})")
+    if isinstance(error, (CloudRefused, Doubtful)):
+        text = f"{error}. Neither allowed nor denied: check {question.setting} and the permission, or ask again"
+        return Finding(action, PROBLEM, text)
     return Finding(action, PROBLEM, str(error))
 
 
 def _clock(skews: list[float]) -> Finding:
     if not skews:
-        return Finding("clock", PROBLEM, "no service told its time")
+        text = "not checked: no answer had a readable Date header; at 15 minutes requests are refused"
+        return Finding("clock", UNKNOWN, text)
     skew = min(skews, key=abs)
     if abs(skew) > _MOST_SKEW:
         return Finding("clock", PROBLEM, f"differs from the cloud's by {skew:+.0f} s: correct this machine's time")

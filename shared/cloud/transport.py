@@ -52,12 +52,17 @@ class Transport:
     """Keep-alive connections to every endpoint, shared by threads and kept between invocations.
 
     ``inner`` replaces the network in tests: any ``httpx.BaseTransport``; ``read_seconds`` bounds the wait for an answer.
+    ``environment`` may say where certificate authorities are, in SSL_CERT_FILE and SSL_CERT_DIR.
     """
 
     def __init__(
-        self, connections: int = 16, inner: httpx.BaseTransport | None = None, read_seconds: float = READ_SECONDS
+        self,
+        connections: int = 16,
+        inner: httpx.BaseTransport | None = None,
+        read_seconds: float = READ_SECONDS,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
-        self._read_seconds = read_seconds
+        self._read_seconds, self._environment = read_seconds, environment
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._trusts = False
         self._urls: dict[str, httpx.URL] = {}
@@ -107,7 +112,7 @@ class Transport:
 
     def _learn(self, endpoint: str) -> httpx.URL:
         if endpoint.startswith("https:") and not self._trusts:
-            _trust_authorities(self._tls)
+            _trust_authorities(self._tls, self._environment)
             self._trusts = True
         return self._urls.setdefault(endpoint, httpx.URL(endpoint))
 
@@ -133,11 +138,11 @@ def _read(stream: httpx.SyncByteStream) -> bytes:
     return b"".join(parts)
 
 
-def _trust_authorities(context: ssl.SSLContext) -> None:
+def _trust_authorities(context: ssl.SSLContext, environment: Mapping[str, str]) -> None:
     """Load certificate authorities: the platform's hashed directory is read on demand, a bundle is parsed at once."""
     paths = ssl.get_default_verify_paths()
-    directory = os.environ.get("SSL_CERT_DIR") or paths.capath
-    bundle = os.environ.get("SSL_CERT_FILE")
+    directory = environment.get("SSL_CERT_DIR") or paths.capath
+    bundle = environment.get("SSL_CERT_FILE")
     if bundle and os.path.isfile(bundle):
         context.load_verify_locations(cafile=bundle)
     if directory and os.path.isdir(directory) and any(name.endswith(".0") for name in os.listdir(directory)):
