@@ -195,6 +195,17 @@ def test_refusal_of_what_is_made_up_is_permission(served: Served, operation: str
 
 
 @pytest.mark.enable_socket
+def test_code_that_nobody_documented_is_neither(served: Served) -> None:
+    """A refusal by the service itself that says nothing of permissions is shown, and is no problem yet."""
+    served.faults.add(operation="CloudAPI.SetVpcAccess", status=400, code="VpcAccessUnheardOf")
+    done = diagnose(served)
+    (line,) = [line for line in done.output.splitlines() if not line.startswith("ok ")]
+    assert done.exit_code == 0
+    assert line.split()[:2] == ["unknown", "apigateway:SetVpcAccess"]
+    assert "VpcAccessUnheardOf" in line
+
+
+@pytest.mark.enable_socket
 def test_missing_result_topic_is_told(cloud: Served) -> None:
     """A topic of SMQ that does not exist is a problem of its own, not one of the endpoint."""
     cloud.faults.add(operation="SMQ.PublishMessage", status=404, code="TopicNotExist")

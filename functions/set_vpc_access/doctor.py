@@ -40,6 +40,9 @@ _OF_SERVERS = r"DryRunOperation"
 _OF_BALANCERS = r"Invalid(LoadBalancer|Resource)|" + _PARAMETER
 _OF_SCALING = r"(Invalid)?Lifecycle|" + _PARAMETER
 _OF_TOPIC = r"MalformedXML|InvalidArgument"  # https://www.alibabacloud.com/help/doc-detail/27501.html
+_OF_ANOTHER = (
+    r"HTTP\d|Invalid(Action|Api|Version|Product)|Unsupported|MethodNotAllowed|(NotFound|Forbidden)$"  # no such call
+)
 
 
 class Finding(NamedTuple):
@@ -181,6 +184,8 @@ def _read(question: Question, answer: HttpResponse) -> Finding:
     error = error_of(operation, answer.status, answer.headers, answer.body)
     if isinstance(error, CloudRefused) and re.match(question.refusal, error.code):
         return Finding(action, OK, f"not denied ({error.code})")
+    if isinstance(error, CloudRefused) and not re.match(_OF_ANOTHER, error.code):
+        return Finding(action, UNKNOWN, f"{error}. That names no permission: the first real call shows it")
     if isinstance(error, (CloudRefused, Doubtful)):
         text = f"{error}. Neither allowed nor denied: check {question.setting} and the permission, or ask again"
         return Finding(action, PROBLEM, text)
