@@ -88,20 +88,36 @@ class Present:
         return self._by_target.get(target)
 
 
+class Claims:
+    """Which record of a batch has claimed a name or a target; the first to do so has it."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, int] = {}
+        self._targets: dict[tuple[str, str, int], int] = {}
+
+    def add(self, number: int, name: str, target: tuple[str, str, int]) -> None:
+        """Note that record ``number`` claims both."""
+        self._names.setdefault(name, number)
+        self._targets.setdefault(target, number)
+
+    def holder(self, name: str, target: tuple[str, str, int]) -> int | None:
+        """Return the number of the record that claimed the target, or else the name."""
+        return self._targets.get(target, self._names.get(name))
+
+
 def plan(wanted: Sequence[Wanted], present: Present, settings: Settings) -> list[Decision]:
     """Return one decision for each of ``wanted``, in order. The first record of a batch to claim a name or target has it."""
     decisions: list[Decision] = []
-    names: dict[str, int] = {}
-    targets: dict[tuple[str, str, int], int] = {}
+    claims = Claims()
     for number, asked in enumerate(wanted):
         decision = decide(asked, present, settings)
         if not isinstance(decision, Refuse):
             name = decision.access.name  # of what is there already, where it is kept
-            holder = targets.get(asked.access.target, names.get(name))
+            holder = claims.holder(name, asked.access.target)
             if holder is None:
-                names[name] = targets[asked.access.target] = number
+                claims.add(number, name, asked.access.target)
             elif not (isinstance(decision, Keep) and isinstance(decisions[holder], Keep)):
-                decision = _shared(asked, wanted[holder].access, holder)
+                decision = shared_claim(asked, wanted[holder].access, holder)
         decisions.append(decision)
     return decisions
 
@@ -177,8 +193,8 @@ def _drift(wanted: VpcAccess, there: VpcAccess) -> tuple[str, ...]:
     return tuple(name for name, differs in fields.items() if differs)
 
 
-def _shared(asked: Wanted, first: VpcAccess, number: int) -> Decision:
-    """Settle two records of one batch that want the same name or target."""
+def shared_claim(asked: Wanted, first: VpcAccess, number: int) -> Decision:
+    """Settle two records of one batch that want the same name or target: ``first`` is what record ``number`` has of it."""
     access = asked.access
     if access.target == first.target and (asked.any_name or access.name == first.name):
         return Keep(access, same_as=number, drift=_drift(access, first))

@@ -383,36 +383,12 @@ def test_a_refused_look_at_the_gateway_is_nobodys_rejection(invoke: Invoker, cod
 
 def test_an_answer_without_a_message_id_is_no_publication(invoke: Invoker) -> None:
     """A proxy's page with status 200 does not count as published: the record is due again."""
-    invoke.served.faults.set([{"operation": PUBLISH, "times": 8, "body": "html", "when": "before", "status": 200}])
+    invoke.served.faults.set([{"operation": PUBLISH, "times": 3, "body": "html", "when": "before", "status": 200}])
     event = queue_event(json.dumps(request()))
 
     assert "NoMessageId" in str(invoke(event).error)
     assert not invoke(event).error
     assert len(invoke.messages()) == 1
-
-
-TAKES_NAME, TAKES_TARGET = request(InstanceId="i-bp1example0002"), request(Name="other")
-
-
-@pytest.mark.parametrize("rival", [pytest.param(TAKES_NAME, id="name"), pytest.param(TAKES_TARGET, id="target")])
-def test_what_the_first_claims_and_does_not_get_the_next_may_have(invoke: Invoker, rival: dict[str, Any]) -> None:
-    """The gateway rejects the first record for good: the second, which wants the same name or target, is not refused for it."""
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": "InvalidDescription"}])
-    answer = invoke(queue_event(json.dumps(request()), json.dumps(rival)))
-
-    assert [result["outcome"] for result in answer.results] == ["rejected", "authorized"]
-    assert [entry["InstanceId"] for entry in invoke.accesses()] == [rival["InstanceId"]]
-
-
-@pytest.mark.parametrize("rival", [pytest.param(TAKES_NAME, id="name"), pytest.param(TAKES_TARGET, id="target")])
-def test_while_the_first_can_still_have_it_the_next_waits(invoke: Invoker, rival: dict[str, Any]) -> None:
-    """The first record fails for now, so both are due; delivered again the first gets it, whoever could be quicker."""
-    invoke.served.faults.set([{"operation": WRITE, "times": 8, "status": 400, "code": "Throttling"}])
-    event = queue_event(json.dumps(request()), json.dumps(rival))
-
-    assert "2 of 2 records" in str(invoke(event).error)
-    assert not invoke.accesses()
-    assert [result["outcome"] for result in invoke(event).results] == ["authorized", "refused"]
 
 
 def test_an_answer_says_what_it_is_about(invoke: Invoker) -> None:

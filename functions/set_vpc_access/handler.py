@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from functions.set_vpc_access.apply import Applier, wanted
+from functions.set_vpc_access.batch import Batch
 from functions.set_vpc_access.http import is_awaited
 from functions.set_vpc_access.jobs import Job, job_of
 from functions.set_vpc_access.observe import observe
@@ -25,16 +26,12 @@ from shared.errors import AuthorizerError, OutOfTime, RetryNeeded
 from shared.events.parsing import parse
 from shared.events.records import InstanceNotice
 from shared.parallel import in_parallel
-from shared.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, against_policy, plan, word
+from shared.plan import Decision, Keep, Present, Refuse, Wanted, against_policy, plan, word
 from shared.report import (
     FAILED,
-    GRANTED,
     IGNORED,
     PLANNED,
-    REFUSED,
-    REJECTED,
     SILENT,
-    UNCHANGED,
     Outcome,
     counts,
     line,
@@ -131,63 +128,21 @@ class Handler:
     def _carry_out(
         self, jobs: Sequence[Job], decisions: Sequence[Decision | None], session: Session, gateway: ApiGateway
     ) -> list[Outcome]:
-        """Apply and publish: every record that stands for itself, then those that another's answer decides.
-
-        Those that claim what another claims come last and one by one: if that one failed, they decide among themselves.
-        """
+        """Apply and publish, each record when it is settled what it depends on."""
         topic = self._open_topic(session)
-        applier = Applier(gateway, session, self.settings)
+        batch = Batch(jobs, decisions, Applier(gateway, session, self.settings))
         outcomes: list[Outcome | None] = [None] * len(jobs)
-        settled: list[Outcome | None] = [None] * len(jobs)  # before publishing: whose answer others share
 
-        def work(number: int) -> None:
-            job, decision = jobs[number], decisions[number]
-            with log.record(message_id=job.record.message_id) as tally:
-                outcome = self._outcome(job, decision, applier, settled)
-                settled[number] = outcome
-                outcomes[number] = outcome = self._publish(outcome, topic)
+        def finish(number: int, settle: Callable[[int], Outcome]) -> None:
+            with log.record(message_id=jobs[number].record.message_id) as tally:
+                outcomes[number] = outcome = self._publish(settle(number), topic)
                 _log(outcome, tally)
 
-        sharing = [
-            number for number, decision in enumerate(decisions) if getattr(decision, "same_as", None) is not None
-        ]
-        rivals = [
-            number for number, decision in enumerate(decisions) if getattr(decision, "claimed_by", None) is not None
-        ]
-        leaders = sorted(set(range(len(jobs))).difference(sharing, rivals))
-        in_parallel(work, leaders, self.settings.concurrency)
-        in_parallel(work, sharing, self.settings.concurrency)
-        in_parallel(work, rivals, 1)
+        in_parallel(lambda number: finish(number, batch.settle), batch.leaders(), self.settings.concurrency)
+        in_parallel(lambda number: finish(number, batch.settle), batch.followers(), self.settings.concurrency)
+        for number in batch.freed():
+            finish(number, batch.settle_freed)
         return [outcome for outcome in outcomes if outcome is not None]
-
-    def _outcome(
-        self, job: Job, decision: Decision | None, applier: Applier, outcomes: Sequence[Outcome | None]
-    ) -> Outcome:
-        if job.outcome is not None:
-            return job.outcome
-        if isinstance(decision, Create):
-            return applier.create(job.record, decision.access)
-        if isinstance(decision, Replace):
-            return applier.replace(job.record, decision.access)
-        if isinstance(decision, Refuse):
-            return self._refusal(job, decision, applier, outcomes)
-        assert isinstance(decision, Keep)
-        if decision.same_as is None:
-            return Outcome(job.record, UNCHANGED, decision.access, drift=decision.drift)
-        leader = outcomes[decision.same_as]
-        assert leader is not None
-        kind = leader.type if leader.type in (FAILED, REFUSED, REJECTED) else UNCHANGED
-        return leader._replace(record=job.record, type=kind, drift=decision.drift, published="")
-
-    def _refusal(self, job: Job, decision: Refuse, applier: Applier, outcomes: Sequence[Outcome | None]) -> Outcome:
-        """Refuse; but what another record claimed and did not get is decided anew, once that one's answer is final."""
-        rival = outcomes[decision.claimed_by] if decision.claimed_by is not None else None
-        if rival is None or rival.type in GRANTED:
-            return Outcome(job.record, REFUSED, decision.access, decision.reason, decision.text)
-        if rival.retry:
-            text = f"{decision.text}; it failed for now, so both are delivered again"
-            return Outcome(job.record, FAILED, decision.access, decision.reason, text, retry=True)
-        return applier.settle(job.record, decision.access)
 
     def _publish(self, outcome: Outcome, topic: ResultTopic) -> Outcome:
         """Publish the result; a failure makes the record due for redelivery, when it is kept and published again."""

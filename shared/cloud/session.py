@@ -19,6 +19,7 @@ from shared.cloud.transport import HttpRequest, HttpResponse, NetworkError, Tran
 from shared.errors import AuthorizerError, CloudUnavailable, CredentialsExpired, Doubtful, Transient
 
 MOST_ATTEMPTS = 8
+_MOST_UNREADABLE = 3
 _SHORTEST_ATTEMPT = 0.5  # seconds; below that an attempt cannot end in time
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 8.0
 _FIRST_WAIT_THROTTLED = 0.5
@@ -64,6 +65,8 @@ class Session(NamedTuple):
                 try:
                     return read(answer)
                 except Doubtful as unreadable:
+                    if attempt >= _MOST_UNREADABLE:  # something else may stand at the endpoint
+                        raise
                     answer = unreadable
             if isinstance(answer, CloudUnavailable):
                 self.pace.throttled(operation)

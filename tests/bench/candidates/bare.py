@@ -16,7 +16,7 @@ client: httpx.Client
 def initialize(_context: Any) -> None:
     """Open the client."""
     global client  # noqa: PLW0603 - one instance serves one request at a time
-    client = httpx.Client()
+    client = httpx.Client(verify=False)  # ours reads authorities only for https, which nobody speaks here
 
 
 def handler(_event: bytes, _context: Any) -> None:

@@ -1,6 +1,7 @@
 """The floor with httpx's transport instead of the standard library's client: no handler on httpx can cost less."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,6 +12,13 @@ url: httpx.URL
 transport: httpx.HTTPTransport
 
 
+class Nothing(httpx.SyncByteStream):
+    """No body."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
 def initialize(_context: Any) -> None:
     """Open the connection; the peer is both gateway and topic."""
     global transport, url
@@ -19,10 +27,10 @@ def initialize(_context: Any) -> None:
 
 
 def _send(target: str, headers: dict[str, str], body: bytes) -> bytes:
-    all_headers = {"accept-encoding": "identity", "content-length": str(len(body))} | headers
-    outgoing = httpx.Request(
-        "POST", url, headers=all_headers, stream=httpx.ByteStream(body), extensions={"target": target.encode()}
-    )
+    pairs = [(b"accept-encoding", b"identity"), (b"content-length", b"%d" % len(body))]
+    pairs += [(name.encode(), value.encode()) for name, value in headers.items()]
+    stream = httpx.ByteStream(body) if body else Nothing()
+    outgoing = httpx.Request("POST", url, headers=pairs, stream=stream, extensions={"target": target.encode()})
     answer = transport.handle_request(outgoing)
     assert isinstance(answer.stream, httpx.SyncByteStream)
     try:

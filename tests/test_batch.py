@@ -1,0 +1,111 @@
+"""Records of one event that want the same name or target: who gets it, and what the others are told."""
+
+import json
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tests.cloud.seeds import seed
+from tests.invoking import VPC, Answer, Invoker, queue_event, request, state_change
+
+WRITE = "CloudAPI.SetVpcAccess"
+REJECT_FIRST = {"operation": WRITE, "nth": 1, "status": 400, "code": "InvalidDescription"}
+CLOUDS = [
+    pytest.param(duplicate, reads, conflict, id=f"{duplicate}-{reads}-{conflict}")
+    for duplicate, reads, conflict in product(("error", "overwrite"), (0, 3), ("refuse", "replace"))
+]
+
+
+def invoke_with(invoke: Invoker, wants: str) -> Answer:
+    """Invoke with a batch such as ``"a1 b2"``: name a for instance 1, name b for instance 2."""
+    bodies = [json.dumps(request(Name=want[0], InstanceId=f"i-bp1example000{want[1]}")) for want in wants.split()]
+    return invoke(queue_event(*bodies))
+
+
+def opened(invoke: Invoker) -> list[str]:
+    """Return what is authorized, in the same short form."""
+    return sorted(entry["Name"] + entry["InstanceId"][-1] for entry in invoke.accesses())
+
+
+def outcomes(answer: Answer) -> list[str]:
+    return [result["outcome"] for result in answer.results]
+
+
+@pytest.mark.parametrize(("duplicate", "reads", "conflict"), CLOUDS)
+@pytest.mark.parametrize(
+    ("wants", "told", "left"),
+    [
+        pytest.param("a1 a2", "rejected authorized", "a2", id="name"),
+        pytest.param("a1 b1", "rejected authorized", "b1", id="target"),
+        pytest.param("a1 b1 a2", "rejected authorized authorized", "a2 b1", id="two-heirs"),
+        pytest.param("a1 a2 a2", "rejected authorized unchanged", "a2", id="equal-heirs"),
+        pytest.param("a1 a2 a3", "rejected authorized refused", "a2", id="two-for-one-name"),
+        pytest.param("a1 b1 c1", "rejected authorized refused", "b1", id="two-for-one-target"),
+        pytest.param("a1 b2 b1", "rejected authorized refused", "b2", id="a-third-record-has-the-name"),
+        pytest.param("a1 b2 a2", "rejected authorized refused", "b2", id="a-third-record-has-the-target"),
+        pytest.param("a1 a1", "rejected rejected", "", id="the-same-is-not-tried-twice"),
+    ],
+)
+def test_what_the_first_cannot_have_goes_to_the_next(
+    invoke: Invoker, duplicate: str, reads: int, conflict: str, wants: str, told: str, left: str
+) -> None:
+    """The gateway rejects the first record for good; nobody takes what another record of the batch has got.
+
+    Whether duplicates fail or overwrite, entries show late, or ours may be replaced makes no difference.
+    """
+    switches = invoke.served.world.switches
+    invoke.served.world.switches = switches.with_values(duplicate=duplicate, visible_after_reads=reads)
+    invoke.configure(ON_CONFLICT=conflict, CONCURRENCY="1")
+    invoke.served.faults.set([REJECT_FIRST])
+
+    assert outcomes(invoke_with(invoke, wants)) == told.split()
+    assert opened(invoke) == left.split()
+
+
+@pytest.mark.parametrize("conflict", ["refuse", "replace"])
+@pytest.mark.parametrize(
+    ("wants", "faults", "due", "told", "left"),
+    [
+        pytest.param("a1 a2", ["Throttling"], 2, "authorized refused", "a1", id="name"),
+        pytest.param("a1 b1", ["Throttling"], 2, "authorized refused", "a1", id="target"),
+        pytest.param(
+            "a1 b2 b1", ["", "Throttling"], 2, "rejected authorized refused", "b2", id="a-third-record-is-due"
+        ),
+    ],
+)
+def test_what_another_may_still_get_is_not_taken(
+    invoke: Invoker, wants: str, faults: list[str], due: int, told: str, left: str, conflict: str
+) -> None:
+    """As long as a record is due for redelivery, those that want the same are due, too; then the first has it."""
+    invoke.configure(ON_CONFLICT=conflict, CONCURRENCY="1")
+    rules: list[dict[str, Any]] = [REJECT_FIRST] if "" in faults else []
+    first = 2 if rules else 1
+    rules += [{"operation": WRITE, "from": first, "to": first + 7, "status": 400, "code": "Throttling"}]
+    invoke.served.faults.set(rules)
+
+    assert f"{due} of {len(wants.split())} records" in str(invoke_with(invoke, wants).error)
+    assert not invoke.accesses()
+    invoke.served.faults.set([REJECT_FIRST] if "" in faults else [])
+    assert outcomes(invoke_with(invoke, wants)) == told.split()
+    assert opened(invoke) == left.split()
+
+
+def test_an_announced_instance_does_not_share_a_request_s_rejection(invoke: Invoker) -> None:
+    """A request for the instance has a name that the gateway rejects; the announcement of it brings another name."""
+    instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
+    seed(invoke.served.app, {"instances": [instance]})
+    invoke.configure(CONCURRENCY="1")
+    invoke.served.faults.set([REJECT_FIRST])
+    answer = invoke([request(Name="bad name"), state_change()])
+
+    assert outcomes(answer) == ["rejected", "authorized"]
+    assert answer.results[1]["name"] == "team-a-i-bp1example0001-8080"
+
+
+def test_many_rivals_of_one_are_answered_side_by_side(invoke: Invoker) -> None:
+    """What was granted decides about all who want the same without a look at the gateway for each."""
+    answer = invoke_with(invoke, "a1 " + " ".join(["a2"] * 40))
+
+    assert outcomes(answer) == ["authorized"] + ["refused"] * 40
+    assert len(invoke.calls("CloudAPI.DescribeVpcAccesses")) == 1
