@@ -155,6 +155,7 @@ def test_key_and_event_go_to_https_or_this_machine_only(environment: dict[str, s
         access.function_compute(environment)
 
 
+@pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow:DeprecationWarning:alibabacloud_tea_openapi")
 @pytest.mark.parametrize(
     "event",
     [pytest.param(b"plain", id="text"), pytest.param("Größe".encode(), id="utf-8"), pytest.param(b"", id="empty")],
