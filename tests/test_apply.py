@@ -7,7 +7,7 @@ import pytest
 from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, request
 
-WRITE = "CloudAPI.SetVpcAccess"
+WRITE, READ = "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses"
 BOTH = pytest.mark.parametrize("duplicate", ["error", "overwrite"])
 
 
@@ -96,6 +96,43 @@ def test_a_refusal_of_the_gateway_is_an_answer(invoke: Invoker, code: str) -> No
     assert answer.result["outcome"] == "rejected"
     assert message["data"]["ReasonCode"] == code
     assert invoke.calls(WRITE) == [WRITE]
+
+
+@BOTH
+@pytest.mark.parametrize("reads", [0, 3])
+def test_a_refusal_after_doubt_may_be_about_our_own_entry(invoke: Invoker, duplicate: str, reads: int) -> None:
+    """The first write took effect and its answer was lost; the second finds the quota used up, by the first."""
+    _switch(invoke, duplicate=duplicate, visible_after_reads=reads)
+    rules = [{"operation": WRITE, "nth": 1, "cut": "after"}]
+    if reads:  # otherwise the look after the first write shows the entry, and there is no second
+        rules.append({"operation": WRITE, "nth": 2, "status": 400, "code": "ExceedLimitVpcAccess"})
+    invoke.served.faults.set(rules)
+    answer = invoke(request())
+
+    assert answer.result["outcome"] == "authorized"
+    assert len(invoke.accesses()) == 1
+
+
+def test_a_refusal_after_doubt_that_explains_itself_is_the_answer(invoke: Invoker) -> None:
+    """The first write came to nothing; when nothing shows for long, the second's refusal stands."""
+    rules = [
+        {"operation": WRITE, "nth": 1, "cut": "before"},
+        {"operation": WRITE, "nth": 2, "status": 400, "code": "X"},
+    ]
+    invoke.served.faults.set(rules)
+    answer = invoke(request())
+
+    assert (answer.result["outcome"], answer.result["reason"]) == ("rejected", "X")
+    assert len(invoke.calls(WRITE)) == 2
+
+
+def test_a_refused_look_after_doubt_is_no_rejection(invoke: Invoker) -> None:
+    """The write took effect; that the look at it is refused says nothing of the request, which stays due."""
+    rules = [{"operation": WRITE, "nth": 1, "cut": "after"}, {"operation": READ, "nth": 2, "status": 400, "code": "X"}]
+    invoke.served.faults.set(rules)
+
+    assert invoke(request()).error is not None
+    assert invoke(request()).result["outcome"] == "unchanged"
 
 
 def test_a_full_quota_is_refused_with_the_way_out(invoke: Invoker) -> None:

@@ -5,11 +5,14 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.cloud.seeds import seed
-from tests.invoking import VPC, Answer, Invoker, queue_event, request, state_change
+from tests.invoking import VPC, Answer, Invoker, new_invoker, queue_event, request, state_change
 
-WRITE = "CloudAPI.SetVpcAccess"
+WRITE, READ, PUBLISH = "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses", "SMQ.PublishMessage"
+MODIFY = "CloudAPI.ModifyVpcAccessAndUpdateApis"
 REJECT_FIRST = {"operation": WRITE, "nth": 1, "status": 400, "code": "InvalidDescription"}
 CLOUDS = [
     pytest.param(duplicate, reads, conflict, id=f"{duplicate}-{reads}-{conflict}")
@@ -109,3 +112,58 @@ def test_many_rivals_of_one_are_answered_side_by_side(invoke: Invoker) -> None:
 
     assert outcomes(answer) == ["authorized"] + ["refused"] * 40
     assert len(invoke.calls("CloudAPI.DescribeVpcAccesses")) == 1
+
+
+FAULTS: list[dict[str, Any]] = [
+    {"status": 400, "code": "InvalidDescription"},
+    {"status": 400, "code": "Throttling"},
+    {"status": 503, "code": "ServiceUnavailable"},
+    {"status": 403, "code": "NoPermission"},
+    {"cut": "before"},
+    {"cut": "after"},
+    {"body": "truncated"},
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    wants=st.lists(st.sampled_from([name + number for name in "abc" for number in "123"]), min_size=2, max_size=6),
+    faults=st.lists(
+        st.tuples(st.sampled_from([WRITE, READ, PUBLISH, MODIFY]), st.integers(1, 12), st.sampled_from(FAULTS)),
+        max_size=6,
+        unique_by=lambda fault: fault[:2],
+    ),
+    duplicate=st.sampled_from(["error", "overwrite"]),
+    conflict=st.sampled_from(["refuse", "replace"]),
+    at_once=st.sampled_from(["1", "8"]),
+    reads=st.sampled_from([0, 3]),
+)
+def test_whoever_was_told_yes_has_it(
+    wants: list[str],
+    faults: list[tuple[str, int, dict[str, Any]]],
+    duplicate: str,
+    conflict: str,
+    at_once: str,
+    reads: int,
+) -> None:
+    """Whatever the batch and the faults, delivered until it is done: each yes stands for an entry that is there in the end.
+
+    A rejection that is none the next time is left out where ours may be replaced: then the first record takes over.
+    """
+    if conflict == "replace":
+        faults = [fault for fault in faults if fault[2] != FAULTS[0]]
+    invoke = new_invoker(duplicate=duplicate, visible_after_reads=reads)
+    invoke.configure(ON_CONFLICT=conflict, CONCURRENCY=at_once)
+    invoke.served.faults.set([{"operation": name, "nth": nth, **fault} for name, nth, fault in faults])
+    while invoke_with(invoke, " ".join(wants)).error is not None:
+        pass
+    told = {
+        message["data"]["Name"] + message["data"]["InstanceId"][-1]
+        for message in invoke.messages()
+        if message["type"] in ("vpcaccess.authorized", "vpcaccess.unchanged", "vpcaccess.replaced")
+    }
+    there = opened(invoke)
+    invoke.served.app.close()
+
+    assert told == set(there)
+    assert len(there) == len({entry[0] for entry in there}) == len({entry[1] for entry in there})

@@ -77,9 +77,14 @@ class Applier:
         raise doubt
 
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
-        """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet."""
+        """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet.
+
+        A refusal after doubt may be about the entry that our own write made (a name taken, a quota used up): it is the
+        answer if no entry shows.
+        """
         mine = settled = False  # a write of ours may have, or somebody's certainly has, taken effect
         doubt: AuthorizerError | None = None
+        refusal: CloudRefused | None = None
         for round_ in range(_MOST_ROUNDS):
             if not settled:
                 try:
@@ -87,9 +92,13 @@ class Applier:
                 except Doubtful as error:
                     doubt, mine = error, True
                 except CloudRefused as error:
-                    if not error.code.startswith(_TAKEN):
+                    settled = True
+                    if error.code.startswith(_TAKEN):
+                        doubt = Doubtful("SetVpcAccess", error.code, error.status, str(error))
+                    elif mine:
+                        refusal = error
+                    else:
                         raise
-                    doubt, settled = Doubtful("SetVpcAccess", error.code, error.status, str(error)), True
                 else:
                     if granted.vpc_access_id:
                         done = access._replace(vpc_access_id=granted.vpc_access_id)
@@ -101,7 +110,7 @@ class Applier:
             doubt = doubt or Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
             self._wait(round_, doubt)
         assert doubt is not None
-        raise doubt
+        raise refusal or doubt
 
     def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:
         """Return the outcome that the gateway's present state allows, None if nothing is visible (yet)."""
@@ -111,9 +120,13 @@ class Applier:
         return _answer(record, decision, AUTHORIZED if mine else UNCHANGED)
 
     def _decision(self, record: Record, access: VpcAccess) -> Decision:
-        """Decide by what the gateway holds now."""
+        """Decide by what the gateway holds now. A refused look is no answer to the request: raises Doubtful instead."""
         log.add(looks=1)
-        return decide(wanted(record, access), Present(self._gateway.matching([access])), self._settings)
+        try:
+            present = Present(self._gateway.matching([access]))
+        except CloudRefused as error:
+            raise Doubtful("DescribeVpcAccesses", error.code, error.status, str(error), error.request_id) from error
+        return decide(wanted(record, access), present, self._settings)
 
     def _wait(self, round_: int, doubt: AuthorizerError) -> None:
         """Wait before the next look; raises the doubt if the time budget has no room for it."""
