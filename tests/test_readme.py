@@ -9,6 +9,8 @@ import pytest
 from functions._operator.settings import table
 from shared.events.parsing import parse
 from shared.vpcaccess import VpcAccess
+from tests.bench.readme import tables
+from tests.bench.report import RATIOS
 from tests.invoking import Invoker
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +27,15 @@ def _block(name: str) -> str:
 def test_the_settings_table_is_the_codes() -> None:
     """The generated table equals what `python -m functions settings` prints now."""
     assert _block("settings") == table()
+
+
+def test_the_performance_is_that_of_the_committed_results() -> None:
+    """The tables are made of `latest.json`, which holds every ratio that somebody may look for."""
+    document = json.loads((ROOT / "tests" / "bench" / "results" / "latest.json").read_text(encoding="utf-8"))
+
+    assert _block("performance") == tables(document)
+    assert document["ratios"].keys() == set(RATIOS)
+    assert all(document[key] for key in ("machine", "versions", "date", "samples"))
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", README))))
