@@ -35,20 +35,15 @@ class Applier:
     def __init__(self, gateway: ApiGateway, session: Session, settings: Settings) -> None:
         self._gateway, self._session, self._settings = gateway, session, settings
 
-    def create(self, record: Record, access: VpcAccess) -> Outcome:
-        """Make ``access``, or find that it is there, and return what became of it. Never raises our errors."""
-        return _outcome(record, access, lambda: self._create(record, access))
-
-    def replace(self, record: Record, access: VpcAccess) -> Outcome:
-        """Point our entry of that name to ``access``'s target and return what became of it. Never raises our errors."""
-        return _outcome(record, access, lambda: self._replace(record, access))
+    def carry_out(self, record: Record, decision: Decision) -> Outcome:
+        """Carry out a decision and return what became of the record. Never raises our errors."""
+        return _outcome(record, decision.access, lambda: self._carry_out(record, decision))
 
     def settle(self, record: Record, access: VpcAccess) -> Outcome:
         """Decide by what the gateway holds now and carry that out; return what became of it. Never raises our errors."""
-        return _outcome(record, access, lambda: self._settle(record, access))
+        return _outcome(record, access, lambda: self._carry_out(record, self._decision(record, access)))
 
-    def _settle(self, record: Record, access: VpcAccess) -> Outcome:
-        decision = self._decision(record, access)
+    def _carry_out(self, record: Record, decision: Decision) -> Outcome:
         if isinstance(decision, Create):
             return self._create(record, decision.access)
         if isinstance(decision, Replace):

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 
 from functions.set_vpc_access.apply import Applier, wanted
 from functions.set_vpc_access.jobs import Job
-from shared.plan import Claims, Create, Decision, Keep, Refuse, Replace, shared_claim
-from shared.report import FAILED, GRANTED, REFUSED, REJECTED, UNCHANGED, Outcome
+from shared.plan import Claims, Decision, Keep, Refuse, shared_claim
+from shared.report import FAILED, GRANTED, UNCHANGED, Outcome
 
 
 class Batch:
     """Jobs with their decisions on the way to their outcomes. Numbers are places in ``jobs``."""
 
     def __init__(self, jobs: Sequence[Job], decisions: Sequence[Decision | None], applier: Applier) -> None:
-        self._jobs, self._applier = jobs, applier
-        self._decisions = list(decisions)
+        self._jobs, self._decisions, self._applier = jobs, decisions, applier
         self._settled: list[Outcome | None] = [None] * len(jobs)
         self._claims = Claims()  # of what has been got, or may be when it is delivered again
 
@@ -28,16 +27,18 @@ class Batch:
         """Return the numbers of those that wait for nobody."""
         return [number for number in range(len(self._jobs)) if self._before(number) is None]
 
-    def followers(self) -> list[int]:
-        """Return, when the leaders are settled, the numbers of those whose answer follows from theirs."""
-        return [n for n, leader in self._waiting() if not self._is_free(n, leader)]
+    def waiting(self) -> tuple[list[int], list[int]]:
+        """Return, when the leaders are settled, the numbers of those whose answer follows from theirs, and of the freed.
 
-    def freed(self) -> list[int]:
-        """Return, when the leaders are settled, the numbers of those that may have what a leader could not.
-
-        They have to be settled in this order and one by one.
+        These may have what their leader could not; they have to be settled in this order and one by one.
         """
-        return [n for n, leader in self._waiting() if self._is_free(n, leader)]
+        followers: list[int] = []
+        freed: list[int] = []
+        for number in range(len(self._jobs)):
+            leader = self._before(number)
+            if leader is not None:
+                (freed if self._is_free(number, self._outcome_of(leader)) else followers).append(number)
+        return followers, freed
 
     def settle(self, number: int) -> Outcome:
         """Carry out what was decided about a job and return its outcome. Never raises our errors."""
@@ -45,7 +46,7 @@ class Batch:
         return self._note(number, job.outcome or self._outcome(job, self._decisions[number]))
 
     def settle_freed(self, number: int) -> Outcome:
-        """Decide anew about one of ``freed``, by what the batch has got or may still get and by what the gateway holds."""
+        """Decide anew about one of the freed, by what the batch has got or may still get and by what the gateway holds."""
         job = self._jobs[number]
         assert job.access is not None
         holder = self._claims.holder(job.access.name, job.access.target)
@@ -68,11 +69,6 @@ class Batch:
             return decision.same_as
         return decision.claimed_by if isinstance(decision, Refuse) else None
 
-    def _waiting(self) -> list[tuple[int, Outcome]]:
-        """Return the numbers of those that waited, with the outcome that they waited for."""
-        found = [(number, self._before(number)) for number in range(len(self._jobs))]
-        return [(number, self._outcome_of(leader)) for number, leader in found if leader is not None]
-
     def _is_free(self, number: int, leader: Outcome) -> bool:
         """Tell whether the leader was turned down for good, and not for a reason that is this record's as well."""
         if leader.retry or leader.type in GRANTED:
@@ -81,28 +77,22 @@ class Batch:
         same = isinstance(decision, Keep) and leader.access is not None and leader.access.name == decision.access.name
         return access is not None and not same
 
+    def _is_due(self, number: int) -> bool:
+        """Tell whether a settled record failed for now: it may still get what it claims."""
+        return self._outcome_of(number).retry
+
     def _outcome_of(self, number: int) -> Outcome:
         outcome = self._settled[number]
         assert outcome is not None  # leaders come first
         return outcome
 
     def _outcome(self, job: Job, decision: Decision | None) -> Outcome:
-        if isinstance(decision, Create):
-            return self._applier.create(job.record, decision.access)
-        if isinstance(decision, Replace):
-            return self._applier.replace(job.record, decision.access)
-        if isinstance(decision, Refuse):
-            return self._refusal(job, decision)
-        assert isinstance(decision, Keep)
-        if decision.same_as is None:
-            return Outcome(job.record, UNCHANGED, decision.access, drift=decision.drift)
-        leader = self._outcome_of(decision.same_as)
-        kind = leader.type if leader.type in (FAILED, REFUSED, REJECTED) else UNCHANGED
-        return leader._replace(record=job.record, type=kind, drift=decision.drift)
-
-    def _refusal(self, job: Job, decision: Refuse) -> Outcome:
-        """Refuse, or keep the record due as long as the one that claimed before it is."""
-        if decision.claimed_by is None or not self._outcome_of(decision.claimed_by).retry:
-            return Outcome(job.record, REFUSED, decision.access, decision.reason, decision.text)
-        text = f"{decision.text}; it failed for now, so both are delivered again"
-        return Outcome(job.record, FAILED, decision.access, decision.reason, text, retry=True)
+        assert decision is not None  # only jobs that have their outcome are without one
+        if isinstance(decision, Keep) and decision.same_as is not None:
+            leader = self._outcome_of(decision.same_as)
+            kind = UNCHANGED if leader.type in GRANTED else leader.type
+            return leader._replace(record=job.record, type=kind, drift=decision.drift)
+        if isinstance(decision, Refuse) and decision.claimed_by is not None and self._is_due(decision.claimed_by):
+            text = f"{decision.text}; it failed for now, so both are delivered again"
+            return Outcome(job.record, FAILED, decision.access, decision.reason, text, retry=True)
+        return self._applier.carry_out(job.record, decision)

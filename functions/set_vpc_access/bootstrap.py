@@ -35,7 +35,8 @@ class Runtime(NamedTuple):
             from functions.set_vpc_access import doctor  # nothing else needs it
 
             if doctor.is_asked(event):
-                return json.dumps(self.examine(context))
+                session = self.handler.session(self._invocation(context))
+                return json.dumps(doctor.report(doctor.examine(self.handler.settings, session)))
         summary = self.answer(event, context)
         if is_awaited(result["source"] for result in summary["results"]):
             return response(summary)
@@ -44,12 +45,6 @@ class Runtime(NamedTuple):
     def answer(self, event: bytes, context: Any) -> dict[str, Any]:
         """Handle one event with what its context says and return the summary."""
         return self.handler.handle(event, self._invocation(context))
-
-    def examine(self, context: Any) -> dict[str, Any]:
-        """Return the doctor's report."""
-        from functions.set_vpc_access import doctor
-
-        return doctor.report(doctor.examine(self.handler.settings, self.handler.session(self._invocation(context))))
 
     def _invocation(self, context: Any) -> Invocation:
         return Invocation(

@@ -139,8 +139,9 @@ class Handler:
                 _log(outcome, tally)
 
         in_parallel(lambda number: finish(number, batch.settle), batch.leaders(), self.settings.concurrency)
-        in_parallel(lambda number: finish(number, batch.settle), batch.followers(), self.settings.concurrency)
-        for number in batch.freed():
+        followers, freed = batch.waiting()
+        in_parallel(lambda number: finish(number, batch.settle), followers, self.settings.concurrency)
+        for number in freed:
             finish(number, batch.settle_freed)
         return [outcome for outcome in outcomes if outcome is not None]
 

@@ -167,6 +167,14 @@ def json_object(operation: str, headers: Mapping[str, str], body: bytes) -> dict
     return parsed
 
 
+def message_id(operation: str, status: int, body: bytes) -> str:
+    """Return the MessageId of a successful publication; without one it is Doubtful: whoever answered was not the topic."""
+    found = xml_text(body.decode("utf-8", "replace"), "MessageId")
+    if not found:
+        raise Doubtful(operation, "NoMessageId", status, "the answer has no MessageId")
+    return found
+
+
 def inner_list(answer: Mapping[str, Any], outer: str, inner: str) -> list[Mapping[str, Any]]:
     """Return a list wrapped in the old XML way, an object holding a list; an absent one is empty."""
     wrapped = answer.get(outer)

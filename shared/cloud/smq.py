@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 
-from shared.cloud.answers import xml_text
+from shared.cloud.answers import message_id
 from shared.cloud.session import Session, Sign
 from shared.cloud.signing import Credentials, mns
-from shared.cloud.transport import HttpRequest, HttpResponse
-from shared.errors import Doubtful
+from shared.cloud.transport import HttpRequest
 
 VERSION = "2015-06-06"
+_PUBLISH = "PublishMessage"
 LARGEST_BODY = 64 * 1024  # bytes; https://alibabacloud.com/help/en/mns/product-overview/limits
 _CONTENT_TYPE = "text/xml;charset=utf-8"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -65,18 +65,17 @@ class SmqTopic:
         """Publish ``message`` and return its MessageId; a repeated attempt can publish it twice (at least once)."""
         body = message_document(b64encode(message.encode()).decode() if self._base64 else message)
 
-        return self._session.call("PublishMessage", self.signer(body), _message_id, repeatable=True, paced=False)
+        return self._session.call(
+            _PUBLISH,
+            self.signer(body),
+            lambda answer: message_id(_PUBLISH, answer.status, answer.body),
+            repeatable=True,
+            paced=False,
+        )
 
     def signer(self, body: bytes) -> Sign:
         """Return what makes a freshly signed PublishMessage with this XML document each time."""
         return signer(self._session, self._endpoint, "POST", self._resource, body)
-
-
-def _message_id(answer: HttpResponse) -> str:
-    message_id = xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
-    if not message_id:  # whoever answered that was not SMQ
-        raise Doubtful("PublishMessage", "NoMessageId", answer.status, "the answer has no MessageId")
-    return message_id
 
 
 def _escape(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench.report import SIGNS
+from tests.bench.report import Goal
 from tests.bench.rounds import COLD, DELAY, LOOKING, WARM
 
 README = Path(__file__).parents[2] / "README.md"
@@ -38,10 +38,9 @@ def tables(document: Mapping[str, Any]) -> str:
 
 def _goals(goals: Sequence[Mapping[str, Any]]) -> str:
     rows = ["| what | measured | goal | |", "|---|---|---|---|"]
-    for goal in goals:
-        bound = "" if goal["bound"] is None else f"{SIGNS[goal['least']]} {goal['bound']:g}{goal['unit']}"
-        met = "" if goal["bound"] is None else "met" if goal["met"] else "**missed**"
-        rows.append(f"| {goal['what']} | {goal['value']:.2f}{goal['unit']} | {bound} | {met} |")
+    for told in goals:
+        goal = Goal(**{name: value for name, value in told.items() if name != "met"})
+        rows.append(f"| {' | '.join(goal.cells('met', '**missed**'))} |")
     return "\n".join(rows)
 
 

@@ -27,7 +27,6 @@ from tests.bench.stage import Staged
 
 _MB = 1_000_000
 _PACKAGES = ("pydantic", "pydantic-core", "httpx", "httpcore", "h11", "alibabacloud-cloudapi20160714", "aliyun-mns-sdk")
-SIGNS = ("≤", "≥")  # of a goal's bound, by whether it is the least
 RATIOS = ("cold_start", "warm_cpu", "memory", "zip", "batch_efficiency", "batch_growth")
 
 Measured = Mapping[str, Samples]  # by the name of the contest
@@ -50,12 +49,13 @@ class Goal(NamedTuple):
             return True
         return self.value >= self.bound if self.least else self.value <= self.bound
 
-    def cells(self) -> tuple[str, str, str]:
-        """Return its cells in the table."""
+    def cells(self, met: str = "[green]met[/]", missed: str = "[red]missed[/]") -> tuple[str, str, str, str]:
+        """Return its cells in a table: what, value, bound, and how it is marked."""
+        value = f"{self.value:.2f}{self.unit}"
         if self.bound is None:
-            return self.what, f"{self.value:.2f}{self.unit}", ""
-        mark = "[green]met[/]" if self.met else "[red]missed[/]"
-        return self.what, f"{self.value:.2f}{self.unit}", f"{SIGNS[self.least]} {self.bound:g}{self.unit} {mark}"
+            return self.what, value, "", ""
+        bound = f"{'≥' if self.least else '≤'} {self.bound:g}{self.unit}"
+        return self.what, value, bound, met if self.met else missed
 
 
 def goals(measured: Measured, staged: Staged) -> list[Goal]:
@@ -115,7 +115,7 @@ def _cpu(run: Run) -> float:
 
 def goal_table(found: Sequence[Goal]) -> Table:
     """Return the table of the goals."""
-    table = Table("what", "measured", "goal", title="Goals: medians of the ratios within each round")
+    table = Table("what", "measured", "goal", "", title="Goals: medians of the ratios within each round")
     for goal in found:
         table.add_row(*goal.cells())
     return table

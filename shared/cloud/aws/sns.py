@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from shared.cloud.answers import details, xml_text
+from shared.cloud.answers import details, message_id
 from shared.cloud.aws.sigv4 import sigv4
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials, canonical_query
-from shared.cloud.transport import HttpRequest, HttpResponse
+from shared.cloud.transport import HttpRequest
 from shared.errors import (
     AuthorizerError,
     CloudRefused,
@@ -24,6 +24,7 @@ from shared.errors import (
 )
 
 VERSION = "2010-03-31"
+_PUBLISH = "Publish"
 _CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html
 
@@ -63,14 +64,14 @@ class SnsTopic:
             signed = sigv4("POST", "/", "", headers, body, region=self._region, service="sns", credentials=credentials)
             return HttpRequest("POST", self._endpoint, "/", {**headers, "authorization": signed.authorization}, body)
 
-        return self._session.call("Publish", sign, _message_id, repeatable=True, paced=False, read_error=error_of)
-
-
-def _message_id(answer: HttpResponse) -> str:
-    message_id = xml_text(answer.body.decode("utf-8", "replace"), "MessageId")
-    if not message_id:  # whoever answered that was not SNS
-        raise Doubtful("Publish", "NoMessageId", answer.status, "the answer has no MessageId")
-    return message_id
+        return self._session.call(
+            _PUBLISH,
+            sign,
+            lambda answer: message_id(_PUBLISH, answer.status, answer.body),
+            repeatable=True,
+            paced=False,
+            read_error=error_of,
+        )
 
 
 def opener(topic_arn: str, endpoint: str, environment: Mapping[str, str]) -> Callable[[Session], SnsTopic]:
