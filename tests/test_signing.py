@@ -39,7 +39,7 @@ def test_acs3_agrees_with_the_vendor_stage_by_stage(vector: dict[str, Any]) -> N
 
 
 def test_every_given_v3_vector_is_used() -> None:
-    """All 26 vectors are accounted for: 18 of V3 here, 8 of V1 in test_cloud_verify."""
+    """All 26 vectors are accounted for: 18 of V3 here, 8 of V1 in cloud_tests/test_verify."""
     assert (len(VECTORS), len(V3)) == (26, 18)
 
 

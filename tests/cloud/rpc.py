@@ -60,7 +60,7 @@ class RpcProduct:
     name = ""
     version = ""
     # What the vendor's SDK knows of this product; those without an Operation answer 501.
-    published: frozenset[str] = frozenset()
+    published: frozenset[str] = frozenset()  # of the vendor's SDK; none is installed for SLB and ESS
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.cloud.cloudapi import VpcAccess
 from tests.cloud.core import Credential
 from tests.cloud.ecs import Instance
 from tests.cloud.ess import Action
 from tests.cloud.slb import LoadBalancer
-from tests.cloud.vpcaccess import VpcAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.cloud.core import ServiceError
+from tests.cloud.ecs.published import ECS
 from tests.cloud.parameters import Parameter, invalid
-from tests.cloud.published import ECS
 from tests.cloud.rpc import Operation, RpcProduct, denied
 
 if TYPE_CHECKING:

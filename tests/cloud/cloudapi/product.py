@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.cloud.cloudapi.published import CLOUDAPI
+from tests.cloud.cloudapi.vpcaccess import VpcAccess, VpcAccesses
 from tests.cloud.parameters import Parameter
-from tests.cloud.published import CLOUDAPI
 from tests.cloud.rpc import Operation, RpcProduct
-from tests.cloud.vpcaccess import VpcAccess, VpcAccesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

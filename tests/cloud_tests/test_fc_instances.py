@@ -455,7 +455,7 @@ def test_frozen_instances_die_with_a_killed_parent(tmp_path: Path) -> None:
         print(fc.invoke("f").body.decode(), flush=True)
         time.sleep(600)
     """
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     parent = subprocess.Popen([sys.executable, "-c", program, code], cwd=root, stdout=subprocess.PIPE, text=True)
     with parent:
         assert parent.stdout is not None

@@ -1,61 +1,8 @@
-"""The operations that the vendor's SDKs know, so that one we lack answers 501 and one nobody has answers 404.
-
-Taken from the action names in PyPI `alibabacloud_cloudapi20160714` 4.9.0 and `alibabacloud_ecs20140526` 7.11.8.
-No SDK of SLB 2014-05-15 and ESS 2014-08-28 is installed here; for those two the list is what we implement.
-"""
+"""The operations of PyPI `alibabacloud_ecs20140526` 7.11.8: one we lack answers 501, one nobody has 404."""
 
 from __future__ import annotations
 
-_CLOUDAPI = """
-    AbolishApi AddAccessControlListEntry AddIpControlPolicyItem AddTrafficSpecialControl
-    AssociateInstanceWithPrivateDNS AttachApiProduct AttachGroupPlugin AttachPlugin BatchAbolishApis
-    BatchDeployApis CreateAccessControlList CreateApi CreateApiGroup CreateApiStageVariable CreateApp
-    CreateAppCode CreateAppKey CreateBackend CreateBackendModel CreateDataset CreateDatasetItem CreateInstance
-    CreateIntranetDomain CreateIpControl CreateLogConfig CreateModel CreateMonitorGroup CreatePlugin
-    CreatePrivateDNS CreateSignature CreateStageModel CreateTrafficControl DeleteAccessControlList
-    DeleteAllTrafficSpecialControl DeleteApi DeleteApiGroup DeleteApiProduct DeleteApiStageVariable DeleteApp
-    DeleteAppCode DeleteAppKey DeleteBackend DeleteBackendModel DeleteDataset DeleteDatasetItem DeleteDomain
-    DeleteDomainCertificate DeleteInstance DeleteIpControl DeleteLogConfig DeleteModel DeleteMonitorGroup
-    DeletePlugin DeletePrivateDNS DeleteSignature DeleteStageModel DeleteTrafficControl
-    DeleteTrafficSpecialControl DeployApi DescribeAbolishApiTask DescribeAccessControlListAttribute
-    DescribeAccessControlLists DescribeApi DescribeApiDoc DescribeApiGroup DescribeApiGroupVpcWhitelist
-    DescribeApiGroups DescribeApiHistories DescribeApiHistory DescribeApiIpControls DescribeApiLatencyData
-    DescribeApiMarketAttributes DescribeApiProductApis DescribeApiProductsByApp DescribeApiQpsData
-    DescribeApiSignatures DescribeApiTrafficControls DescribeApiTrafficData DescribeApis DescribeApisByApp
-    DescribeApisByBackend DescribeApisByIpControl DescribeApisBySignature DescribeApisByTrafficControl
-    DescribeApisByVpcAccess DescribeApisWithStageNameIntegratedByApp DescribeApp DescribeAppAttributes
-    DescribeAppSecurities DescribeAppSecurity DescribeApps DescribeAppsByApiProduct DescribeAuthorizedApis
-    DescribeAuthorizedApps DescribeBackendInfo DescribeBackendList DescribeDatasetInfo DescribeDatasetItemInfo
-    DescribeDatasetItemList DescribeDatasetList DescribeDeployApiTask DescribeDeployedApi DescribeDeployedApis
-    DescribeDomain DescribeGroupLatency DescribeGroupQps DescribeGroupTraffic DescribeHistoryApis
-    DescribeImportOASTask DescribeInstanceClusterInfo DescribeInstanceClusterList
-    DescribeInstanceDropConnections DescribeInstanceDropPacket DescribeInstanceHttpCode DescribeInstanceLatency
-    DescribeInstanceNewConnections DescribeInstancePackets DescribeInstanceQps DescribeInstanceSlbConnect
-    DescribeInstanceTraffic DescribeInstances DescribeIpControlPolicyItems DescribeIpControls DescribeLogConfig
-    DescribeMarketRemainsQuota DescribeModels DescribePluginApis DescribePluginGroups DescribePluginSchemas
-    DescribePluginTemplates DescribePlugins DescribePluginsByApi DescribePluginsByGroup
-    DescribePurchasedApiGroup DescribePurchasedApiGroups DescribePurchasedApis DescribeRegions
-    DescribeSignatures DescribeSignaturesByApi DescribeStageModels DescribeSummaryData DescribeSystemParameters
-    DescribeTrafficControls DescribeTrafficControlsByApi DescribeUpdateBackendTask DescribeUpdateVpcInfoTask
-    DescribeVpcAccesses DescribeZones DetachApiProduct DetachGroupPlugin DetachPlugin
-    DisableInstanceAccessControl DissociateInstanceWithPrivateDNS DryRunSwagger EnableInstanceAccessControl
-    ExportOAS ImportOAS ImportSwagger ListPrivateDNS ListTagResources ModifyApi ModifyApiConfiguration
-    ModifyApiGroup ModifyApiGroupInstance ModifyApiGroupNetworkPolicy ModifyApiGroupVpcWhitelist ModifyApp
-    ModifyBackend ModifyBackendModel ModifyDataset ModifyDatasetItem ModifyInstanceAttribute ModifyInstanceSpec
-    ModifyInstanceVpcAttributeForConsole ModifyIntranetDomainPolicy ModifyIpControl ModifyIpControlPolicyItem
-    ModifyLogConfig ModifyModel ModifyPlugin ModifySignature ModifyStageModel ModifyTrafficControl
-    ModifyVpcAccessAndUpdateApis OpenApiGatewayService QueryRequestLogs ReactivateDomain
-    RemoveAccessControlListEntry RemoveApiProductsAuthorities RemoveApisAuthorities RemoveAppsAuthorities
-    RemoveIpControlApis RemoveIpControlPolicyItem RemoveSignatureApis RemoveTrafficControlApis RemoveVpcAccess
-    RemoveVpcAccessAndAbolishApis ResetAppCode ResetAppSecret SdkGenerateByApp SdkGenerateByAppForRegion
-    SdkGenerateByGroup SetAccessControlListAttribute SetApiProductsAuthorities SetApisAuthorities
-    SetAppsAuthToApiProduct SetAppsAuthorities SetDomain SetDomainCertificate SetDomainWebSocketStatus
-    SetGroupAuthAppCode SetIpControlApis SetSignatureApis SetTrafficControlApis SetVpcAccess
-    SetWildcardDomainPatterns SwitchApi TagResources UntagResources UpdatePrivateDNS ValidateVpcConnectivity
-"""
-CLOUDAPI = frozenset(_CLOUDAPI.split())
-
-_ECS = """
+_NAMES = """
     AcceptInquiredSystemEvent ActivateRouterInterface AddBandwidthPackageIps AddTags AllocateDedicatedHosts
     AllocateEipAddress AllocatePublicIpAddress ApplyAutoSnapshotPolicy AssignIpv6Addresses
     AssignPrivateIpAddresses AssociateEipAddress AssociateHaVip AttachClassicLinkVpc AttachDisk
@@ -149,4 +96,4 @@ _ECS = """
     TerminateVirtualBorderRouter UnassignIpv6Addresses UnassignPrivateIpAddresses UnassociateEipAddress
     UnassociateHaVip UnlockSnapshot UntagResources
 """
-ECS = frozenset(_ECS.split())
+ECS = frozenset(_NAMES.split())

@@ -18,7 +18,7 @@ from tests.cloud.core import Credential, ServiceError
 from tests.cloud.fixtures import PERMANENT, Served
 from tests.cloud.signed import V3
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ENTRY: dict[str, object] = {"Name": "web", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": 80}
 RULE = {"id": "lost", "operation": "CloudAPI.SetVpcAccess", "nth": 1, "status": 500, "code": "InternalError"}
 

@@ -22,7 +22,7 @@ from tests.cloud.core import Call, Credential, ManualClock, Nonces, ServiceError
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 from tests.cloud.signed import V1, V3, Signed, date
 
-VECTORS = json.loads((Path(__file__).parent / "vectors" / "signature-vectors.json").read_text(encoding="utf-8"))
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "signature-vectors.json").read_text(encoding="utf-8"))
 V3_VECTORS = [pytest.param(v, id=v["name"]) for v in VECTORS["vectors"] if v["algorithm"] == verify.ACS3]
 V1_VECTORS = [pytest.param(v, id=v["name"]) for v in VECTORS["vectors"] if v["algorithm"] != verify.ACS3]
 ENTRY = {"Name": "n", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": "80"}

@@ -1,0 +1,52 @@
+"""The operations of PyPI `alibabacloud_cloudapi20160714` 4.9.0: one we lack answers 501, one nobody has 404."""
+
+from __future__ import annotations
+
+_NAMES = """
+    AbolishApi AddAccessControlListEntry AddIpControlPolicyItem AddTrafficSpecialControl
+    AssociateInstanceWithPrivateDNS AttachApiProduct AttachGroupPlugin AttachPlugin BatchAbolishApis
+    BatchDeployApis CreateAccessControlList CreateApi CreateApiGroup CreateApiStageVariable CreateApp
+    CreateAppCode CreateAppKey CreateBackend CreateBackendModel CreateDataset CreateDatasetItem CreateInstance
+    CreateIntranetDomain CreateIpControl CreateLogConfig CreateModel CreateMonitorGroup CreatePlugin
+    CreatePrivateDNS CreateSignature CreateStageModel CreateTrafficControl DeleteAccessControlList
+    DeleteAllTrafficSpecialControl DeleteApi DeleteApiGroup DeleteApiProduct DeleteApiStageVariable DeleteApp
+    DeleteAppCode DeleteAppKey DeleteBackend DeleteBackendModel DeleteDataset DeleteDatasetItem DeleteDomain
+    DeleteDomainCertificate DeleteInstance DeleteIpControl DeleteLogConfig DeleteModel DeleteMonitorGroup
+    DeletePlugin DeletePrivateDNS DeleteSignature DeleteStageModel DeleteTrafficControl
+    DeleteTrafficSpecialControl DeployApi DescribeAbolishApiTask DescribeAccessControlListAttribute
+    DescribeAccessControlLists DescribeApi DescribeApiDoc DescribeApiGroup DescribeApiGroupVpcWhitelist
+    DescribeApiGroups DescribeApiHistories DescribeApiHistory DescribeApiIpControls DescribeApiLatencyData
+    DescribeApiMarketAttributes DescribeApiProductApis DescribeApiProductsByApp DescribeApiQpsData
+    DescribeApiSignatures DescribeApiTrafficControls DescribeApiTrafficData DescribeApis DescribeApisByApp
+    DescribeApisByBackend DescribeApisByIpControl DescribeApisBySignature DescribeApisByTrafficControl
+    DescribeApisByVpcAccess DescribeApisWithStageNameIntegratedByApp DescribeApp DescribeAppAttributes
+    DescribeAppSecurities DescribeAppSecurity DescribeApps DescribeAppsByApiProduct DescribeAuthorizedApis
+    DescribeAuthorizedApps DescribeBackendInfo DescribeBackendList DescribeDatasetInfo DescribeDatasetItemInfo
+    DescribeDatasetItemList DescribeDatasetList DescribeDeployApiTask DescribeDeployedApi DescribeDeployedApis
+    DescribeDomain DescribeGroupLatency DescribeGroupQps DescribeGroupTraffic DescribeHistoryApis
+    DescribeImportOASTask DescribeInstanceClusterInfo DescribeInstanceClusterList
+    DescribeInstanceDropConnections DescribeInstanceDropPacket DescribeInstanceHttpCode DescribeInstanceLatency
+    DescribeInstanceNewConnections DescribeInstancePackets DescribeInstanceQps DescribeInstanceSlbConnect
+    DescribeInstanceTraffic DescribeInstances DescribeIpControlPolicyItems DescribeIpControls DescribeLogConfig
+    DescribeMarketRemainsQuota DescribeModels DescribePluginApis DescribePluginGroups DescribePluginSchemas
+    DescribePluginTemplates DescribePlugins DescribePluginsByApi DescribePluginsByGroup
+    DescribePurchasedApiGroup DescribePurchasedApiGroups DescribePurchasedApis DescribeRegions
+    DescribeSignatures DescribeSignaturesByApi DescribeStageModels DescribeSummaryData DescribeSystemParameters
+    DescribeTrafficControls DescribeTrafficControlsByApi DescribeUpdateBackendTask DescribeUpdateVpcInfoTask
+    DescribeVpcAccesses DescribeZones DetachApiProduct DetachGroupPlugin DetachPlugin
+    DisableInstanceAccessControl DissociateInstanceWithPrivateDNS DryRunSwagger EnableInstanceAccessControl
+    ExportOAS ImportOAS ImportSwagger ListPrivateDNS ListTagResources ModifyApi ModifyApiConfiguration
+    ModifyApiGroup ModifyApiGroupInstance ModifyApiGroupNetworkPolicy ModifyApiGroupVpcWhitelist ModifyApp
+    ModifyBackend ModifyBackendModel ModifyDataset ModifyDatasetItem ModifyInstanceAttribute ModifyInstanceSpec
+    ModifyInstanceVpcAttributeForConsole ModifyIntranetDomainPolicy ModifyIpControl ModifyIpControlPolicyItem
+    ModifyLogConfig ModifyModel ModifyPlugin ModifySignature ModifyStageModel ModifyTrafficControl
+    ModifyVpcAccessAndUpdateApis OpenApiGatewayService QueryRequestLogs ReactivateDomain
+    RemoveAccessControlListEntry RemoveApiProductsAuthorities RemoveApisAuthorities RemoveAppsAuthorities
+    RemoveIpControlApis RemoveIpControlPolicyItem RemoveSignatureApis RemoveTrafficControlApis RemoveVpcAccess
+    RemoveVpcAccessAndAbolishApis ResetAppCode ResetAppSecret SdkGenerateByApp SdkGenerateByAppForRegion
+    SdkGenerateByGroup SetAccessControlListAttribute SetApiProductsAuthorities SetApisAuthorities
+    SetAppsAuthToApiProduct SetAppsAuthorities SetDomain SetDomainCertificate SetDomainWebSocketStatus
+    SetGroupAuthAppCode SetIpControlApis SetSignatureApis SetTrafficControlApis SetVpcAccess
+    SetWildcardDomainPatterns SwitchApi TagResources UntagResources UpdatePrivateDNS ValidateVpcConnectivity
+"""
+CLOUDAPI = frozenset(_NAMES.split())

@@ -1,0 +1,5 @@
+"""ECS 2014-05-26: the instances and their tags."""
+
+from tests.cloud.ecs.product import Ecs, Instance
+
+__all__ = ["Ecs", "Instance"]

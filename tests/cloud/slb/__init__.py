@@ -1,0 +1,5 @@
+"""SLB 2014-05-15: the classic load balancers and their tags."""
+
+from tests.cloud.slb.product import LoadBalancer, Slb
+
+__all__ = ["LoadBalancer", "Slb"]
