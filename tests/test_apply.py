@@ -186,7 +186,7 @@ def test_replacing_after_doubt_does_not_touch_an_entry_that_is_not_ours(invoke: 
     """Our entry is removed and its name made anew by hand while the answer is lost: refused, and theirs stands."""
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    accesses = invoke.served.app["CloudAPI"].accesses
+    accesses = invoke.served.app["CloudAPI"].entries
 
     def swap(operation: str) -> None:
         if operation == "ModifyVpcAccessAndUpdateApis":
@@ -210,7 +210,7 @@ def test_replacing_what_is_gone_creates_it(invoke: Invoker) -> None:
     def remove(operation: str) -> None:
         if operation == "ModifyVpcAccessAndUpdateApis":
             invoke.before = lambda _: None
-            invoke.served.app["CloudAPI"].accesses.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
+            invoke.served.app["CloudAPI"].entries.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
 
     invoke.before = remove
 

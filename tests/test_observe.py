@@ -49,7 +49,7 @@ def test_an_entry_removed_during_the_sweep_does_not_hide_another(invoke: Invoker
         if reads == 2:
             invoke.before = lambda _: None
             gone = _entry(0)
-            accesses = invoke.served.app["CloudAPI"].accesses
+            accesses = invoke.served.app["CloudAPI"].entries
             accesses.remove(invoke.served.world.account_id, gone["VpcId"], gone["InstanceId"], gone["Port"])
 
     invoke.before = remove_after_the_first_page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.cloud.cloudapi import VpcAccess
+from tests.cloud.cloudapi import GatewayEntry
 from tests.cloud.core import Credential
 from tests.cloud.ecs import Instance
 from tests.cloud.ess import Action
@@ -43,7 +43,7 @@ def seed(cloud: Cloud, document: Any) -> dict[str, int]:
 
 def _vpc_access(cloud: Cloud, item: dict[str, Any]) -> None:
     account_id = item.get("AccountId", cloud.world.account_id)
-    cloud["CloudAPI"].accesses.seed(account_id, VpcAccess.from_parameters(item))
+    cloud["CloudAPI"].entries.seed(account_id, GatewayEntry.from_parameters(item))
 
 
 def _topic(cloud: Cloud, item: dict[str, Any]) -> None:

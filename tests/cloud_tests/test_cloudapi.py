@@ -219,7 +219,7 @@ class _Machine(RuleBasedStateMachine):
         self.cloud.close()
 
     def _new_id(self, name: str) -> str:
-        entries = {access.name: access for access in self.cloud["CloudAPI"].accesses.everything()}
+        entries = {access.name: access for access in self.cloud["CloudAPI"].entries.everything()}
         return str(entries[name].vpc_access_id) if name in entries else ""
 
     @rule(key=_CLIENTS, name=_NAMES, place=_TARGETS)

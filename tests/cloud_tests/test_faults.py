@@ -139,7 +139,7 @@ def test_throttling_is_counted_and_says_how_long(inner_cloud: Served) -> None:
 
 
 def _entries(cloud: Served) -> int:
-    return len(cloud.products["CloudAPI"].accesses.everything())
+    return len(cloud.products["CloudAPI"].entries.everything())
 
 
 @pytest.mark.parametrize(

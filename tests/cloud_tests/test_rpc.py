@@ -63,7 +63,7 @@ def test_bad_parameters_are_refused(inner_cloud: Served, changes: dict[str, obje
     """What an operation does not take, or not in that form, is refused and nothing is written."""
     status, body = Asker(inner_cloud.app)("SetVpcAccess", **{**ENTRY, **changes})
     assert (status, body["Code"]) == (400, code)
-    assert inner_cloud.products["CloudAPI"].accesses.everything() == []
+    assert inner_cloud.products["CloudAPI"].entries.everything() == []
 
 
 @pytest.mark.parametrize(("value", "good"), [("true", True), ("True", True), ("FALSE", True), ("1", False)])

@@ -78,7 +78,7 @@ def test_a_cut_connection_ends_without_an_answer(cloud: Served, when: str) -> No
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         _set(cloud, connection)
     connection.close()
-    assert len(cloud.products["CloudAPI"].accesses.everything()) == (when == "after")
+    assert len(cloud.products["CloudAPI"].entries.everything()) == (when == "after")
 
 
 def test_a_truncated_answer_is_shorter_than_it_says(cloud: Served) -> None:
@@ -143,7 +143,7 @@ def test_many_clients_at_once_lose_nothing(cloud: Served) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(work, range(8))) == 200
-    entries = cloud.products["CloudAPI"].accesses.everything()
+    entries = cloud.products["CloudAPI"].entries.everything()
     assert len({entry.vpc_access_id for entry in entries}) == len(entries) == 200
     assert len(cloud.world.journal(SET)) == 200
 

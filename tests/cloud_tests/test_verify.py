@@ -235,7 +235,7 @@ def test_v3_refuses_one_changed_thing_with_its_own_code(
     answer = client.open(**request.for_werkzeug())
     body = json.loads(answer.get_data())
     assert (answer.status_code, body.get("Code")) == (status, code)
-    assert len(inner_cloud.products["CloudAPI"].accesses.everything()) == (status == 200)
+    assert len(inner_cloud.products["CloudAPI"].entries.everything()) == (status == 200)
 
 
 V1_GUARDS = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.cloud.cloudapi.entries import GatewayEntries, GatewayEntry
 from tests.cloud.cloudapi.published import CLOUDAPI
-from tests.cloud.cloudapi.vpcaccess import VpcAccess, VpcAccesses
 from tests.cloud.parameters import Parameter
 from tests.cloud.rpc import Operation, RpcProduct
 
@@ -27,7 +27,7 @@ _REGION = Parameter("RegionId")  # accepted and ignored: the endpoint chooses th
 
 
 class CloudApi(RpcProduct):
-    """The product; ``accesses`` holds its state.
+    """The product; ``entries`` holds its state.
 
     ``known_targets`` gives the instance ids and addresses of a VPC, for the switch ``target_check``.
     """
@@ -35,7 +35,7 @@ class CloudApi(RpcProduct):
     name, version, published = "CloudAPI", "2016-07-14", CLOUDAPI
 
     def __init__(self, world: World, known_targets: Callable[[str], set[str]] = lambda _vpc_id: set()) -> None:
-        self.accesses = VpcAccesses(world, known_targets)
+        self.entries = GatewayEntries(world, known_targets)
         super().__init__(world)
 
     def define(self) -> dict[str, Operation]:
@@ -76,50 +76,50 @@ class CloudApi(RpcProduct):
 
     def state(self) -> dict[str, Any]:
         """Return every entry as DescribeVpcAccesses shows it, those not visible yet included."""
-        return {"vpc_accesses": [self._attribute(access) for access in self.accesses.everything()]}
+        return {"vpc_accesses": [self._attribute(entry) for entry in self.entries.everything()]}
 
     def clear(self) -> None:
         """Forget every entry."""
-        self.accesses.clear()
+        self.entries.clear()
 
     def _set(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        access = self.accesses.set(credential.account_id, VpcAccess.from_parameters(values))
+        entry = self.entries.set(credential.account_id, GatewayEntry.from_parameters(values))
         present = self.world.switches.vpc_access_id == "present"
-        return {"VpcAccessId": access.vpc_access_id} if present else {}
+        return {"VpcAccessId": entry.vpc_access_id} if present else {}
 
     def _describe(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        found = self.accesses.describe(credential.account_id, values)
-        page = [self._attribute(access) for access in _page(found, values)]
+        found = self.entries.describe(credential.account_id, values)
+        page = [self._attribute(entry) for entry in _page(found, values)]
         return {**_paging(found, values), "VpcAccessAttributes": {"VpcAccessAttribute": page}}
 
     def _remove(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.accesses.remove(credential.account_id, values["VpcId"], values["InstanceId"], values["Port"])
+        self.entries.remove(credential.account_id, values["VpcId"], values["InstanceId"], values["Port"])
         return {"Apis": {"Api": []}}
 
     def _abolish(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
         self._remove(credential, values)
-        return {"OperationId": self.accesses.new_task()}
+        return {"OperationId": self.entries.new_task()}
 
     def _modify(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.accesses.modify(credential.account_id, values["Name"], values)
-        return {"OperationId": self.accesses.new_task()}
+        self.entries.modify(credential.account_id, values["Name"], values)
+        return {"OperationId": self.entries.new_task()}
 
     def _task(self, _credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.accesses.check_task(values["OperationUid"])
+        self.entries.check_task(values["OperationUid"])
         return {"ApiUpdateVpcInfoResults": {"ApiUpdateVpcInfoResult": []}}
 
     def _apis(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.accesses.named(credential.account_id, values["VpcName"])
+        self.entries.named(credential.account_id, values["VpcName"])
         return {**_paging([], values), "ApiVpcAccessInfos": {"ApiVpcAccessInfo": []}}
 
     def _validate(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        access = self.accesses.identified(credential.account_id, values["VpcAccessId"])
+        entry = self.entries.identified(credential.account_id, values["VpcAccessId"])
         kinds = {"i-": "ECS", "lb-": "SLB"}
-        kind = next((kind for prefix, kind in kinds.items() if access.instance_id.startswith(prefix)), "INVALID")
+        kind = next((kind for prefix, kind in kinds.items() if entry.instance_id.startswith(prefix)), "INVALID")
         return {"Connected": kind != "INVALID", "IpType": kind}
 
-    def _attribute(self, access: VpcAccess) -> dict[str, Any]:
-        return {**access.attribute(), "RegionId": self.world.region_id}
+    def _attribute(self, entry: GatewayEntry) -> dict[str, Any]:
+        return {**entry.attribute(), "RegionId": self.world.region_id}
 
 
 def _operation(
@@ -131,13 +131,13 @@ def _operation(
     return Operation(f"apigateway:{name}", write, (*parameters, _REGION), run)
 
 
-def _page(found: list[VpcAccess], values: Mapping[str, Any]) -> list[VpcAccess]:
+def _page(found: list[GatewayEntry], values: Mapping[str, Any]) -> list[GatewayEntry]:
     size = values.get("PageSize", 10)
     start = (values.get("PageNumber", 1) - 1) * size
     return found[start : start + size]
 
 
-def _paging(found: list[VpcAccess], values: Mapping[str, Any]) -> dict[str, int]:
+def _paging(found: list[GatewayEntry], values: Mapping[str, Any]) -> dict[str, int]:
     return {
         "TotalCount": len(found),
         "PageNumber": values.get("PageNumber", 1),

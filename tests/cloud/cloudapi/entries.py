@@ -17,11 +17,11 @@ from tests.cloud.parameters import invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Target = tuple[str, str, int]
+TargetKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
-class VpcAccess:
+class GatewayEntry:
     """One authorization; ``reads_left`` list calls have yet to pass before it shows."""
 
     name: str
@@ -36,7 +36,7 @@ class VpcAccess:
     reads_left: int = 0
 
     @classmethod
-    def from_parameters(cls, values: Mapping[str, Any]) -> VpcAccess:
+    def from_parameters(cls, values: Mapping[str, Any]) -> GatewayEntry:
         """Build one from SetVpcAccess's typed parameters, or from a seed document of the same names."""
         return cls(
             name=values["Name"],
@@ -51,7 +51,7 @@ class VpcAccess:
         )
 
     @property
-    def target(self) -> Target:
+    def target(self) -> TargetKey:
         return self.vpc_id, self.instance_id, self.port
 
     def attribute(self) -> dict[str, Any]:
@@ -69,35 +69,35 @@ class VpcAccess:
         }
 
 
-class _Account:
+class _AccountEntries:
     """One account's entries in order of creation, with both keys."""
 
     def __init__(self) -> None:
-        self.by_name: dict[str, VpcAccess] = {}
-        self.by_target: dict[Target, VpcAccess] = {}
+        self.by_name: dict[str, GatewayEntry] = {}
+        self.by_target: dict[TargetKey, GatewayEntry] = {}
         self.hidden: set[str] = set()
 
-    def put(self, access: VpcAccess) -> VpcAccess:
-        self.by_name[access.name] = self.by_target[access.target] = access
-        if access.reads_left > 0:
-            self.hidden.add(access.name)
-        return access
+    def put(self, entry: GatewayEntry) -> GatewayEntry:
+        self.by_name[entry.name] = self.by_target[entry.target] = entry
+        if entry.reads_left > 0:
+            self.hidden.add(entry.name)
+        return entry
 
-    def drop(self, access: VpcAccess) -> None:
-        del self.by_name[access.name], self.by_target[access.target]
-        self.hidden.discard(access.name)
+    def drop(self, entry: GatewayEntry) -> None:
+        del self.by_name[entry.name], self.by_target[entry.target]
+        self.hidden.discard(entry.name)
 
-    def drop_taken(self, wanted: VpcAccess) -> None:
+    def drop_taken(self, wanted: GatewayEntry) -> None:
         """Drop what stands in the way of an entry: the one of its name, the one of its target."""
         for entry in (self.by_name.get(wanted.name), self.by_target.get(wanted.target)):
             if entry is not None and entry.name in self.by_name:
                 self.drop(entry)
 
-    def visible(self) -> list[VpcAccess]:
+    def visible(self) -> list[GatewayEntry]:
         """Return what a list call sees, and count that call for the entries that do not show yet."""
         if not self.hidden:
             return list(self.by_name.values())
-        seen = [access for name, access in self.by_name.items() if name not in self.hidden]
+        seen = [entry for name, entry in self.by_name.items() if name not in self.hidden]
         for name in tuple(self.hidden):
             left = self.by_name[name].reads_left - 1
             self.hidden.discard(name)
@@ -105,16 +105,16 @@ class _Account:
         return seen
 
 
-class VpcAccesses:
+class GatewayEntries:
     """All accounts' authorizations; every method is one atomic step."""
 
     def __init__(self, world: World, known_targets: Callable[[str], set[str]]) -> None:
         self._world, self._known_targets = world, known_targets
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, _AccountEntries] = {}
         self._tasks: set[str] = set()
         self._lock = threading.RLock()
 
-    def set(self, account_id: str, wanted: VpcAccess) -> VpcAccess:
+    def set(self, account_id: str, wanted: GatewayEntry) -> GatewayEntry:
         """Create (or, by the switch, overwrite) an entry and return it with its id."""
         switches = self._world.switches
         if switches.port_range == "refuse" and not 1 <= wanted.port <= 65535:
@@ -122,7 +122,7 @@ class VpcAccesses:
         if switches.target_check == "on" and wanted.instance_id not in self._known_targets(wanted.vpc_id):
             raise _not_found("InstanceId")
         with self._lock:
-            account = self._accounts.setdefault(account_id, _Account())
+            account = self._accounts.setdefault(account_id, _AccountEntries())
             taken = account.by_name.get(wanted.name), account.by_target.get(wanted.target)
             if switches.duplicate == "error":
                 self._refuse_taken(*taken)
@@ -132,14 +132,14 @@ class VpcAccesses:
             account.drop_taken(wanted)
             return account.put(self._completed(wanted, old))
 
-    def seed(self, account_id: str, access: VpcAccess) -> VpcAccess:
+    def seed(self, account_id: str, entry: GatewayEntry) -> GatewayEntry:
         """Put an entry there at once, whatever the switches say; its id may be given."""
         with self._lock:
-            account = self._accounts.setdefault(account_id, _Account())
-            account.drop_taken(access)
-            return account.put(replace(self._completed(access, None), reads_left=0))
+            account = self._accounts.setdefault(account_id, _AccountEntries())
+            account.drop_taken(entry)
+            return account.put(replace(self._completed(entry, None), reads_left=0))
 
-    def describe(self, account_id: str, filters: Mapping[str, Any]) -> list[VpcAccess]:
+    def describe(self, account_id: str, filters: Mapping[str, Any]) -> list[GatewayEntry]:
         """Return the visible entries that match, in order of creation."""
         with self._lock:
             account = self._accounts.get(account_id)
@@ -148,18 +148,18 @@ class VpcAccesses:
         wanted = {name: str(filters[name]) for name in ("Name", "VpcId", "InstanceId", "Port") if filters.get(name)}
         if not wanted and not filters.get("VpcAccessId") and not filters.get("Tag"):
             return visible  # nothing narrows it, and there may be thousands
-        return [access for access in visible if _matches(access, filters, wanted, exact=exact)]
+        return [entry for entry in visible if _matches(entry, filters, wanted, exact=exact)]
 
     def remove(self, account_id: str, vpc_id: str, instance_id: str, port: int) -> None:
         """Remove by (VpcId, InstanceId, Port); an unknown one is refused."""
         with self._lock:
-            account = self._accounts.get(account_id, _Account())
-            access = account.by_target.get((vpc_id, instance_id, port))
-            if access is None:
+            account = self._accounts.get(account_id, _AccountEntries())
+            entry = account.by_target.get((vpc_id, instance_id, port))
+            if entry is None:
                 raise _not_found("VpcAccess")
-            account.drop(access)
+            account.drop(entry)
 
-    def modify(self, account_id: str, name: str, changes: Mapping[str, Any]) -> VpcAccess:
+    def modify(self, account_id: str, name: str, changes: Mapping[str, Any]) -> GatewayEntry:
         """Change target or host name of the entry called ``name``; its place and id stay."""
         with self._lock:
             old = self.named(account_id, name)
@@ -176,27 +176,27 @@ class VpcAccesses:
             del account.by_target[old.target]
             return account.put(new)
 
-    def named(self, account_id: str, name: str) -> VpcAccess:
+    def named(self, account_id: str, name: str) -> GatewayEntry:
         """Return an entry by its name, shown yet or not."""
         with self._lock:
-            account = self._accounts.get(account_id, _Account())
+            account = self._accounts.get(account_id, _AccountEntries())
             if name not in account.by_name:
                 raise _not_found("VpcAccess")
             return account.by_name[name]
 
-    def identified(self, account_id: str, vpc_access_id: str) -> VpcAccess:
+    def identified(self, account_id: str, vpc_access_id: str) -> GatewayEntry:
         """Return an entry by its VpcAccessId."""
         with self._lock:
-            entries = self._accounts.get(account_id, _Account()).by_name.values()
-            for access in entries:
-                if access.vpc_access_id == vpc_access_id:
-                    return access
+            entries = self._accounts.get(account_id, _AccountEntries()).by_name.values()
+            for entry in entries:
+                if entry.vpc_access_id == vpc_access_id:
+                    return entry
             raise _not_found("VpcAccessId")
 
-    def everything(self) -> list[VpcAccess]:
+    def everything(self) -> list[GatewayEntry]:
         """Return all entries of all accounts."""
         with self._lock:
-            return [access for account in self._accounts.values() for access in account.by_name.values()]
+            return [entry for account in self._accounts.values() for entry in account.by_name.values()]
 
     def new_task(self) -> str:
         """Return the id of an asynchronous task; here it is done at once, as no API is published."""
@@ -216,7 +216,7 @@ class VpcAccesses:
             self._accounts.clear()
             self._tasks.clear()
 
-    def _completed(self, wanted: VpcAccess, old: VpcAccess | None) -> VpcAccess:
+    def _completed(self, wanted: GatewayEntry, old: GatewayEntry | None) -> GatewayEntry:
         if old is not None:
             return replace(
                 wanted, vpc_access_id=old.vpc_access_id, created_time=old.created_time, reads_left=old.reads_left
@@ -230,31 +230,31 @@ class VpcAccesses:
         )
 
     @staticmethod
-    def _refuse_taken(by_name: VpcAccess | None, by_target: VpcAccess | None) -> None:
+    def _refuse_taken(by_name: GatewayEntry | None, by_target: GatewayEntry | None) -> None:
         if by_name is not None:
             raise ServiceError(400, "DuplicateName", "The specified parameter Name value is duplicate.")
         if by_target is not None:
             raise ServiceError(400, "RepeatedVpcAccess", "The specified VpcAccess is repeated.")
 
 
-def _matches(access: VpcAccess, filters: Mapping[str, Any], wanted: Mapping[str, str], *, exact: bool) -> bool:
+def _matches(entry: GatewayEntry, filters: Mapping[str, Any], wanted: Mapping[str, str], *, exact: bool) -> bool:
     """Tell if an entry passes ``filters``; ``wanted`` holds those that compare text."""
-    if filters.get("VpcAccessId") and filters["VpcAccessId"] != access.vpc_access_id:
+    if filters.get("VpcAccessId") and filters["VpcAccessId"] != entry.vpc_access_id:
         return False
     # What a filter matches without AccurateQuery is not established; a part of the value is assumed.
     for name, text in wanted.items():
-        value = _text(access, name)
+        value = _text(entry, name)
         if text != value if exact else text not in value:
             return False
-    return all((tag["Key"], tag["Value"]) in access.tags for tag in filters.get("Tag", ()))
+    return all((tag["Key"], tag["Value"]) in entry.tags for tag in filters.get("Tag", ()))
 
 
-def _text(access: VpcAccess, name: str) -> str:
+def _text(entry: GatewayEntry, name: str) -> str:
     if name == "Name":
-        return access.name
+        return entry.name
     if name == "InstanceId":
-        return access.instance_id
-    return access.vpc_id if name == "VpcId" else str(access.port)
+        return entry.instance_id
+    return entry.vpc_id if name == "VpcId" else str(entry.port)
 
 
 def _not_found(what: str) -> ServiceError:
