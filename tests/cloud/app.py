@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 from tests.cloud import effects
 from tests.cloud.cloudapi import CloudApi
 from tests.cloud.control import Control
-from tests.cloud.core import Call, Entry, Product, ServiceError, World, bent
+from tests.cloud.core import Call, Product, SeenCall, ServiceError, World, bent
 from tests.cloud.ecs import Ecs
 from tests.cloud.ess import Ess
 from tests.cloud.faults import Faults, Rule
@@ -81,7 +81,7 @@ class Cloud:
             return effects.after(rule, response, request.environ)
         finally:
             self.world.journal.add(
-                Entry(
+                SeenCall(
                     operation=f"{product.name}.{call.operation}",
                     action=call.action,
                     access_key_id=call.credential.access_key_id if call.credential else "",

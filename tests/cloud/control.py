@@ -25,7 +25,7 @@ class Control:
         self._cloud = cloud
         self.routes: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "state"): lambda _body: self._state(),
-            ("GET", "requests"): lambda _body: [_entry(entry) for entry in cloud.world.journal()],
+            ("GET", "requests"): lambda _body: [_seen_call(call) for call in cloud.world.journal()],
             ("GET", "faults"): lambda _body: {"rules": cloud.faults.report(), "unfired": cloud.faults.unfired()},
             ("PUT", "faults"): self._set_faults,
             ("DELETE", "faults"): lambda _body: cloud.faults.clear(),
@@ -81,8 +81,8 @@ class Control:
         return asdict(world.switches)
 
 
-def _entry(entry: Any) -> dict[str, Any]:
-    return {**asdict(entry), "parameters": dict(entry.parameters)}
+def _seen_call(call: Any) -> dict[str, Any]:
+    return {**asdict(call), "parameters": dict(call.parameters)}
 
 
 def _json(body: Any, status: int = 200) -> Response:

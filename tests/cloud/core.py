@@ -29,12 +29,12 @@ __all__ = [
     "Call",
     "Clock",
     "Credential",
-    "Entry",
     "Ids",
     "Journal",
     "ManualClock",
     "Nonces",
     "Product",
+    "SeenCall",
     "ServiceError",
     "Switches",
     "World",
@@ -103,7 +103,7 @@ class Ids:
 
 
 @dataclass(frozen=True)
-class Entry:
+class SeenCall:
     """One call that reached the stand-in, for tests that count what was done."""
 
     operation: str  # "CloudAPI.SetVpcAccess", "SMQ.PublishMessage", "FC.InvokeFunction"
@@ -153,21 +153,21 @@ class Journal:
     """Every call seen, in order of completion."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._calls: list[SeenCall] = []
         self._lock = threading.Lock()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, call: SeenCall) -> None:
         with self._lock:
-            self._entries.append(entry)
+            self._calls.append(call)
 
-    def __call__(self, operation: str | None = None) -> list[Entry]:
-        """Return a copy of the entries, of one operation if named."""
+    def __call__(self, operation: str | None = None) -> list[SeenCall]:
+        """Return a copy of the calls, of one operation if named."""
         with self._lock:
-            return [e for e in self._entries if operation in (None, e.operation)]
+            return [call for call in self._calls if operation in (None, call.operation)]
 
     def clear(self) -> None:
         with self._lock:
-            self._entries.clear()
+            self._calls.clear()
 
 
 @dataclass
