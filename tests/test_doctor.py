@@ -22,7 +22,7 @@ from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from tests.cloud.app import Cloud
 from tests.cloud.core import World
-from tests.cloud.ecs import Ecs
+from tests.cloud.ecs import EcsProduct
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.rpc import UnknownVersion
 from tests.cloud.server import Server
@@ -161,7 +161,7 @@ def test_endpoint_of_another_service_is_told() -> None:
     """At an endpoint that serves ECS alone, only what is asked of ECS is found."""
     world = World()
     world.add_credential(TEMPORARY)
-    app = Cloud(world, [Ecs(world), UnknownVersion(world)])
+    app = Cloud(world, [EcsProduct(world), UnknownVersion(world)])
     with Server(app) as server:
         done = diagnose(Served(app, server.endpoint))
     assert done.exit_code == 1

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Request, Response
 
 from tests.cloud import effects
-from tests.cloud.cloudapi import CloudApi
+from tests.cloud.cloudapi import CloudApiProduct
 from tests.cloud.control import Control
 from tests.cloud.core import Call, Product, SeenCall, ServiceError, World, bent
-from tests.cloud.ecs import Ecs
-from tests.cloud.ess import Ess
+from tests.cloud.ecs import EcsProduct
+from tests.cloud.ess import EssProduct
 from tests.cloud.faults import Faults, Rule
 from tests.cloud.fc import FunctionCompute
 from tests.cloud.rpc import UnknownVersion
-from tests.cloud.slb import Slb
+from tests.cloud.slb import SlbProduct
 from tests.cloud.smq import Smq
 
 if TYPE_CHECKING:
@@ -116,10 +116,10 @@ def nobody(request: Request) -> Response:
 
 def build_products(world: World) -> list[Product]:
     """Construct every product of the stand-in; the first one that matches a request serves it."""
-    ecs, slb = Ecs(world), Slb(world)
-    cloud_api = CloudApi(world, lambda vpc_id: ecs.in_vpc(vpc_id) | slb.in_vpc(vpc_id))
+    ecs, slb = EcsProduct(world), SlbProduct(world)
+    cloud_api = CloudApiProduct(world, lambda vpc_id: ecs.in_vpc(vpc_id) | slb.in_vpc(vpc_id))
     smq = Smq(world)
-    return [cloud_api, ecs, slb, Ess(world), smq, FunctionCompute(world, smq), UnknownVersion(world)]
+    return [cloud_api, ecs, slb, EssProduct(world), smq, FunctionCompute(world, smq), UnknownVersion(world)]
 
 
 def build_cloud(world: World | None = None) -> Cloud:

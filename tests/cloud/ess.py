@@ -61,7 +61,7 @@ class Action:
         }
 
 
-class Ess(RpcProduct):
+class EssProduct(RpcProduct):
     """The product; `seed` starts lifecycle actions."""
 
     name, version = "ESS", "2014-08-28"

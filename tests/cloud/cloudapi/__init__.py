@@ -1,6 +1,6 @@
 """API Gateway's control plane, CloudAPI 2016-07-14."""
 
 from tests.cloud.cloudapi.entries import GatewayEntry
-from tests.cloud.cloudapi.product import CloudApi
+from tests.cloud.cloudapi.product import CloudApiProduct
 
-__all__ = ["CloudApi", "GatewayEntry"]
+__all__ = ["CloudApiProduct", "GatewayEntry"]

@@ -26,7 +26,7 @@ _PAGING = (Parameter("PageNumber", "integer", minimum=1), Parameter("PageSize", 
 _REGION = Parameter("RegionId")  # accepted and ignored: the endpoint chooses the region (reference 1.1)
 
 
-class CloudApi(RpcProduct):
+class CloudApiProduct(RpcProduct):
     """The product; ``entries`` holds its state.
 
     ``known_targets`` gives the instance ids and addresses of a VPC, for the switch ``target_check``.

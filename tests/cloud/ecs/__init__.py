@@ -1,5 +1,5 @@
 """ECS 2014-05-26: the instances and their tags."""
 
-from tests.cloud.ecs.product import Ecs, Instance
+from tests.cloud.ecs.product import EcsProduct, Instance
 
-__all__ = ["Ecs", "Instance"]
+__all__ = ["EcsProduct", "Instance"]

@@ -78,7 +78,7 @@ class Instance:
         }
 
 
-class Ecs(RpcProduct):
+class EcsProduct(RpcProduct):
     """The product; `seed` puts instances there and `change` moves them on."""
 
     name, version, published = "ECS", "2014-05-26", ECS

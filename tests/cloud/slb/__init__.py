@@ -1,5 +1,5 @@
 """SLB 2014-05-15: the classic load balancers and their tags."""
 
-from tests.cloud.slb.product import LoadBalancer, Slb
+from tests.cloud.slb.product import LoadBalancer, SlbProduct
 
-__all__ = ["LoadBalancer", "Slb"]
+__all__ = ["LoadBalancer", "SlbProduct"]

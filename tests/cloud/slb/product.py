@@ -62,7 +62,7 @@ class LoadBalancer:
         }
 
 
-class Slb(RpcProduct):
+class SlbProduct(RpcProduct):
     """The product; `seed` puts load balancers there."""
 
     name, version = "SLB", "2014-05-15"
