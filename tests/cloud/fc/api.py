@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from tests.cloud.core import Call
-    from tests.cloud.fc.function import Function, Outcome
+    from tests.cloud.fc.function import Function, InvocationEnd
 
 _LOG_TAIL = 4096
 
@@ -151,7 +151,7 @@ def _delay(request: Request) -> float:
     return float(text)
 
 
-def _answer(outcome: Outcome, *, tail: bool) -> Response:
+def _answer(outcome: InvocationEnd, *, tail: bool) -> Response:
     """Return 200 with the function's bytes, whether it succeeded or not; header names: ``topic-and-fc.md`` 4.3."""
     content_type = "application/json" if outcome.error_type else "application/octet-stream"
     response = Response(outcome.body, 200, content_type=content_type)

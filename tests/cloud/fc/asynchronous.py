@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.cloud.core import ServiceError
-from tests.cloud.fc.destinations import Record
+from tests.cloud.fc.destinations import InvocationRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.cloud.core import World
-    from tests.cloud.fc.function import Function, Outcome
+    from tests.cloud.fc.function import Function, InvocationEnd
 
 MAX_PAYLOAD = 128 * 1024
 MAX_DELAY = 3600.0
@@ -39,13 +39,13 @@ class Task:
     invoked: int = 0
     refused: int = 0
     condition: str = _EXHAUSTED
-    outcome: Outcome | None = None
+    outcome: InvocationEnd | None = None
 
 
 class AsyncQueue:
     """Accepts events at once and runs them in steps; ``finish`` gets the record of each that ended."""
 
-    def __init__(self, world: World, finish: Callable[[Function, str, Record], None]) -> None:
+    def __init__(self, world: World, finish: Callable[[Function, str, InvocationRecord], None]) -> None:
         self._world, self._finish = world, finish
         self.wake = threading.Event()
         self._tasks: list[Task] = []
@@ -136,7 +136,7 @@ class AsyncQueue:
 
     def _end(self, task: Task, destination: str) -> None:
         outcome = task.outcome
-        record = Record(
+        record = InvocationRecord(
             timestamp=int(self._world.clock.now() * 1000),
             request_id=task.request_id,
             function_arn=task.function.arn,

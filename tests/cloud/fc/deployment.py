@@ -9,14 +9,14 @@ from tests.cloud.fc.runner import Pump, Runner
 from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, TopicTrigger
 from tests.cloud.fc.triggers.eventbridge import RulePump
 from tests.cloud.fc.triggers.queue import QueuePump
-from tests.cloud.fc.triggers.target import Delivery
 from tests.cloud.fc.triggers.topic import topic_event
+from tests.cloud.fc.triggers.triggered import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.cloud.core import World
-    from tests.cloud.fc.function import Function, Outcome
+    from tests.cloud.fc.function import Function, InvocationEnd
     from tests.cloud.fc.ports import Smq, TopicPublication
 
 
@@ -26,7 +26,7 @@ class Invoker(Protocol):
     world: World
     smq: Smq
 
-    def run(self, function: Function, event: bytes) -> Outcome:
+    def run(self, function: Function, event: bytes) -> InvocationEnd:
         """Invoke synchronously."""
 
     def submit(self, function: Function, event: bytes) -> None:

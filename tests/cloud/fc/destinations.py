@@ -30,7 +30,7 @@ _NEEDS = {  # the right that the function's role must have, and the largest reco
 
 
 @dataclass(frozen=True)
-class Record:
+class InvocationRecord:
     """How an asynchronous invocation ended; ``condition`` is "" after success."""
 
     timestamp: int
@@ -82,7 +82,7 @@ class Destination:
             raise ServiceError(400, "EntityTooLarge", f"the record has {size} bytes, {self.kind} takes {limit}")
 
 
-def send_to_smq(smq: Smq, destination: Destination, record: Record) -> None:
+def send_to_smq(smq: Smq, destination: Destination, record: InvocationRecord) -> None:
     """Put the record into a queue or topic; that its JSON is not Base64-encoded there is assumed."""
     text = dumps(record.document()).decode()
     if destination.kind == "queue":
@@ -91,7 +91,7 @@ def send_to_smq(smq: Smq, destination: Destination, record: Record) -> None:
         smq.publish(destination.name, text)
 
 
-def bus_event(record: Record) -> dict[str, Any]:
+def bus_event(record: InvocationRecord) -> dict[str, Any]:
     """Return the record as event for a custom bus (``fc-destination-eventbridge.json``).
 
     The type of a failure is not printed anywhere; ``failed`` is assumed.

@@ -25,7 +25,7 @@ _LOGS_KEPT = 1000  # invocations per function
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InvocationEnd:
     """The end of one invocation. ``error_type`` is X-Fc-Error-Type, "" after success; ``duration`` is in ms."""
 
     request_id: str
@@ -65,7 +65,7 @@ class Function:
         with self._lock:
             return list(self._logs)
 
-    def invoke(self, event: bytes, request_id: str) -> Outcome:
+    def invoke(self, event: bytes, request_id: str) -> InvocationEnd:
         """Run the function once on the event's bytes. Raises ServiceError 429 when no instance may be had."""
         instance = self.pool.acquire()
         keep, started = False, time.monotonic()
@@ -85,7 +85,7 @@ class Function:
         )
         with self._lock:
             self._logs.append((request_id, log))
-        return Outcome(request_id, reply.body, reply.error, log, duration, reply.memory, instance.id)
+        return InvocationEnd(request_id, reply.body, reply.error, log, duration, reply.memory, instance.id)
 
     def close(self) -> None:
         """End all instances and remove unpacked code."""

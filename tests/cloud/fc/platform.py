@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tests.cloud.core import ServiceError
 from tests.cloud.fc.asynchronous import AsyncQueue
 from tests.cloud.fc.deployment import Deployment
-from tests.cloud.fc.destinations import Destination, Record, bus_event, send_to_smq
-from tests.cloud.fc.function import Function, Outcome
+from tests.cloud.fc.destinations import Destination, InvocationRecord, bus_event, send_to_smq
+from tests.cloud.fc.function import Function, InvocationEnd
 from tests.cloud.fc.runner import Runner
 from tests.cloud.fc.triggers import shapes
 from tests.cloud.fc.triggers.config import TimerTrigger
@@ -98,7 +98,7 @@ class Platform:
         """Every service of FC 2.0: those made, and those that functions were deployed into."""
         return self.own_services | {each.config.service for each in self.functions if each.config.service}
 
-    def run(self, function: Function, event: bytes, request_id: str = "") -> Outcome:
+    def run(self, function: Function, event: bytes, request_id: str = "") -> InvocationEnd:
         """Invoke synchronously; ServiceError 400 for an event over 32 MB, 429 when no instance may be had."""
         if len(event) > MAX_SYNC_PAYLOAD:
             raise ServiceError(
@@ -112,7 +112,7 @@ class Platform:
         """Queue an asynchronous invocation; see ``AsyncQueue.submit``."""
         self.queue.submit(function, event, request_id or self.world.ids.request_id(), task_id=task_id, delay=delay)
 
-    def invoke(self, name: str, event: bytes = b"") -> Outcome:
+    def invoke(self, name: str, event: bytes = b"") -> InvocationEnd:
         """Invoke a function synchronously from Python."""
         return self.run(self.function(name), event)
 
@@ -219,7 +219,7 @@ class Platform:
         deployment.close()
         self.queue.forget(deployment.function)
 
-    def _finish(self, function: Function, arn: str, record: Record) -> None:
+    def _finish(self, function: Function, arn: str, record: InvocationRecord) -> None:
         """Hand the record of a finished asynchronous invocation to its destination; a refusal is counted, no more."""
         if not arn:
             return

@@ -134,7 +134,7 @@ def make_context(request: dict[str, Any]) -> SimpleNamespace:
     return context
 
 
-class Runtime:
+class ChildRuntime:
     """Loads once, then answers frames until the other end closes."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
@@ -203,7 +203,7 @@ def main(arguments: list[str]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a killed instance shall not take its log along
     with os.fdopen(int(requests), "rb") as source, os.fdopen(int(replies), "wb") as sink:
-        Runtime(source, sink).run()
+        ChildRuntime(source, sink).run()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cloud.fc.triggers import shapes
 from tests.cloud.fc.triggers.pattern import matches
-from tests.cloud.fc.triggers.target import Delivery
+from tests.cloud.fc.triggers.triggered import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.cloud.core import World
     from tests.cloud.fc.ports import Smq
     from tests.cloud.fc.triggers.config import EventBridgeTrigger
-    from tests.cloud.fc.triggers.target import Target
+    from tests.cloud.fc.triggers.triggered import TriggeredFunction
 
 
 class _Push:
@@ -26,7 +26,7 @@ class _Push:
 class RulePump:
     """One rule: takes events from its bus and pushes them in the order they came, except those waiting for a retry."""
 
-    def __init__(self, world: World, smq: Smq, trigger: EventBridgeTrigger, target: Target) -> None:
+    def __init__(self, world: World, smq: Smq, trigger: EventBridgeTrigger, target: TriggeredFunction) -> None:
         self._world, self._smq, self._trigger, self._target = world, smq, trigger, target
         self.wake = threading.Event()
         self._pushes: list[_Push] = []

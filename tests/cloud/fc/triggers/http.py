@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from tests.cloud.core import World
-    from tests.cloud.fc.function import Outcome
+    from tests.cloud.fc.function import InvocationEnd
 
 _TEXT = frozenset(
     {
@@ -65,7 +65,7 @@ def request_event(world: World, request: Request, path: str, request_id: str) ->
     )
 
 
-def response(outcome: Outcome) -> Response:
+def response(outcome: InvocationEnd) -> Response:
     """Map a result with ``statusCode`` to HTTP, any other to 200 JSON, an error to 502 without details."""
     if outcome.error_type:
         answer = Response(_INTERNAL, 502, content_type="text/plain")

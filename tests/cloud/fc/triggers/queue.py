@@ -10,7 +10,7 @@ from tests.cloud.core import ServiceError
 from tests.cloud.fc.asynchronous import MAX_PAYLOAD
 from tests.cloud.fc.triggers import shapes
 from tests.cloud.fc.triggers.pattern import matches
-from tests.cloud.fc.triggers.target import Delivery
+from tests.cloud.fc.triggers.triggered import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.cloud.core import World
     from tests.cloud.fc.ports import QueueMessage, Smq
     from tests.cloud.fc.triggers.config import QueueTrigger
-    from tests.cloud.fc.triggers.target import Target
+    from tests.cloud.fc.triggers.triggered import TriggeredFunction
 
 _SMQ_BATCH = 16  # BatchReceiveMessage's limit
 
@@ -30,7 +30,7 @@ class QueuePump:
     timeout they come again. Whether the real stream deletes before or after is not documented.
     """
 
-    def __init__(self, world: World, smq: Smq, trigger: QueueTrigger, target: Target) -> None:
+    def __init__(self, world: World, smq: Smq, trigger: QueueTrigger, target: TriggeredFunction) -> None:
         self._world, self._smq, self._trigger, self._target = world, smq, trigger, target
         self.wake = threading.Event()
         self._batch: list[QueueMessage] = []

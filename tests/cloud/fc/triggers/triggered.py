@@ -14,7 +14,7 @@ class Delivery(Enum):
     REFUSED = "refused"  # throttled, or a system error
 
 
-class Target(Protocol):
+class TriggeredFunction(Protocol):
     """Delivers one event to one function."""
 
     @property
