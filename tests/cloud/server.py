@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE_SECONDS = 25.0
 
 
-class Handler(WSGIRequestHandler):
+class SocketHandler(WSGIRequestHandler):
     """One connection; answers are written in one piece."""
 
     protocol_version = "HTTP/1.1"
@@ -113,7 +113,7 @@ class LoopbackServer(ThreadedWSGIServer):
             raise ValueError(f"the stand-in serves loopback addresses only, not {host}")
         self.keep_alive = keep_alive
         self.connections: set[socket.socket] = set()
-        super().__init__(host, port, app, Handler)
+        super().__init__(host, port, app, SocketHandler)
 
     def server_bind(self) -> None:
         """Bind without http.server's reverse look-up of our own name, which may ask a DNS server."""

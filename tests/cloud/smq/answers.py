@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.cloud.smq.messages import Message, Property
 
 
-class Answer(NamedTuple):
+class SmqAnswer(NamedTuple):
     """Status, XML body ("" for none) and further headers of a successful operation."""
 
     status: int

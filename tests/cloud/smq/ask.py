@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.cloud.smq import requests as read
-from tests.cloud.smq.answers import Answer, listing, resource_url
+from tests.cloud.smq.answers import SmqAnswer, listing, resource_url
 from tests.cloud.smq.messages import MAXIMUM_MESSAGE_SIZE, check_body
 from tests.cloud.smq.queue_broker import check_range
 
@@ -27,18 +27,18 @@ class Ask:
     headers: Headers
 
 
-NO_CONTENT = Answer(204)
+NO_CONTENT = SmqAnswer(204)
 
 
-def created(ask: Ask, path: str, *, new: bool) -> Answer:
+def created(ask: Ask, path: str, *, new: bool) -> SmqAnswer:
     """Return 201, or 204 for what was there already (https://help.aliyun.com/document_detail/27495.htm).
 
     ``Location`` comes with both: ``aliyun-mns-sdk`` reads it after any success.
     """
-    return Answer(201 if new else 204, headers={"Location": resource_url(ask.broker.world, path)})
+    return SmqAnswer(201 if new else 204, headers={"Location": resource_url(ask.broker.world, path)})
 
 
-def page(ask: Ask, element: str, path: str, names: list[str]) -> Answer:
+def page(ask: Ask, element: str, path: str, names: list[str]) -> SmqAnswer:
     """Answer one page: x-mns-prefix, x-mns-ret-number (1..1000), x-mns-marker.
 
     NextMarker is the first name of the next page; the real one is opaque
@@ -50,7 +50,7 @@ def page(ask: Ask, element: str, path: str, names: list[str]) -> Answer:
     wanted = [name for name in names if name.startswith(prefix) and name >= marker]
     entries = [[(f"{element}URL", resource_url(ask.broker.world, f"{path}/{name}"))] for name in wanted[:count]]
     following = wanted[count] if len(wanted) > count else ""
-    return Answer(200, listing(f"{element}s", element, entries, following))
+    return SmqAnswer(200, listing(f"{element}s", element, entries, following))
 
 
 def check_sent(ask: Ask, body: str) -> None:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from tests.cloud.core import Call, ServiceError
-    from tests.cloud.smq.answers import Answer
+    from tests.cloud.smq.answers import SmqAnswer
     from tests.cloud.smq.routes import Route
 
-_OPERATIONS: dict[str, Callable[[Ask], Answer]] = {
+_OPERATIONS: dict[str, Callable[[Ask], SmqAnswer]] = {
     "CreateQueue": queue_operations.create_queue,
     "SetQueueAttributes": queue_operations.set_queue_attributes,
     "GetQueueAttributes": queue_operations.get_queue_attributes,

@@ -1,4 +1,4 @@
-"""The operations on queues and their messages: an :class:`Ask` in, an :class:`Answer` out."""
+"""The operations on queues and their messages: an :class:`Ask` in, an :class:`SmqAnswer` out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.cloud.core import ServiceError
 from tests.cloud.smq import requests as read
-from tests.cloud.smq.answers import Answer, listing, peeked, received
+from tests.cloud.smq.answers import SmqAnswer, listing, peeked, received
 from tests.cloud.smq.ask import NO_CONTENT, Ask, check_sent, created, page
 from tests.cloud.smq.document import compose
 from tests.cloud.smq.errors import BatchError, refusal
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 # -- queues
 
 
-def create_queue(ask: Ask) -> Answer:
+def create_queue(ask: Ask) -> SmqAnswer:
     new = ask.broker.add_queue(ask.route.queue, read.queue_attributes(ask.body))
     return created(ask, f"queues/{ask.route.queue}", new=new)
 
 
-def set_queue_attributes(ask: Ask) -> Answer:
+def set_queue_attributes(ask: Ask) -> SmqAnswer:
     ask.broker.set_queue_attributes(ask.route.queue, read.queue_attributes(ask.body))
     return NO_CONTENT
 
 
-def get_queue_attributes(ask: Ask) -> Answer:
+def get_queue_attributes(ask: Ask) -> SmqAnswer:
     queue = ask.broker.queue(ask.route.queue)
     policy = queue.dlq_policy
     children: list[Child] = [
@@ -52,14 +52,14 @@ def get_queue_attributes(ask: Ask) -> Answer:
             ("DeadLetterTargetQueue", policy.dead_letter_queue),
         ]
         children.append(("DlqPolicy", fields))
-    return Answer(200, compose("Queue", children))
+    return SmqAnswer(200, compose("Queue", children))
 
 
-def list_queue(ask: Ask) -> Answer:
+def list_queue(ask: Ask) -> SmqAnswer:
     return page(ask, "Queue", "queues", [queue.name for queue in ask.broker.queues()])
 
 
-def delete_queue(ask: Ask) -> Answer:
+def delete_queue(ask: Ask) -> SmqAnswer:
     ask.broker.delete_queue(ask.route.queue)
     return NO_CONTENT
 
@@ -71,13 +71,13 @@ def _sent(message: Message) -> list[Child]:
     return [("MessageId", message.message_id), ("MessageBodyMD5", message.body_md5)]
 
 
-def send_message(ask: Ask) -> Answer:
+def send_message(ask: Ask) -> SmqAnswer:
     wanted = read.queue_message(ask.body)
     check_sent(ask, wanted.body)
-    return Answer(201, compose("Message", _sent(ask.broker.put(ask.route.queue, wanted.body, **wanted.options))))
+    return SmqAnswer(201, compose("Message", _sent(ask.broker.put(ask.route.queue, wanted.body, **wanted.options))))
 
 
-def batch_send_message(ask: Ask) -> Answer:
+def batch_send_message(ask: Ask) -> SmqAnswer:
     """Send up to 16 messages of 64 KB in all; what fails is listed, the rest is sent.
 
     The form of a partial failure is what ``BatchSendMessageDecoder`` of ``aliyun-mns-sdk`` reads; its
@@ -93,7 +93,7 @@ def batch_send_message(ask: Ask) -> Answer:
     document = listing("Messages", "Message", results)
     if failures:
         raise BatchError(failures[0].status, failures, document.encode())
-    return Answer(201, document)
+    return SmqAnswer(201, document)
 
 
 def _send(ask: Ask, message: QueueMessage) -> Message | ServiceError:
@@ -109,12 +109,12 @@ def _failed(error: ServiceError) -> list[Child]:
     return [("ErrorCode", error.code), ("ErrorMessage", error.message)]
 
 
-def receive_message(ask: Ask) -> Answer:
-    return Answer(200, compose("Message", received(_receive(ask, 1)[0])))
+def receive_message(ask: Ask) -> SmqAnswer:
+    return SmqAnswer(200, compose("Message", received(_receive(ask, 1)[0])))
 
 
-def batch_receive_message(ask: Ask) -> Answer:
-    return Answer(200, listing("Messages", "Message", map(received, _receive(ask, _batch_size(ask)))))
+def batch_receive_message(ask: Ask) -> SmqAnswer:
+    return SmqAnswer(200, listing("Messages", "Message", map(received, _receive(ask, _batch_size(ask)))))
 
 
 def _receive(ask: Ask, limit: int) -> list[Message]:
@@ -135,12 +135,12 @@ def _batch_size(ask: Ask) -> int:
     return check_range("numOfMessages", ask.route.integer("numOfMessages") or 0, (1, BATCH_LIMIT))
 
 
-def peek_message(ask: Ask) -> Answer:
-    return Answer(200, compose("Message", peeked(_peek(ask, 1)[0])))
+def peek_message(ask: Ask) -> SmqAnswer:
+    return SmqAnswer(200, compose("Message", peeked(_peek(ask, 1)[0])))
 
 
-def batch_peek_message(ask: Ask) -> Answer:
-    return Answer(200, listing("Messages", "Message", map(peeked, _peek(ask, _batch_size(ask)))))
+def batch_peek_message(ask: Ask) -> SmqAnswer:
+    return SmqAnswer(200, listing("Messages", "Message", map(peeked, _peek(ask, _batch_size(ask)))))
 
 
 def _peek(ask: Ask, limit: int) -> list[Message]:
@@ -157,12 +157,12 @@ def _receipt_handle(ask: Ask) -> str:
     return handle
 
 
-def delete_message(ask: Ask) -> Answer:
+def delete_message(ask: Ask) -> SmqAnswer:
     ask.broker.delete(ask.route.queue, _receipt_handle(ask))
     return NO_CONTENT
 
 
-def batch_delete_message(ask: Ask) -> Answer:
+def batch_delete_message(ask: Ask) -> SmqAnswer:
     """Delete up to 16 messages; if some fail, 404 lists those.
 
     Source: https://www.alibabacloud.com/help/zh/doc-detail/35139.htm
@@ -184,7 +184,7 @@ def _delete(queue: Queue, handle: str) -> ServiceError | None:
     return None
 
 
-def change_message_visibility(ask: Ask) -> Answer:
+def change_message_visibility(ask: Ask) -> SmqAnswer:
     """1..43200 seconds from now (https://www.alibabacloud.com/help/en/mns/developer-reference/changemessagevisibility)."""
     handle = _receipt_handle(ask)
     seconds = ask.route.integer("VisibilityTimeout")
@@ -196,4 +196,4 @@ def change_message_visibility(ask: Ask) -> Answer:
         ("ReceiptHandle", changed.receipt_handle),
         ("NextVisibleTime", changed.next_visible_time),
     ]
-    return Answer(200, compose("ChangeVisibility", children))
+    return SmqAnswer(200, compose("ChangeVisibility", children))

@@ -1,11 +1,11 @@
-"""The operations on topics and subscriptions: an :class:`Ask` in, an :class:`Answer` out."""
+"""The operations on topics and subscriptions: an :class:`Ask` in, an :class:`SmqAnswer` out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tests.cloud.smq import requests as read
-from tests.cloud.smq.answers import Answer
+from tests.cloud.smq.answers import SmqAnswer
 from tests.cloud.smq.ask import NO_CONTENT, Ask, check_sent, created, page
 from tests.cloud.smq.document import compose
 from tests.cloud.smq.messages import body_md5
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from tests.cloud.smq.document import Child
 
 
-def create_topic(ask: Ask) -> Answer:
+def create_topic(ask: Ask) -> SmqAnswer:
     new = ask.broker.add_topic(ask.route.topic, read.topic_attributes(ask.body))
     return created(ask, f"topics/{ask.route.topic}", new=new)
 
 
-def set_topic_attributes(ask: Ask) -> Answer:
+def set_topic_attributes(ask: Ask) -> SmqAnswer:
     ask.broker.set_topic_attributes(ask.route.topic, read.topic_attributes(ask.body))
     return NO_CONTENT
 
 
-def get_topic_attributes(ask: Ask) -> Answer:
+def get_topic_attributes(ask: Ask) -> SmqAnswer:
     topic = ask.broker.topic(ask.route.topic)
     children: list[Child] = [
         ("TopicName", topic.name),
@@ -36,38 +36,38 @@ def get_topic_attributes(ask: Ask) -> Answer:
         ("MessageCount", topic.message_count(int(ask.broker.world.clock.now() * 1000))),
         ("LoggingEnabled", topic.logging_enabled),
     ]
-    return Answer(200, compose("Topic", children))
+    return SmqAnswer(200, compose("Topic", children))
 
 
-def list_topic(ask: Ask) -> Answer:
+def list_topic(ask: Ask) -> SmqAnswer:
     return page(ask, "Topic", "topics", [topic.name for topic in ask.broker.topics()])
 
 
-def delete_topic(ask: Ask) -> Answer:
+def delete_topic(ask: Ask) -> SmqAnswer:
     ask.broker.delete_topic(ask.route.topic)
     return NO_CONTENT
 
 
-def publish_message(ask: Ask) -> Answer:
+def publish_message(ask: Ask) -> SmqAnswer:
     wanted = read.topic_message(ask.body)
     check_sent(ask, wanted.body)
     message_id = ask.broker.publish(ask.route.topic, wanted.body, wanted.tag, **wanted.properties)
     children: list[Child] = [("MessageId", message_id), ("MessageBodyMD5", body_md5(wanted.body))]
-    return Answer(201, compose("Message", children))
+    return SmqAnswer(201, compose("Message", children))
 
 
-def subscribe(ask: Ask) -> Answer:
+def subscribe(ask: Ask) -> SmqAnswer:
     new = ask.broker.add_subscription(ask.route.topic, ask.route.subscription, read.subscription(ask.body))
     return created(ask, f"topics/{ask.route.topic}/subscriptions/{ask.route.subscription}", new=new)
 
 
-def set_subscription_attributes(ask: Ask) -> Answer:
+def set_subscription_attributes(ask: Ask) -> SmqAnswer:
     attributes = read.subscription(ask.body)
     ask.broker.set_subscription_attributes(ask.route.topic, ask.route.subscription, attributes)
     return NO_CONTENT
 
 
-def get_subscription_attributes(ask: Ask) -> Answer:
+def get_subscription_attributes(ask: Ask) -> SmqAnswer:
     entry = ask.broker.subscription(ask.route.topic, ask.route.subscription)
     children: list[Child] = [
         ("TopicOwner", ask.broker.world.account_id),
@@ -81,14 +81,14 @@ def get_subscription_attributes(ask: Ask) -> Answer:
         ("CreateTime", entry.create_time),
         ("LastModifyTime", entry.last_modify_time),
     ]
-    return Answer(200, compose("Subscription", children))
+    return SmqAnswer(200, compose("Subscription", children))
 
 
-def list_subscription_by_topic(ask: Ask) -> Answer:
+def list_subscription_by_topic(ask: Ask) -> SmqAnswer:
     names = sorted(ask.broker.topic(ask.route.topic).subscriptions)
     return page(ask, "Subscription", f"topics/{ask.route.topic}/subscriptions", names)
 
 
-def unsubscribe(ask: Ask) -> Answer:
+def unsubscribe(ask: Ask) -> SmqAnswer:
     ask.broker.unsubscribe(ask.route.topic, ask.route.subscription)
     return NO_CONTENT
