@@ -32,7 +32,7 @@ def token_expired_by_fault() -> bool:
     return _token_expired.get()
 
 
-class Clock:
+class CloudClock:
     """Wall-clock time, shiftable: ``skew`` seconds are added, so a server's wrong clock can be shown."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Clock:
         return condition.wait(seconds)
 
 
-class ManualClock(Clock):
+class ManualClock(CloudClock):
     """A clock that stands still until a test moves it; waits end at once unless notified."""
 
     def __init__(self, now: float = 1_795_000_000.0) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tests.cloud.clock import Clock, ManualClock, bent, token_expired_by_fault
+from tests.cloud.clock import CloudClock, ManualClock, bent, token_expired_by_fault
 from tests.cloud.switches import Switches
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ __all__ = [
     "ACCOUNT_ID",
     "REGION_ID",
     "Call",
-    "Clock",
+    "CloudClock",
     "Credential",
     "Ids",
     "Journal",
@@ -174,7 +174,7 @@ class Journal:
 class World:
     """What a product may know of its surroundings."""
 
-    clock: Clock = field(default_factory=Clock)
+    clock: CloudClock = field(default_factory=CloudClock)
     ids: Ids = field(default_factory=Ids)
     switches: Switches = field(default_factory=Switches)
     journal: Journal = field(default_factory=Journal)

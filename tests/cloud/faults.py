@@ -20,13 +20,13 @@ from tests.cloud.faultcheck import check
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tests.cloud.core import Clock
+    from tests.cloud.core import CloudClock
 
 
 class Bucket:
     """A token bucket: ``burst`` calls at once, ``rate`` more per second."""
 
-    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
+    def __init__(self, rate: float, burst: float, clock: CloudClock) -> None:
         self._rate, self._burst, self._clock = rate, burst, clock
         self._tokens, self._at = burst, clock.now()
 
@@ -88,7 +88,7 @@ class Rule:
 class Faults:
     """The rules in force. ``operations`` are the names a rule may use."""
 
-    def __init__(self, operations: Iterable[str], clock: Clock) -> None:
+    def __init__(self, operations: Iterable[str], clock: CloudClock) -> None:
         self._operations, self._clock = frozenset(operations), clock
         self._rules: list[Rule] = []
         self._lock = threading.Lock()

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import Client
 
 from tests.cloud.asking import Asker
-from tests.cloud.core import Clock, ManualClock
+from tests.cloud.core import CloudClock, ManualClock
 from tests.cloud.faults import Faults
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served, finish
 from tests.cloud.signed import V3
@@ -19,7 +19,7 @@ DESCRIBE = "CloudAPI.DescribeVpcAccesses"
 ENTRY: dict[str, object] = {"Name": "web", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": 80}
 
 
-def _faults(clock: Clock | None = None) -> Faults:
+def _faults(clock: CloudClock | None = None) -> Faults:
     return Faults({SET, DESCRIBE}, clock or ManualClock())
 
 

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tests.cloud.core import Clock
+    from tests.cloud.core import CloudClock
 
 _LOOK_AGAIN = 1.0  # seconds; a message whose visibility timeout ran out announces itself to nobody
 
@@ -29,7 +29,7 @@ class Pump(Protocol):
 class Runner:
     """Drives one pump with some threads between ``start`` and ``stop``."""
 
-    def __init__(self, pump: Pump, clock: Clock, threads: int = 1, name: str = "pump") -> None:
+    def __init__(self, pump: Pump, clock: CloudClock, threads: int = 1, name: str = "pump") -> None:
         self.pump, self._clock = pump, clock
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._run, name=f"fc-{name}-{n}", daemon=True) for n in range(threads)]

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import fromstring
 
 from werkzeug.test import Client
 
-from tests.cloud.core import Clock
+from tests.cloud.core import CloudClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +60,7 @@ def sign(secret: str, lines: Iterable[str]) -> str:
 class SmqClient:
     """Sends signed requests; ``clock`` gives the Date."""
 
-    def __init__(self, app: WSGIApplication, credential: Credential, clock: Clock) -> None:
+    def __init__(self, app: WSGIApplication, credential: Credential, clock: CloudClock) -> None:
         self._http, self.credential, self.clock = Client(app), credential, clock
 
     def __call__(
@@ -108,7 +108,7 @@ def xml(root: str, inner: str = "", namespace: str = "http://mns.aliyuncs.com/do
     return f'<?xml version="1.0" encoding="utf-8"?><{root} xmlns="{namespace}">{inner}</{root}>'
 
 
-class SeenWaiting(Clock):
+class SeenWaiting(CloudClock):
     """A real clock that tells when somebody has begun to wait."""
 
     def __init__(self) -> None:
