@@ -115,6 +115,7 @@ http/post.json | http request | authorized | read grant | HTTP 200
 kafka/array-of-texts.json | kafka request | authorized | read grant
 kafka/batch.json | 3x kafka request | 3x authorized | read 3x(grant)
 kafka/raw-data.json | kafka request | authorized | read grant
+kafka/tombstone.json | kafka ignored | ignored tombstone
 manual/all-fields.json | manual request | authorized | read grant
 manual/authorize.json | manual request | authorized | read grant
 manual/base64.txt | manual request | authorized | read grant
@@ -148,6 +149,7 @@ smq-queue/list-in-message.json | 2x smq-queue request | 2x authorized | read 2x(
 smq-queue/plain-text.json | smq-queue invalid, smq-queue request | rejected, authorized | read publish grant
 smq-queue/raw-data.json | 2x smq-queue request | 2x authorized | read 2x(grant)
 smq-queue/single.json | smq-queue request | authorized | read grant
+smq-queue/xml-notification.json | smq-queue invalid | rejected | publish
 smq-topic/impersonating-attributes.json | smq-topic request | authorized | read grant
 smq-topic/json-attributes.json | smq-topic request | authorized | read grant
 smq-topic/json-base64.json | smq-topic request | authorized | read grant

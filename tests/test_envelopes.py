@@ -158,6 +158,35 @@ def test_what_cannot_be_read_is_one_answer(event: bytes, text: str) -> None:
     assert text in record.content.text
 
 
+NOTIFICATION = json.loads((EVENTS / "smq-queue/xml-notification.json").read_bytes())["data"]["messageBody"]
+
+
+@pytest.mark.parametrize(
+    ("event", "hint"),
+    [
+        pytest.param(queue_event(NOTIFICATION), True, id="in-a-queue"),
+        pytest.param(queue_event(b64encode(NOTIFICATION.encode()).decode()), True, id="in-base64"),
+        pytest.param(queue_event("<html><body>502 Bad Gateway</body></html>"), False, id="other-markup"),
+    ],
+)
+def test_a_notification_in_xml_names_the_format_to_choose(event: Any, *, hint: bool) -> None:
+    """A subscription's default is XML; the refusal tells the setting that makes its messages readable."""
+    (record,) = parsed(event)
+
+    assert isinstance(record.content, Invalid)
+    assert ("set NotifyContentFormat of the subscription to JSON or SIMPLIFIED" in record.content.text) is hint
+
+
+def test_a_kafka_record_without_a_value_is_not_one_with_an_empty_value() -> None:
+    """Null deletes a key and is ignored; an empty text is a message that cannot be read."""
+    (tombstone,) = read("kafka/tombstone.json")
+    (empty,) = parsed({**json.loads((EVENTS / "kafka/tombstone.json").read_bytes())[0], "value": ""})
+
+    assert isinstance(tombstone.content, Ignored)
+    assert tombstone.content.reason == "tombstone"
+    assert isinstance(empty.content, Invalid)
+
+
 def test_a_pair_of_surrogates_is_a_character() -> None:
     """A character outside the basic plane may be escaped, as Python's producers do by default."""
     (record,) = parse(json.dumps(request(Name="orders 🚀")).encode())

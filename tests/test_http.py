@@ -81,12 +81,23 @@ def test_a_client_gets_a_response(invoke: Invoker) -> None:
     assert json.loads(answer["body"])["results"][0]["vpc_access_id"] == entry["VpcAccessId"]
 
 
-def test_everybody_else_gets_the_summary(invoke: Invoker) -> None:
-    """Any other invocation returns the summary as JSON text."""
-    answer = _runtime(invoke).invoke(json.dumps(request()).encode(), SimpleNamespace(request_id="req-1"))
+@pytest.mark.parametrize(
+    ("event", "counts"),
+    [
+        pytest.param(json.dumps(request()).encode(), {"authorized": 1}, id="bytes"),
+        pytest.param(json.dumps(request()), {"authorized": 1}, id="text"),
+        pytest.param(request(), {"authorized": 1}, id="object"),
+        pytest.param([request(), request(Name="orders-2", Port=22)], {"authorized": 1, "refused": 1}, id="list"),
+        pytest.param(None, {"rejected": 1}, id="none"),
+        pytest.param('{"Name": "\ud800"}', {"rejected": 1}, id="half-a-surrogate-pair"),
+    ],
+)
+def test_everybody_else_gets_the_summary(invoke: Invoker, event: Any, counts: dict[str, int]) -> None:
+    """Any other invocation returns the summary as JSON text, whether its event is bytes, text or what JSON holds."""
+    answer = _runtime(invoke).invoke(event, SimpleNamespace(request_id="req-1"))
 
     assert isinstance(answer, str)
-    assert json.loads(answer)["counts"] == {"authorized": 1}
+    assert json.loads(answer)["counts"] == counts
 
 
 def test_nothing_is_raised_at_a_client(invoke: Invoker) -> None:

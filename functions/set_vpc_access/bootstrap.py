@@ -26,11 +26,14 @@ class Runtime(NamedTuple):
     handler: Handler
     environment: Mapping[str, str]
 
-    def invoke(self, event: bytes, context: Any) -> str | dict[str, Any]:
+    def invoke(self, event: Any, context: Any) -> str | dict[str, Any]:
         """Handle one event and return the function's answer: an HTTP response if a client waits, else the summary as JSON.
 
-        ``{"doctor": true}`` is no event but a question: what is missing? (``functions.set_vpc_access.doctor``)
+        The platform hands over bytes; text, or what JSON was read as, is taken too, as programs that call the handler
+        themselves pass it. ``{"doctor": true}`` is no event but a question: what is missing?
+        (``functions.set_vpc_access.doctor``)
         """
+        event = _bytes(event)
         if b'"doctor"' in event[:64] and not self.handler.settings.dry_run:  # it tries writes, of what is not there
             from functions.set_vpc_access import doctor  # nothing else needs it
 
@@ -77,6 +80,14 @@ def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
             ]
         )
     return Credentials(given.access_key_id, given.access_key_secret, given.security_token or "")
+
+
+def _bytes(event: Any) -> bytes:
+    """Return an event as the platform hands it over. Half of a surrogate pair is kept, to be refused as no UTF-8."""
+    if isinstance(event, (bytes, bytearray)):
+        return bytes(event)
+    text = event if isinstance(event, str) else json.dumps(event)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _is_plain(value: str) -> bool:

@@ -16,7 +16,7 @@ def initialize(context: Any) -> None:  # noqa: ARG001 - the platform passes it
     _runtime = start(os.environ)
 
 
-def handler(event: bytes, context: Any) -> Any:
+def handler(event: Any, context: Any) -> Any:
     """Authorize what ``event`` asks for and return the summary; raises RetryNeeded if a redelivery can help."""
     if _runtime is None:
         initialize(context)

@@ -103,7 +103,7 @@ ENVELOPES: tuple[Envelope, ...] = (
         wrappers.rabbitmq_id,
         inside("body"),
     ),
-    Envelope("kafka", _keys("topic partition offset value"), words("topic"), wrappers.kafka_id, inside("value")),
+    Envelope("kafka", _keys("topic partition offset value"), words("topic"), wrappers.kafka_id, wrappers.open_kafka),
     # HTTP, and the record of an asynchronous invocation, whose own ids begin anew.
     Envelope("http-async", _HTTP, wrappers.is_http_async, wrappers.http_id, wrappers.open_http),
     Envelope("http", _HTTP, wrappers.is_http, wrappers.http_id, wrappers.open_http),

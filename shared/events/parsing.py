@@ -18,6 +18,10 @@ MOST_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
 _SHOWN = 8  # keys of an unknown object that its error names
 
 HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward a supported event unchanged (README, "Events")'
+_XML_HELP = (
+    "it is an SMQ topic's notification in XML: set NotifyContentFormat of the subscription to JSON or SIMPLIFIED"
+)
+_XML_HEAD = 512  # characters within which an XML document has named its root element
 
 
 class Piece(NamedTuple):
@@ -99,9 +103,20 @@ def _from_text(piece: Piece) -> Iterator[Record]:
         value = decode_base64(raw)
         if value is None:
             text = " ".join(str(error).split())[:200]
-            yield piece.record(Invalid(f"the message is not JSON ({text}): {HELP}"))
+            yield piece.record(
+                Invalid(f"the message is not JSON ({text}): {_XML_HELP if _is_notification(raw) else HELP}")
+            )
             return
     yield from _records(piece.inner(value))
+
+
+def _is_notification(raw: bytes | str) -> bool:
+    """Tell whether it is what a topic delivers in XML, the default of a subscription to a queue.
+
+    https://help.aliyun.com/en/mns/notifycontentformat
+    """
+    head = raw[:_XML_HEAD].decode("utf-8", "replace") if isinstance(raw, bytes) else raw[:_XML_HEAD]
+    return "<Notification" in head
 
 
 def _from_list(piece: Piece) -> Iterator[Record]:

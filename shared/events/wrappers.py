@@ -120,6 +120,17 @@ def rabbitmq_id(data: Event) -> str:
     return word_of(data, "props", "messageId")
 
 
+def open_kafka(data: Event) -> Iterator[Inner | Content]:
+    """Open the value. One that is null is a tombstone: it deletes what its key stood for, and asks for nothing.
+
+    https://kafka.apache.org/documentation/#compaction
+    """
+    if data["value"] is None:
+        yield Ignored("tombstone", "a Kafka record without a value deletes its key: it requests nothing")
+    else:
+        yield Inner(data["value"])
+
+
 def kafka_id(data: Event) -> str:
     """Return topic, partition and offset, which identify a Kafka message."""
     topic, partition, offset = word_of(data, "topic"), data.get("partition"), data.get("offset")
