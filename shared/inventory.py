@@ -15,7 +15,7 @@ MOST_PORTS = 20  # of one instance
 LISTENER = "listener"  # value of the tag: open the ports that the load balancer listens on
 FOREIGN = frozenset({"foreign-account", "foreign-region"})  # reasons of notices that are another function's business
 
-_PRODUCT = {"ecs": ("i-", "ECS instance"), "slb": ("lb-", "classic load balancer")}
+_PRODUCT = {"ecs": ("i-", "an ECS instance"), "slb": ("lb-", "a classic load balancer")}
 _LOOK_UP = {"ecs": ("DescribeInstances", "ecs"), "slb": ("DescribeLoadBalancerAttribute", "slb")}
 
 
@@ -51,11 +51,16 @@ def without_asking(notice: InstanceNotice, settings: Settings) -> Ignored | Unre
     if region and region != settings.region_id:
         return Ignored("foreign-region", f"{notice.instance_id} is in {region}, not {settings.region_id}")
     prefix, product = _PRODUCT[notice.kind]
+    if not notice.instance_id.startswith(prefix):  # a scaling group may hold container groups, "eci-…"
+        return Ignored(
+            "not-a-backend",
+            f"{notice.instance_id!r} is not {product}, whose ids begin with {prefix!r}: nothing else can opt in",
+        )
     if not re.fullmatch(rf"{prefix}[A-Za-z0-9]{{1,61}}", notice.instance_id):
         return Unresolved(
             REJECTED,
             "NotABackend",
-            f"{notice.instance_id!r} is no {product}: only ids that begin with {prefix!r} can be authorized",
+            f"{notice.instance_id!r} is no well-formed id of {product}: forward the announcement unchanged",
         )
     return None
 

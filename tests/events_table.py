@@ -64,8 +64,10 @@ ecs/stopping.json | eventbridge/ecs ignored | ignored state
 ecs/untagged.json | eventbridge/ecs notice | ignored untagged | ecs
 ecs/vpc-not-allowed.json | eventbridge/ecs notice | refused VpcNotAllowed | ecs publish
 ecs/without-state.json | eventbridge/ecs invalid | rejected | publish
+ess/hook-container-group.json | 2x ess-hook notice | 2x ignored not-a-backend | complete | hook CONTINUE
 ess/hook-foreign-region.json | ess-hook notice | ignored foreign-region
 ess/hook-gone.json | 2x ess-hook notice | authorized, failed InstanceNotFound | 5x(ecs) read grant publish beat | raises, hook WAIT
+ess/hook-mixed-group.json | 2x ess-hook notice | authorized, ignored not-a-backend | ecs read grant complete | hook CONTINUE
 ess/hook-rejected.json | 2x ess-hook notice | authorized, rejected InvalidPortTag | ecs read grant publish complete | hook CONTINUE
 ess/hook-scale-in.json | ess-hook ignored | ignored transition
 ess/hook-stale-token.json | ess-hook notice | authorized | ecs read grant complete | hook CONTINUE (stale)

@@ -110,6 +110,27 @@ def test_abandon_lets_auto_scaling_release_the_instances(invoke: Invoker) -> Non
     assert _status(invoke) == "Completed ABANDON"
 
 
+@pytest.mark.parametrize("on_failure", ["continue", "abandon"])
+@pytest.mark.parametrize(
+    ("instance_ids", "outcomes"),
+    [
+        pytest.param(["eci-bp1example0001", "eci-bp1example0002"], {"ignored": 2}, id="container-groups"),
+        pytest.param(["eci-bp1example0001", "i-bp1example0001"], {"authorized": 1, "ignored": 1}, id="mixed"),
+        pytest.param(["i-bp1example0002"], {"ignored": 1}, id="untagged"),
+    ],
+)
+def test_what_never_opted_in_goes_into_service(
+    invoke: Invoker, on_failure: str, instance_ids: list[str], outcomes: dict[str, int]
+) -> None:
+    """Container groups and untagged instances are ignored and their hook goes on, whatever HOOK_ON_FAILURE says."""
+    invoke.configure(HOOK_ON_FAILURE=on_failure)
+    _scaling(invoke, _instance(1), _instance(2, Tags={}))
+    answer = invoke(_message(instanceIds=instance_ids))
+
+    assert answer.summary["counts"] == outcomes
+    assert _status(invoke) == "Completed CONTINUE"
+
+
 def test_a_redelivery_completes_the_hook(invoke: Invoker) -> None:
     """A hook with an instance that is not visible is kept waiting and raised; the redelivery completes it."""
     _scaling(invoke, _instance(1), _instance(2, VisibleAfterReads=5))

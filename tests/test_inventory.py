@@ -40,17 +40,18 @@ def _backend(port: str | None, kind: str = "ecs", **fields: Any) -> Backend:
     [
         pytest.param(_notice(account_id="6543210987654321"), "foreign-account", id="foreign-account"),
         pytest.param(_notice(region_id="cn-shanghai"), "foreign-region", id="foreign-region"),
-        pytest.param(_notice(instance_id="eci-bp1example0001"), "NotABackend", id="container-instance"),
+        pytest.param(_notice(instance_id="eci-bp1example0001"), "not-a-backend", id="container-group"),
+        pytest.param(_notice(instance_id="AY130111111111111111"), "not-a-backend", id="id-of-an-unknown-form"),
         pytest.param(_notice(instance_id="i-bp1 example"), "NotABackend", id="malformed-id"),
         pytest.param(_notice(instance_id="i-"), "NotABackend", id="prefix-only"),
-        pytest.param(_notice("slb", "alb-bp1example0001"), "NotABackend", id="application-load-balancer"),
-        pytest.param(_notice("slb", INSTANCE), "NotABackend", id="instance-for-balancer"),
+        pytest.param(_notice("slb", "alb-bp1example0001"), "not-a-backend", id="application-load-balancer"),
+        pytest.param(_notice("slb", INSTANCE), "not-a-backend", id="instance-for-balancer"),
         pytest.param(_notice(account_id="1234567890123456", region_id="cn-hangzhou"), "", id="ours"),
         pytest.param(_notice(), "", id="says-nothing"),
     ],
 )
 def test_what_a_notice_decides_by_itself(notice: InstanceNotice, reason: str) -> None:
-    """Foreign accounts and regions, and ids that are none, need no look-up."""
+    """Foreign accounts and regions, other things than backends and malformed ids need no look-up."""
     answer = without_asking(notice, LOADED)
 
     assert (answer.reason if answer else "") == reason
