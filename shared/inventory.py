@@ -72,8 +72,8 @@ def worth_waiting(notice: InstanceNotice, backend: Backend | None, settings: Set
     if backend is None:
         return True
     value = backend.tags.get(settings.port_tag)
-    if value is None:
-        return False
+    if value is None:  # a load balancer is announced only once, at its creation, and its tag may follow that
+        return notice.kind == "slb"
     return not backend.classic and (
         not backend.vpc_id or (value == LISTENER and notice.kind == "slb" and not backend.listener_ports)
     )
@@ -85,7 +85,7 @@ def resolve(notice: InstanceNotice, backend: Backend | None, settings: Settings)
         return _not_found(notice, settings)
     value = backend.tags.get(settings.port_tag)
     if value is None:
-        return Ignored("untagged", f"{notice.instance_id} has no tag {settings.port_tag!r}: it did not opt in")
+        return _untagged(notice, settings)
     if backend.classic:
         return Unresolved(
             REFUSED,
@@ -108,6 +108,16 @@ def resolve(notice: InstanceNotice, backend: Backend | None, settings: Settings)
         )
         for port in ports
     ]
+
+
+def _untagged(notice: InstanceNotice, settings: Settings) -> Ignored:
+    if notice.kind == "slb":
+        return Ignored(
+            "still-untagged",
+            f"{notice.instance_id} still has no tag {settings.port_tag!r} after the wait that follows its creation: it did "
+            "not opt in; one that is tagged later needs a request of its own",
+        )
+    return Ignored("untagged", f"{notice.instance_id} has no tag {settings.port_tag!r}: it did not opt in")
 
 
 def _not_found(notice: InstanceNotice, settings: Settings) -> Ignored | Unresolved:

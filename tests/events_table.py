@@ -143,7 +143,8 @@ slb/delete-load-balancer.json | eventbridge/actiontrail ignored | ignored event-
 slb/internet-facing.json | eventbridge/actiontrail notice | refused ClassicNetwork | tags slb publish
 slb/no-listener-yet.json | eventbridge/actiontrail notice | failed NoListener | 5x(tags slb) publish | raises
 slb/port-from-listener.json | eventbridge/actiontrail notice | 2x authorized | tags slb read 2x(grant)
-slb/untagged.json | eventbridge/actiontrail notice | ignored untagged | tags
+slb/tagged-a-moment-later.json | eventbridge/actiontrail notice | authorized | 3x(tags) slb read grant
+slb/untagged.json | eventbridge/actiontrail notice | ignored still-untagged | 5x(tags)
 smq-queue/base64.json | smq-queue request | authorized | read grant
 smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | read 2x(grant) publish
 smq-queue/json-in-string.json | smq-queue request | authorized | read grant

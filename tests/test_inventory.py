@@ -82,6 +82,7 @@ def test_ports_come_from_the_tag(kind: str, tag: str, fields: dict[str, Any], po
         pytest.param("ecs", None, False, FAILED, "InstanceNotFound", id="not-found"),
         pytest.param("ecs", None, True, "ignored", "not-yet", id="not-found-but-announced-again"),
         pytest.param("ecs", _backend(None), False, "ignored", "untagged", id="untagged"),
+        pytest.param("slb", _backend(None, "slb"), False, "ignored", "still-untagged", id="balancer-still-untagged"),
         pytest.param("ecs", _backend("80", vpc_id="", classic=True), False, REFUSED, "ClassicNetwork", id="classic"),
         pytest.param("ecs", _backend("80", vpc_id=""), False, FAILED, "InstanceNotFound", id="vpc-not-known-yet"),
         pytest.param(
@@ -203,14 +204,48 @@ def _balancers(invoke: Invoker, *numbers: int, **fields: Any) -> None:
 
 def test_tags_are_asked_for_twenty_at_a_time(invoke: Invoker) -> None:
     """Twenty-one load balancers take two ListTagResources, and a description only where the tag is."""
-    _balancers(invoke, *range(20))
-    _balancers(invoke, 20, Tags={"team": "shop"})
+    _balancers(invoke, *range(21))
     answer = invoke([_created(n) for n in range(21)])
 
     assert len(invoke.calls(TAGS)) == 2
-    assert len(invoke.calls(ATTRIBUTE)) == 20
-    assert answer.summary["counts"] == {"authorized": 20, "ignored": 1}
-    assert answer.summary["ignored_because"] == {"untagged": 1}
+    assert len(invoke.calls(ATTRIBUTE)) == 21
+    assert answer.summary["counts"] == {"authorized": 21}
+
+
+@pytest.mark.parametrize(
+    ("reads", "outcome", "waits"),
+    [
+        pytest.param(0, "authorized", [], id="tagged-at-its-creation"),
+        pytest.param(1, "authorized", [1.0], id="a-second-later"),
+        pytest.param(4, "authorized", [1.0, 2.0, 4.0, 8.0], id="just-in-time"),
+        pytest.param(5, "ignored", [1.0, 2.0, 4.0, 8.0], id="too-late"),
+    ],
+)
+def test_a_tag_may_follow_the_creation(invoke: Invoker, reads: int, outcome: str, waits: list[float]) -> None:
+    """A load balancer is announced once, so an untagged one is asked for again, alone, while the time allows it."""
+    _balancers(invoke, 1)
+    _balancers(invoke, 2, TaggedAfterReads=reads)
+    answer = invoke([_created(1), _created(2)])
+    asked = [
+        [value for name, value in entry.parameters.items() if name.startswith("ResourceId.")]
+        for entry in invoke.served.world.journal(TAGS)
+    ]
+
+    assert [result["outcome"] for result in answer.results] == ["authorized", outcome]
+    assert [slept for slept in invoke.slept if slept >= 1] == waits
+    assert asked == [["lb-bp1example0001", "lb-bp1example0002"], *(["lb-bp1example0002"] for _ in waits)]
+    assert len(invoke.calls(ATTRIBUTE)) == 1 + (outcome == "authorized")
+    if outcome == "ignored":
+        assert answer.summary["ignored_because"] == {"still-untagged": 1}
+
+
+def test_the_wait_for_a_tag_is_bounded_by_the_budget(invoke: Invoker) -> None:
+    """With hardly any time left an untagged load balancer is ignored at once."""
+    _balancers(invoke, 1, Tags={"team": "shop"})
+    invoke(_created(1), timeout=3.0)
+
+    assert invoke.slept == []
+    assert invoke.calls() == [TAGS]
 
 
 def test_a_longer_list_of_tags_is_read_to_its_end() -> None:

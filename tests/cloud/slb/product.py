@@ -9,7 +9,7 @@ https://help.aliyun.com/zh/slb/classic-load-balancer/developer-reference/api-slb
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.cloud.core import ServiceError
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadBalancer:
-    """A seeded load balancer; without a ``vpc_id`` it faces the internet on the classic network."""
+    """A seeded load balancer; without a ``vpc_id`` it faces the internet on the classic network.
+
+    ``tagged_after_reads`` ListTagResources calls pass before its tags show: they may follow its creation.
+    """
 
     load_balancer_id: str
     vpc_id: str = ""
@@ -32,10 +35,11 @@ class LoadBalancer:
     status: str = "active"
     listener_ports: tuple[int, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
+    tagged_after_reads: int = 0
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> LoadBalancer:
-        """Build one from ``{"LoadBalancerId", "VpcId", "ListenerPorts": [80], "Tags": {key: value}}``."""
+        """Build one from ``{"LoadBalancerId", "VpcId", "ListenerPorts": [80], "Tags": {key: value}, …}``."""
         return cls(
             load_balancer_id=document["LoadBalancerId"],
             vpc_id=document.get("VpcId", ""),
@@ -43,6 +47,7 @@ class LoadBalancer:
             status=document.get("LoadBalancerStatus", "active"),
             listener_ports=tuple(document.get("ListenerPorts", ())),
             tags=tuple(document.get("Tags", {}).items()),
+            tagged_after_reads=int(document.get("TaggedAfterReads", 0)),
         )
 
     def attribute(self, region_id: str) -> dict[str, Any]:
@@ -110,6 +115,13 @@ class SlbProduct(RpcProduct):
         with self._lock:
             return list(self._balancers.values())
 
+    def _tagged(self) -> list[LoadBalancer]:
+        """Return the load balancers whose tags show, and count this call for the others."""
+        balancers = self._all()
+        waiting = [balancer for balancer in balancers if balancer.tagged_after_reads > 0]
+        self.seed(*(replace(each, tagged_after_reads=each.tagged_after_reads - 1) for each in waiting))
+        return [balancer for balancer in balancers if balancer.tagged_after_reads <= 0]
+
     def _describe(self, _credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
         for balancer in self._all():
             if balancer.load_balancer_id == values["LoadBalancerId"]:
@@ -122,7 +134,7 @@ class SlbProduct(RpcProduct):
             raise ServiceError(400, "MissingParameter", "ResourceId or Tag is mandatory for this action.")
         found = [
             {"ResourceId": balancer.load_balancer_id, "ResourceType": "instance", "TagKey": key, "TagValue": value}
-            for balancer in self._all()
+            for balancer in self._tagged()
             if values["ResourceType"] == "instance"
             and (ids is None or balancer.load_balancer_id in ids)
             and all((tag["Key"], tag["Value"]) in balancer.tags for tag in wanted)
