@@ -60,6 +60,8 @@ ecs/port-not-allowed.json | eventbridge/ecs notice | refused PortNotAllowed | ec
 ecs/running-not-visible-yet.json | eventbridge/ecs notice | authorized | 3x(ecs) read grant
 ecs/running.json | eventbridge/ecs notice | authorized | ecs read grant
 ecs/several-ports.json | eventbridge/ecs notice | 2x authorized | ecs read 2x(grant)
+ecs/state-under-content.json | eventbridge/ecs notice | authorized | ecs read grant
+ecs/stopped-under-content.json | eventbridge/ecs ignored | ignored state
 ecs/stopping.json | eventbridge/ecs ignored | ignored state
 ecs/untagged.json | eventbridge/ecs notice | ignored untagged | ecs
 ecs/vpc-not-allowed.json | eventbridge/ecs notice | refused VpcNotAllowed | ecs publish

@@ -280,6 +280,35 @@ def test_an_audit_event_without_its_record_is_not_a_silent_one() -> None:
         assert isinstance(record.content, Invalid)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({"content": {"resourceId": "i-bp1example0001", "state": "Running"}}, id="both-under-content"),
+        pytest.param({"resourceId": "i-bp1example0001", "content": {"state": "Running"}}, id="state-under-content"),
+        pytest.param({"resourceId": "i-bp1example0001", "state": "Running", "content": None}, id="content-is-null"),
+        pytest.param(
+            {
+                "resourceId": "acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1example0009",
+                "content": {"resourceId": "i-bp1example0001", "state": "Running"},
+            },
+            id="arn-outside",
+        ),
+        pytest.param(
+            {
+                "resourceId": "acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1example0001",
+                "content": {"state": "Running"},
+            },
+            id="arn-only",
+        ),
+    ],
+)
+def test_a_state_may_stand_under_content(data: dict[str, Any]) -> None:
+    """Instance and state of an ECS event are read from data.content, and from data where that is silent."""
+    (record,) = parsed(state_change(data=data))
+
+    assert record.content == InstanceNotice("ecs", "i-bp1example0001", "cn-hangzhou", "1234567890123456")
+
+
 def test_an_unreadable_state_is_not_a_silent_one() -> None:
     """A StateChange without a state is answered as invalid, any state but Running and the first is ignored."""
     (invalid,), (ignored,) = parsed(state_change(data={})), parsed(state_change(state="Stopped"))

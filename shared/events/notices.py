@@ -20,7 +20,7 @@ _ARN_PARTS = 5  # acs:ecs:REGION:ACCOUNT:instance/ID
 
 def ecs_event(event: Event) -> Iterator[Content]:
     """EventBridge's ``ecs:Instance:StateChange``: https://help.aliyun.com/en/eventbridge/user-guide/ecs-events"""
-    yield _state_change(event.get("data"), *_event_place(event))
+    yield _state_change(_details(event), *_event_place(event))
 
 
 def cloudmonitor(event: Event) -> Iterator[Content]:
@@ -38,6 +38,8 @@ def cloudmonitor(event: Event) -> Iterator[Content]:
 def _state_change(data: Any, region: str, account: str) -> Content:
     """Act on Running; try Created and Pending, in case the instance can be described already."""
     instance_id, state = word_of(data, "resourceId"), word_of(data, "state")
+    if instance_id.startswith("acs:"):
+        instance_id = instance_id.rpartition("/")[2]
     if not instance_id or not state:
         return Invalid('the event needs an instance "i-…" as resourceId and its state: forward it unchanged')
     if state != "Running" and state not in _CREATED:
@@ -59,16 +61,13 @@ def hook_event(event: Event) -> Iterator[Content]:
 
     https://alibabacloud.com/help/en/eventbridge/user-guide/auto-scaling-events names the type and shows no body.
     """
-    data = event.get("data")
-    inner = data.get("content", data) if isinstance(data, Mapping) else {}
-    yield from _hook(inner, *_event_place(event))
+    yield from _hook(_details(event), *_event_place(event))
 
 
 def scale_out_event(event: Event) -> Iterator[Content]:
     """EventBridge's ``ess:ScalingActivity:ScaleOutSuccess`` and ``…PartialSuccess``; assumed: ``data.instanceIds``."""
     region, account = _event_place(event)
-    data = event.get("data")
-    instance_ids = words_of(data, "instanceIds") or words_of(data, "content", "instanceIds")
+    instance_ids = words_of(_details(event), "instanceIds")
     if not instance_ids:
         yield Invalid(f"{event['type']} without data.instanceIds, a list of instances: forward the event unchanged")
         return
@@ -145,6 +144,19 @@ _CREATIONS: Mapping[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
 Names: https://www.alibabacloud.com/help/en/actiontrail/developer-reference/api-actiontrail-2020-07-06-describeresourcelifecycleevents
 and https://www.alibabacloud.com/help/doc-detail/155857.htm. ``Create`` alone is any product's, hence the service.
 """
+
+
+def _details(event: Event) -> Event:
+    """Return the fields of an event's ``data``, with those of ``data.content`` before them.
+
+    No page prints the body of these types, and receivers have seen the fields in either place:
+    https://github.com/SuPeRK0123/Ali-CDT-Manage (ecs_webhook.py) reads both.
+    """
+    data = event.get("data")
+    if not isinstance(data, Mapping):
+        return {}
+    content = data.get("content")
+    return {**data, **content} if isinstance(content, Mapping) else data
 
 
 def _place(arn: str) -> tuple[str, str]:
