@@ -79,7 +79,7 @@ class Services:
             "GetStack": self._get_stack,
             "ListStackEvents": self._list_stack_events,
         }
-        return _response(200, answers.get(operation, dict)())
+        return _response(200, {"RequestId": "r-1", **answers.get(operation, dict)()})
 
     def _list_stacks(self) -> dict[str, Any]:
         old = {"StackName": "vpc-access", "StackId": "s-0", "Status": "DELETE_COMPLETE"}

@@ -116,7 +116,8 @@ class Stacks:
     def _call(
         self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        return self._service.call(action, {**self._region, **parameters}, repeatable=True, form=form)
+        values = {**self._region, **parameters}
+        return self._service.call(action, values, lambda answer: dict(answer.fields), repeatable=True, form=form)
 
 
 def _numbered(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Look at what is there, with as few calls as being sure needs.
 
-Both keys of an entry matter: its name and its target. While the account has at most one page of entries, one call
+Both keys of an entry matter: its name and its target. While the first page holds all entries, one call
 answers both for any number of requests. Beyond that, all pages are read if that is cheaper than two exact look-ups
 for each request. Pages shift while they are read when somebody removes an entry, and then one can be missed; so a
 sweep counts only if the number of entries never fell and it saw at least as many as there were at its beginning.
@@ -25,7 +25,7 @@ def observe(gateway: ApiGateway, asked: Sequence[VpcAccess], at_once: int) -> Pr
         return Present()
     first = gateway.page()
     pages = -(-first.total // PAGE_SIZE)
-    if pages <= 1:
+    if len(first.entries) >= first.total:
         return Present(first.entries)
     if pages - 1 <= 2 * len(asked):
         swept = [first, *in_parallel(gateway.page, range(2, pages + 1), at_once)]

@@ -30,6 +30,7 @@ _SIGNATURE = ("SignatureDoesNotMatch", "IncompleteSignature", "InvalidSignatureM
 _CLOCK = ("InvalidTimeStamp", "IllegalTimestamp", "TimeExpired", "InvalidDateHeader")
 _ACCOUNT = ("Forbidden.AccessKeyDisabled", "Forbidden.RiskControl", "Forbidden.UserVerification", "InsufficientBalance")
 _MISSING_TARGET = ("TopicNotExist", "QueueNotExist")
+_LONGEST_NUMBER = 18  # digits; no number of ours has more
 _LONGEST_RETRY_AFTER = 120.0  # seconds; the vendor's SDK caps at the same
 
 
@@ -155,16 +156,91 @@ RAM_ACTIONS: Mapping[str, str] = {
 """Operation → RAM action. https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-ram"""
 
 
-def json_object(operation: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """Return the object of a successful answer; an unreadable one is Doubtful, since the call was done."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        parsed = None
-    if not isinstance(parsed, dict):
-        request_id = headers.get("x-acs-request-id", "")
-        raise Doubtful(operation, "UnreadableAnswer", 200, "the answer of a successful call is not JSON", request_id)
-    return parsed
+class Answer(NamedTuple):
+    """An object of a successful answer, read strictly: what is not in a form that the vendor documents is Doubtful.
+
+    An answer that cannot be understood must never pass for "nothing is there". Each reader of an operation takes its
+    legal forms from the vendor's page and SDK.
+    """
+
+    operation: str
+    fields: Mapping[str, Any]
+    request_id: str = ""
+
+    @classmethod
+    def of(cls, operation: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Read the body of a successful call. Raises Doubtful unless it is an object with a RequestId and no Code.
+
+        Every RPC service answers with a RequestId; one without comes from something else that stands at the endpoint:
+        https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature
+        """
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            parsed = None
+        whole = cls(operation, parsed if isinstance(parsed, dict) else {}, headers.get("x-acs-request-id", ""))
+        if not isinstance(parsed, dict):
+            raise whole.odd("it is not a JSON object")
+        if "Code" in parsed:
+            raise whole.odd(f"it is an error with HTTP 200: {str(parsed['Code'])[:100]}")
+        return whole._replace(request_id=whole.word("RequestId"))
+
+    def odd(self, why: str) -> Doubtful:
+        """Return the error that says why this answer is none of the operation."""
+        text = f"the answer of a successful call cannot be read: {why}"
+        return Doubtful(self.operation, "UnreadableAnswer", 200, text, self.request_id)
+
+    def word(self, key: str) -> str:
+        """Return a text that has to be there."""
+        value = self.fields.get(key)
+        if not isinstance(value, str) or not value:
+            raise self.odd(f"{key} is missing or no text")
+        return _writable(value)
+
+    def text(self, key: str) -> str:
+        """Return a text that may be absent, "" then."""
+        value = self.fields.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.odd(f"{key} is no text")
+        return _writable(value)
+
+    def whole(self, key: str) -> int:
+        """Return a whole number from 0 that has to be there, as a number or in digits."""
+        value = self.fields.get(key)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise self.odd(f"{key} is missing or no whole number")
+        return value
+
+    def inner(self, key: str) -> Answer:
+        """Return an object that may be absent or null, an empty one then."""
+        value = self.fields.get(key)
+        if value is None:
+            value = {}
+        if not isinstance(value, dict):
+            raise self.odd(f"{key} is no object")
+        return self._replace(fields=value)
+
+    def items(self, key: str) -> list[Any]:
+        """Return a list that has to be there."""
+        value = self.fields.get(key)
+        if not isinstance(value, list):
+            raise self.odd(f"{key} is missing or no list")
+        return value
+
+    def rows(self, outer: str, inner: str) -> list[Answer]:
+        """Return the objects of a list that has to be there, wrapped in the old XML way: an object that holds a list."""
+        rows = self.inner(outer).items(inner)
+        if not all(isinstance(row, dict) for row in rows):
+            raise self.odd(f"{outer}.{inner} holds something that is no object")
+        return [self._replace(fields=row) for row in rows]
+
+    def optional_rows(self, outer: str, inner: str) -> list[Answer]:
+        """Return the same of a list that may be absent as a whole."""
+        return [] if self.fields.get(outer) is None else self.rows(outer, inner)
 
 
 def message_id(operation: str, status: int, body: bytes) -> str:
@@ -173,10 +249,3 @@ def message_id(operation: str, status: int, body: bytes) -> str:
     if not found:
         raise Doubtful(operation, "NoMessageId", status, "the answer has no MessageId")
     return found
-
-
-def inner_list(answer: Mapping[str, Any], outer: str, inner: str) -> list[Mapping[str, Any]]:
-    """Return a list wrapped in the old XML way, an object holding a list; an absent one is empty."""
-    wrapped = answer.get(outer)
-    found = wrapped.get(inner) if isinstance(wrapped, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -5,13 +5,12 @@ https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/develop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from shared.cloud.answers import inner_list
+from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.errors import Doubtful
 from shared.vpcaccess import VpcAccess
 
 VERSION = "2016-07-14"
@@ -53,8 +52,12 @@ class ApiGateway:
         for number, (key, value) in enumerate(access.tags, 1):
             parameters[f"Tag.{number}.Key"] = key
             parameters[f"Tag.{number}.Value"] = value
-        answer = self._service.call("SetVpcAccess", parameters, repeatable=False)
-        return Granted(str(answer.get("VpcAccessId") or ""), str(answer.get("RequestId") or ""))
+        return self._service.call(
+            "SetVpcAccess",
+            parameters,
+            lambda answer: Granted(answer.text("VpcAccessId"), answer.request_id),
+            repeatable=False,
+        )
 
     def modify_vpc_access(self, access: VpcAccess) -> Granted:
         """Point the entry named ``access.name`` to ``access``'s target and host, its published APIs with it.
@@ -70,8 +73,12 @@ class ApiGateway:
         }
         if access.vpc_target_host_name:
             parameters["VpcTargetHostName"] = access.vpc_target_host_name
-        answer = self._service.call("ModifyVpcAccessAndUpdateApis", parameters, repeatable=False)
-        return Granted(access.vpc_access_id, str(answer.get("RequestId") or ""))
+        return self._service.call(
+            "ModifyVpcAccessAndUpdateApis",
+            parameters,
+            lambda answer: Granted(access.vpc_access_id, answer.request_id),
+            repeatable=False,
+        )
 
     def page(self, number: int = 1, **filters: str) -> Page:
         """Return a page of at most 100 entries. ``filters`` (``Name``, ``VpcId``, ``InstanceId``, ``Port``) narrow it.
@@ -81,9 +88,9 @@ class ApiGateway:
         parameters = {"PageNumber": str(number), "PageSize": str(PAGE_SIZE), **filters}
         if filters:
             parameters["AccurateQuery"] = "true"
-        answer = self._service.call("DescribeVpcAccesses", parameters, repeatable=True)
-        found = inner_list(answer, "VpcAccessAttributes", "VpcAccessAttribute")
-        return Page([_read_entry(entry) for entry in found], _whole(answer.get("TotalCount")))
+        return self._service.call(
+            "DescribeVpcAccesses", parameters, lambda answer: _read_page(answer, number), repeatable=True
+        )
 
     def pages(self, first: Page | None = None, **filters: str) -> Iterator[VpcAccess]:
         """Yield all entries of all pages; ``first`` saves fetching page one again."""
@@ -100,24 +107,26 @@ class ApiGateway:
             yield from self.pages(VpcId=access.vpc_id, InstanceId=access.instance_id, Port=str(access.port))
 
 
-def _read_entry(entry: Mapping[str, Any]) -> VpcAccess:
+def _read_page(answer: Answer, number: int) -> Page:
+    """Read a page. Entries that come and go while pages are read change the count, so only an impossible one is odd."""
+    rows = answer.rows("VpcAccessAttributes", "VpcAccessAttribute")
+    total = answer.whole("TotalCount")
+    if number == 1 and total and not rows:
+        raise answer.odd(f"TotalCount is {total}, and the first page is empty")
+    if not total and rows:
+        raise answer.odd(f"TotalCount is 0, and the page has {len(rows)} entries")
+    return Page([_read_entry(row) for row in rows], total)
+
+
+def _read_entry(entry: Answer) -> VpcAccess:
+    """Read an entry; both its keys have to be there."""
     return VpcAccess(
-        name=str(entry.get("Name") or ""),
-        vpc_id=str(entry.get("VpcId") or ""),
-        instance_id=str(entry.get("InstanceId") or ""),
-        port=_whole(entry.get("Port")),
-        vpc_access_id=str(entry.get("VpcAccessId") or ""),
-        description=str(entry.get("Description") or ""),
-        vpc_target_host_name=str(entry.get("VpcTargetHostName") or ""),
-        tags=tuple(
-            (str(tag.get("Key") or ""), str(tag.get("Value") or "")) for tag in inner_list(entry, "Tags", "TagInfo")
-        ),
+        name=entry.word("Name"),
+        vpc_id=entry.word("VpcId"),
+        instance_id=entry.word("InstanceId"),
+        port=entry.whole("Port"),
+        vpc_access_id=entry.text("VpcAccessId"),
+        description=entry.text("Description"),
+        vpc_target_host_name=entry.text("VpcTargetHostName"),
+        tags=tuple((tag.word("Key"), tag.text("Value")) for tag in entry.optional_rows("Tags", "TagInfo")),
     )
-
-
-def _whole(value: Any) -> int:
-    """Return a number of an answer, 0 if it is absent; one that is none makes the answer unreadable."""
-    try:
-        return int(value or 0)
-    except (TypeError, ValueError):
-        raise Doubtful("DescribeVpcAccesses", "UnreadableAnswer", 200, "a number of the answer is none") from None

@@ -6,10 +6,9 @@ https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from shared.cloud.answers import inner_list
+from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.errors import CloudRefused
@@ -41,24 +40,28 @@ class Ecs:
         """Ask for up to 100; if one of them makes the API refuse the call, find it by halves instead of failing all."""
         parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MOST_IDS)}
         try:
-            answer = self._service.call("DescribeInstances", parameters, repeatable=True)
+            backends = self._service.call("DescribeInstances", parameters, _read_instances, repeatable=True)
         except CloudRefused as error:
             if len(ids) == 1:
                 return {ids[0]: error}
             middle = len(ids) // 2
             return self._describe(ids[:middle]) | self._describe(ids[middle:])
-        backends = [_read_instance(item) for item in inner_list(answer, "Instances", "Instance")]
         return {backend.instance_id: backend for backend in backends}
 
 
-def _read_instance(item: Mapping[str, Any]) -> Backend:
-    network = item.get("VpcAttributes")
+def _read_instances(answer: Answer) -> list[Backend]:
+    """Read the one page of a look-up by at most 100 ids. TotalCount means nothing where MaxResults is given."""
+    if answer.text("NextToken"):
+        raise answer.odd("it has a second page, though at most 100 instances were asked for")
+    return [_read_instance(row) for row in answer.rows("Instances", "Instance")]
+
+
+def _read_instance(row: Answer) -> Backend:
+    """Read an instance. Tags come as TagKey and TagValue, and from some versions as Key and Value."""
+    tags = row.optional_rows("Tags", "Tag")
     return Backend(
-        instance_id=str(item.get("InstanceId") or ""),
-        vpc_id=str(network.get("VpcId") or "") if isinstance(network, dict) else "",
-        tags={
-            str(tag.get("TagKey") or tag.get("Key") or ""): str(tag.get("TagValue") or tag.get("Value") or "")
-            for tag in inner_list(item, "Tags", "Tag")
-        },
-        classic=item.get("InstanceNetworkType") == "classic",
+        instance_id=row.word("InstanceId"),
+        vpc_id=row.inner("VpcAttributes").text("VpcId"),
+        tags={tag.text("TagKey") or tag.word("Key"): tag.text("TagValue") or tag.text("Value") for tag in tags},
+        classic=row.text("InstanceNetworkType") == "classic",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.events.records import Hook
@@ -32,7 +33,7 @@ class Ess:
             "LifecycleActionResult": result,
             "ClientToken": sha256(f"{hook.hook_id}/{hook.token}/{result}".encode()).hexdigest()[:32],
         }
-        self._service.call("CompleteLifecycleAction", parameters, repeatable=True)
+        self._service.call("CompleteLifecycleAction", parameters, _read, repeatable=True)
 
     def heartbeat(self, hook: Hook) -> None:
         """Let the hook wait another 600 s, the API's default; at most 20 times and 6 hours in all.
@@ -45,4 +46,8 @@ class Ess:
             "lifecycleHookId": hook.hook_id,
             "lifecycleActionToken": hook.token,
         }
-        self._service.call("RecordLifecycleActionHeartbeat", parameters, repeatable=True)
+        self._service.call("RecordLifecycleActionHeartbeat", parameters, _read, repeatable=True)
+
+
+def _read(_answer: Answer) -> None:
+    """Nothing but the RequestId is in an answer, and ``Answer.of`` has looked for it."""

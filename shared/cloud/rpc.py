@@ -6,13 +6,15 @@ https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
-from shared.cloud.answers import json_object
+from shared.cloud.answers import Answer
 from shared.cloud.session import Session, Sign
 from shared.cloud.signing import Credentials, acs3_headers, canonical_query
-from shared.cloud.transport import HttpRequest
+from shared.cloud.transport import HttpRequest, HttpResponse
+
+Result = TypeVar("Result")
 
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -30,16 +32,24 @@ class RpcService(NamedTuple):
     version: str
 
     def call(
-        self, action: str, parameters: Mapping[str, str], *, repeatable: bool, form: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        """Call ``action`` and return the answer's JSON object; raises the errors of ``Session.call``.
+        self,
+        action: str,
+        parameters: Mapping[str, str],
+        read: Callable[[Answer], Result],
+        *,
+        repeatable: bool,
+        form: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Call ``action`` and return what ``read`` makes of the answer; raises the errors of ``Session.call``.
 
-        ``form`` holds parameters too large for the query; few operations read them from the body.
+        ``read`` knows the legal forms of the operation's answer and raises Doubtful for all others, so an odd answer to
+        a read is asked for again. ``form`` holds parameters too large for the query; few operations read them from the body.
         """
-        sign = self.signer(action, parameters, form)
-        return self.session.call(
-            action, sign, lambda answer: json_object(action, answer.headers, answer.body), repeatable=repeatable
-        )
+
+        def answered(response: HttpResponse) -> Result:
+            return read(Answer.of(action, response.headers, response.body))
+
+        return self.session.call(action, self.signer(action, parameters, form), answered, repeatable=repeatable)
 
     def signer(self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None) -> Sign:
         """Return what makes a freshly signed request of this call each time."""

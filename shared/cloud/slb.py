@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from shared.cloud.answers import inner_list
+from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.errors import AuthorizerError, CloudRefused
+from shared.errors import AuthorizerError, CloudRefused, Doubtful
 from shared.inventory import Backend
 
 VERSION = "2014-05-15"
@@ -69,24 +69,40 @@ class Slb:
         parameters = {"RegionId": self._region_id, "ResourceType": "instance"}
         parameters |= {f"ResourceId.{number}": item for number, item in enumerate(ids, 1)}
         while True:
-            answer = self._service.call("ListTagResources", parameters, repeatable=True)
-            for tag in inner_list(answer, "TagResources", "TagResource"):
-                key, value = str(tag.get("TagKey") or ""), str(tag.get("TagValue") or "")
-                tags.setdefault(str(tag.get("ResourceId") or ""), {})[key] = value
-            following = str(answer.get("NextToken") or "")
-            if not following or following == parameters.get("NextToken"):
+            rows, following = self._service.call("ListTagResources", parameters, _read_tags, repeatable=True)
+            for balancer, key, value in rows:
+                tags.setdefault(balancer, {})[key] = value
+            if not following:
                 return tags
+            if following == parameters.get("NextToken"):
+                raise Doubtful("ListTagResources", "UnreadableAnswer", 200, "the answer names itself as its next page")
             parameters["NextToken"] = following
 
     def _attribute(self, load_balancer_id: str, tags: Mapping[str, str]) -> Backend:
         parameters = {"RegionId": self._region_id, "LoadBalancerId": load_balancer_id}
-        answer = self._service.call("DescribeLoadBalancerAttribute", parameters, repeatable=True)
-        listening = answer.get("ListenerPorts")
-        ports = listening.get("ListenerPort") if isinstance(listening, dict) else None
-        return Backend(
-            instance_id=load_balancer_id,
-            vpc_id=str(answer.get("VpcId") or ""),
-            tags=tags,
-            classic=answer.get("NetworkType") == "classic",
-            listener_ports=tuple(port for port in ports or () if isinstance(port, int)),
+        return self._service.call(
+            "DescribeLoadBalancerAttribute", parameters, lambda answer: _read_balancer(answer, tags), repeatable=True
         )
+
+
+def _read_tags(answer: Answer) -> tuple[list[tuple[str, str, str]], str]:
+    """Read a page of tags as (balancer, key, value), and the token of the next page, "" at the end."""
+    rows = answer.rows("TagResources", "TagResource")
+    return [(row.word("ResourceId"), row.word("TagKey"), row.text("TagValue")) for row in rows], answer.text(
+        "NextToken"
+    )
+
+
+def _read_balancer(answer: Answer, tags: Mapping[str, str]) -> Backend:
+    """Read a balancer; one without listeners may come without their list."""
+    ports = answer.inner("ListenerPorts")
+    listening = ports.items("ListenerPort") if ports.fields else []
+    if not all(isinstance(port, int) for port in listening):
+        raise answer.odd("ListenerPorts holds something that is no port")
+    return Backend(
+        instance_id=answer.word("LoadBalancerId"),
+        vpc_id=answer.text("VpcId"),
+        tags=tags,
+        classic=answer.text("NetworkType") == "classic",
+        listener_ports=tuple(listening),
+    )
