@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from shared.cloud import endpoints
 from shared.errors import SettingsError
 from shared.log import LEVELS
 
 _TEMPLATE_FIELDS = ("owner", "instance_id", "port", "vpc_id")
 _HIGHEST_PORT = 65_535
-_LONGEST_HOST = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_REGION = ("FC_REGION", "ALIBABA_CLOUD_REGION_ID")  # of Function Compute, elsewhere
+_ACCOUNT = ("FC_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID")
 _ARN = "arn:"
 _SNS_TOPIC = r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 """A standard topic: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html"""
@@ -109,13 +110,27 @@ VARIABLES = (
     Variable("CONCURRENCY", "8", "records worked on at once inside one batch, 1 to 64"),
     Variable("MAX_CALLS_PER_SECOND", "10", "ceiling per API operation; gives way to throttling by itself"),
     Variable("APIGATEWAY_ENDPOINT", "", "`https://apigateway.<region>.aliyuncs.com`; `apigateway-vpc.…` inside a VPC"),
-    Variable("ECS_ENDPOINT", "", "`https://ecs.<region>.aliyuncs.com`"),
-    Variable("SLB_ENDPOINT", "", "`https://slb.<region>.aliyuncs.com`"),
-    Variable("ESS_ENDPOINT", "", "`https://ess.<region>.aliyuncs.com`"),
+    Variable(
+        "ECS_ENDPOINT",
+        "",
+        "`https://ecs.<region>.aliyuncs.com`; in a few regions another host, see below",
+    ),
+    Variable(
+        "SLB_ENDPOINT",
+        "",
+        "`https://slb.<region>.aliyuncs.com`; in many regions `https://slb.aliyuncs.com`, see below",
+    ),
+    Variable(
+        "ESS_ENDPOINT",
+        "",
+        "`https://ess.<region>.aliyuncs.com`; in many regions `https://ess.aliyuncs.com`, see below",
+    ),
     Variable("SMQ_ENDPOINT", "", "`https://<account>.mns.<region>.aliyuncs.com`"),
     Variable("SNS_ENDPOINT", "", "`https://sns.<region>.amazonaws.com`, if RESULT_TOPIC is an ARN"),
     Variable("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `OFF`"),
 )
+ENDPOINTS = tuple(variable.name for variable in VARIABLES if variable.name.endswith("_ENDPOINT"))
+"""Variables that say where a product is reached, for whoever has another place than the vendor's."""
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -127,12 +142,11 @@ class _Reader:
     """Reads variable by variable and collects the problems instead of stopping at the first."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment, self._problems = environment, list[str]()
+        self._environment, self._problems = environment, dict[str, str]()  # one a variable, however often it is read
         self._defaults = {variable.name: variable.default for variable in VARIABLES}
 
     def read(self) -> Settings:
-        region = self._environment.get("FC_REGION") or self._environment.get("ALIBABA_CLOUD_REGION_ID") or ""
-        account = self._environment.get("FC_ACCOUNT_ID") or self._environment.get("ALIBABA_CLOUD_ACCOUNT_ID") or ""
+        region, account = self._region(), self._given(*_ACCOUNT)[1]
         settings = Settings(
             owner=self._matching(
                 "OWNER", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, '.', '_' or '-'"
@@ -153,47 +167,57 @@ class _Reader:
             dry_run=self._switch("DRY_RUN"),
             concurrency=int(self._number("CONCURRENCY", 1, 64, whole=True)),
             max_calls_per_second=self._number("MAX_CALLS_PER_SECOND", 0.5, 10_000),
-            apigateway_endpoint=self._endpoint(
-                "APIGATEWAY_ENDPOINT", "https://apigateway.{region}.aliyuncs.com", region
-            ),
-            # https://www.alibabacloud.com/help/en/openapi/endpoints: <product>.<region>.aliyuncs.com
-            ecs_endpoint=self._endpoint("ECS_ENDPOINT", "https://ecs.{region}.aliyuncs.com", region),
-            slb_endpoint=self._endpoint("SLB_ENDPOINT", "https://slb.{region}.aliyuncs.com", region),
-            ess_endpoint=self._endpoint("ESS_ENDPOINT", "https://ess.{region}.aliyuncs.com", region),
-            smq_endpoint=self._smq_endpoint(region, account),
-            sns_endpoint=self._endpoint("SNS_ENDPOINT", "", region),
+            apigateway_endpoint=self._endpoint("APIGATEWAY_ENDPOINT", endpoints.derived("apigateway", region)),
+            ecs_endpoint=self._endpoint("ECS_ENDPOINT", endpoints.derived("ecs", region)),
+            slb_endpoint=self._endpoint("SLB_ENDPOINT", endpoints.derived("slb", region)),
+            ess_endpoint=self._endpoint("ESS_ENDPOINT", endpoints.derived("ess", region)),
+            smq_endpoint=self._smq_endpoint(account, region),
+            sns_endpoint=self._endpoint("SNS_ENDPOINT", ""),
             log_level=self._choice("LOG_LEVEL", tuple(LEVELS)),
             region_id=region,
             account_id=account,
         )
-        if not re.fullmatch(r"[a-z0-9-]+", region):
-            state = f"is {region!r} but must be" if region else "is missing:"
-            self._problems.append(
-                f"ALIBABA_CLOUD_REGION_ID {state} the region to work in, such as cn-hangzhou "
-                "(in Function Compute FC_REGION gives it)"
-            )
         if self._problems:
-            raise SettingsError(self._problems)
+            raise SettingsError(list(self._problems.values()))
         return settings
+
+    def _complain(self, name: str, problem: str) -> None:
+        """Note what is wrong with a variable, as the rest of a sentence that begins with its name."""
+        self._problems.setdefault(name, f"{name} {problem}")
+
+    def _given(self, *names: str) -> tuple[str, str]:
+        """Return the first of these variables that is set, and its value; the last one and "" if none is."""
+        found = [(name, value) for name in names if (value := (self._environment.get(name) or "").strip())]
+        return found[0] if found else (names[-1], "")
+
+    def _region(self) -> str:
+        name, region = self._given(*_REGION)
+        if not region:
+            self._complain(
+                name, "is missing: the region to work in, such as cn-hangzhou (Function Compute gives FC_REGION)"
+            )
+        elif problem := endpoints.region_problem(region):
+            self._complain(name, f"is {region!r} but {problem}")
+        return region
 
     def _text(self, name: str) -> str:
         value = (self._environment.get(name) or "").strip() or self._defaults[name] or ""
         if not value and self._defaults[name] is None:
             meaning = next(variable.meaning for variable in VARIABLES if variable.name == name)
-            self._problems.append(f"{name} is missing: {meaning}")
+            self._complain(name, f"is missing: {meaning}")
         return value
 
     def _matching(self, name: str, pattern: str, rule: str) -> str:
         value = self._text(name)
         if value and not re.fullmatch(pattern, value):
-            self._problems.append(f"{name} is {value!r} but must be {rule}")
+            self._complain(name, f"is {value!r} but must be {rule}")
         return value
 
     def _choice(self, name: str, choices: tuple[str, ...]) -> str:
         value = self._text(name)
         folded = value.upper() if choices[0].isupper() else value.lower()
         if folded not in choices:
-            self._problems.append(f"{name} is {value!r} but must be one of {', '.join(choices)}")
+            self._complain(name, f"is {value!r} but must be one of {', '.join(choices)}")
         return folded
 
     def _switch(self, name: str) -> bool:
@@ -207,7 +231,7 @@ class _Reader:
             number = -1
         if not lowest <= number <= highest:
             kind = "a whole number" if whole else "a number"
-            self._problems.append(f"{name} is {value!r} but must be {kind} from {lowest:g} to {highest:g}")
+            self._complain(name, f"is {value!r} but must be {kind} from {lowest:g} to {highest:g}")
             return lowest
         return number
 
@@ -215,7 +239,7 @@ class _Reader:
         value = self._text(name)
         items = [item for part in value.split(",") if (item := part.strip())]
         if value and not items:
-            self._problems.append(f"{name} is {value!r}, which names nothing: at least one is needed")
+            self._complain(name, f"is {value!r}, which names nothing: at least one is needed")
         return items
 
     def _vpc_ids(self, name: str) -> frozenset[str] | None:
@@ -224,22 +248,21 @@ class _Reader:
         ids = frozenset(self._list(name))
         wrong = sorted(item for item in ids if not item.startswith("vpc-"))
         if wrong:
-            self._problems.append(
-                f"{name} has {', '.join(wrong)} but VPC ids start with 'vpc-' (or use * for every VPC)"
-            )
+            self._complain(name, f"has {', '.join(wrong)} but VPC ids start with 'vpc-' (or use * for every VPC)")
         return ids
 
     def _ports(self, name: str) -> tuple[PortRange, ...]:
-        ranges = []
+        ranges, wrong = list[PortRange](), list[str]()
         for part in self._list(name):
             found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
             first = int(found.group(1)) if found else 0
             last = int(found.group(2) or first) if found else 0
             if not 1 <= first <= last <= _HIGHEST_PORT:
-                self._problems.append(
-                    f"{name} has {part!r} but needs ports or ranges from 1 to 65535, such as 80,8000-8999"
-                )
+                wrong.append(repr(part))
             ranges.append(PortRange(first, last))
+        if wrong:
+            needed = "ports or ranges from 1 to 65535, such as 80,8000-8999"
+            self._complain(name, f"has {', '.join(wrong)} but needs {needed}")
         return tuple(ranges)
 
     def _template(self, name: str) -> str:
@@ -247,49 +270,22 @@ class _Reader:
         fields = "|".join(_TEMPLATE_FIELDS)
         if not re.fullmatch(rf"(?:[^{{}}]|\{{(?:{fields})\}})+", value):
             allowed = ", ".join(f"{{{field}}}" for field in _TEMPLATE_FIELDS)
-            self._problems.append(f"{name} is {value!r} but may use only {allowed}")
+            self._complain(name, f"is {value!r} but may use only {allowed}")
         elif "{instance_id}" not in value or "{port}" not in value:
-            self._problems.append(f"{name} is {value!r} but names must be unique: use {{instance_id}} and {{port}}")
+            self._complain(name, f"is {value!r} but names must be unique: use {{instance_id}} and {{port}}")
         return value
 
-    def _smq_endpoint(self, region: str, account: str) -> str:
+    def _smq_endpoint(self, account: str, region: str) -> str:
         """Return SMQ's endpoint; results that go to Amazon SNS need none, so then it may stay unknown."""
-        elsewhere = not account and self._text("RESULT_TOPIC").startswith(_ARN)
-        return self._endpoint(
-            "SMQ_ENDPOINT", "" if elsewhere else "https://{account}.mns.{region}.aliyuncs.com", region, account
-        )
+        if account.isascii() and account.isdigit():
+            return self._endpoint("SMQ_ENDPOINT", endpoints.derived_smq(account, region))
+        given = self._endpoint("SMQ_ENDPOINT", "")
+        if not given and not self._text("RESULT_TOPIC").startswith(_ARN):
+            self._complain("SMQ_ENDPOINT", "cannot be derived: set it, or ALIBABA_CLOUD_ACCOUNT_ID to its digits")
+        return given
 
-    def _endpoint(self, name: str, pattern: str, region: str, account: str = "") -> str:
+    def _endpoint(self, name: str, derived: str) -> str:
         value = (self._environment.get(name) or "").strip().rstrip("/")
-        if not value:
-            if "{account}" in pattern and not (account.isascii() and account.isdigit()):
-                self._problems.append(f"{name} cannot be derived: set it, or ALIBABA_CLOUD_ACCOUNT_ID to its digits")
-            return pattern.format(region=region, account=account)
-        if problem := endpoint_problem(value):
-            self._problems.append(f"{name} is {value!r} but {problem}")
-        return value
-
-
-def endpoint_problem(value: str) -> str:
-    """Return what is wrong with the URL of an endpoint, as the end of a sentence that says what it must be; "" if nothing is.
-
-    It is ``https://host[:port]``; plain http goes to this machine only, for requests carry the security token.
-    """
-    found = re.fullmatch(r"(https?)://([A-Za-z0-9.-]+|\[::1\])(?::([0-9]{1,5}))?", value)
-    if not found:
-        return "must be https://host[:port] without a path"
-    scheme, host, port = found.groups()
-    if port is not None and not 1 <= int(port) <= _HIGHEST_PORT:
-        return f"needs a port from 1 to {_HIGHEST_PORT}, or none"
-    if host != "[::1]" and (len(host) > _LONGEST_HOST or not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", host)):
-        return "needs a valid host name: parts of 1 to 63 letters, digits and inner hyphens, with single dots between"
-    if scheme == "http" and not _is_loopback(host):
-        return "plain http is accepted for this machine (127.0.0.1) only: use https"
-    return ""
-
-
-def _is_loopback(host: str) -> bool:
-    parts = host.split(".")
-    return host in ("localhost", "[::1]") or (
-        re.fullmatch(r"127(\.[0-9]{1,3}){3}", host) is not None and all(int(part) < 256 for part in parts)
-    )
+        if value and (problem := endpoints.endpoint_problem(value)):
+            self._complain(name, f"is {value!r} but {problem}")
+        return value or derived

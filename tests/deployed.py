@@ -14,6 +14,7 @@ import yaml
 
 from functions._operator import interpreters
 from functions._operator.build import RUNTIMES, Package, build
+from shared.settings import ENDPOINTS
 from tests.cloud.fc import FunctionCompute
 from tests.cloud.fixtures import Served
 from tests.cloud.seeds import seed
@@ -60,15 +61,13 @@ def allowed(stack: Stack) -> set[str]:
 
 
 def document(stack: Stack, package: Package, endpoint: str) -> dict[str, Any]:
-    """Return the function of a stack as the local Function Compute takes it, its endpoints turned to ``endpoint``."""
+    """Return the function of a stack as the local Function Compute takes it, every endpoint set to ``endpoint``."""
     function = stack.properties("Function")
-    variables = function["EnvironmentVariables"]
-    local = {name: endpoint if name.endswith("_ENDPOINT") else value for name, value in variables.items()}
     taken = ("FunctionName", "Runtime", "Handler", "InstanceLifecycleConfig", "Timeout", "MemorySize")
     return {
         **{name: function[name] for name in taken},
         "Runtime": f"python{package.version}",
-        "EnvironmentVariables": local,
+        "EnvironmentVariables": function["EnvironmentVariables"] | dict.fromkeys(ENDPOINTS, endpoint),
         "code": str(package.archive),
         "maxInstances": stack.properties("MostInstances")["ReservedConcurrency"],
         "roleActions": sorted(allowed(stack)),

@@ -62,17 +62,17 @@ MESSAGES = [json.dumps(request(Name=f"orders-{n}", InstanceId=f"i-bp1example{n:0
 
 BUDGETS = [
     # of these httpx loads 153, pydantic's core 10, the bare interpreter 23; the rest is ours and the worker's
-    pytest.param(Budget(request(), 270, LOOK | WRITE, AVOIDED | LOOK_UP), id="request"),
+    pytest.param(Budget(request(), 271, LOOK | WRITE, AVOIDED | LOOK_UP), id="request"),
     # the look is shared by all, so it stays one
-    pytest.param(Budget(queue_event(*MESSAGES), 270, LOOK | EACH, AVOIDED | LOOK_UP), id="batch"),
+    pytest.param(Budget(queue_event(*MESSAGES), 271, LOOK | EACH, AVOIDED | LOOK_UP), id="batch"),
     # policy is asked before the gateway is; the producer still gets an answer
-    pytest.param(Budget(request(Port=22), 270, {"SMQ.PublishMessage": 1}, AVOIDED | LOOK_UP), id="refused-by-policy"),
+    pytest.param(Budget(request(Port=22), 271, {"SMQ.PublishMessage": 1}, AVOIDED | LOOK_UP), id="refused-by-policy"),
     # announcements are read without pydantic's core; the look-up adds six modules to those of an ignored one
     pytest.param(
-        Budget(state_change(), 265, {"ECS.DescribeInstances": 1} | LOOK | WRITE, AVOIDED | VALIDATION), id="ecs-notice"
+        Budget(state_change(), 266, {"ECS.DescribeInstances": 1} | LOOK | WRITE, AVOIDED | VALIDATION), id="ecs-notice"
     ),
     # nothing to do: no call at all
-    pytest.param(Budget(state_change(state="Stopped"), 259, {}, AVOIDED | VALIDATION | LOOK_UP), id="ignored"),
+    pytest.param(Budget(state_change(state="Stopped"), 260, {}, AVOIDED | VALIDATION | LOOK_UP), id="ignored"),
 ]
 
 

@@ -295,7 +295,7 @@ def test_target_without_a_bucket_has_no_endpoint_for_it() -> None:
     [
         pytest.param({"ROS_ENDPOINT": "http://ros.example.com"}, "ROS_ENDPOINT is .*use https", id="ros"),
         pytest.param({"OSS_ENDPOINT": "http://10.0.0.1"}, "OSS_ENDPOINT is .*use https", id="oss"),
-        pytest.param({"ALIBABA_CLOUD_REGION_ID": "a/b"}, "OSS_ENDPOINT would be 'https://bucket.oss-a/b", id="derived"),
+        pytest.param({"ALIBABA_CLOUD_REGION_ID": "a/b"}, "ALIBABA_CLOUD_REGION_ID is 'a/b' but must be", id="region"),
     ],
 )
 def test_target_is_https_or_this_machine(environment: dict[str, str], said: str) -> None:

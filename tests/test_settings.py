@@ -21,7 +21,7 @@ def test_defaults_follow_region_and_account() -> None:
 
     assert settings.allowed_vpc_ids == frozenset({"vpc-1", "vpc-2"})
     assert settings.allowed_ports == (PortRange(80, 80), PortRange(8000, 8999))
-    assert settings.apigateway_endpoint == "https://apigateway.cn-hangzhou.aliyuncs.com"
+    assert settings.ecs_endpoint == "https://ecs-cn-hangzhou.aliyuncs.com"
     assert settings.smq_endpoint == "https://1234567890123456.mns.cn-hangzhou.aliyuncs.com"
     assert (settings.on_conflict, settings.dry_run, settings.concurrency) == ("refuse", False, 8)
 
@@ -101,8 +101,13 @@ def test_a_wrong_setting_names_itself_and_the_fix(name: str, value: str, fix: st
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        pytest.param({"FC_REGION": "cn hangzhou"}, "ALIBABA_CLOUD_REGION_ID is 'cn hangzhou'", id="region"),
-        pytest.param({"FC_REGION": "evil.example/"}, "ALIBABA_CLOUD_REGION_ID is 'evil.example/'", id="another-host"),
+        pytest.param({"FC_REGION": "hangzhou"}, "FC_REGION is 'hangzhou' but must be the id of a region", id="region"),
+        pytest.param({"FC_REGION": "evil.example/"}, "FC_REGION is 'evil.example/'", id="another-host"),
+        pytest.param(
+            {"FC_REGION": "", "ALIBABA_CLOUD_REGION_ID": "hangzhou"},
+            "ALIBABA_CLOUD_REGION_ID is 'hangzhou' but must be the id of a region, such as cn-hangzhou",
+            id="region-outside-of-function-compute",
+        ),
         pytest.param({"FC_ACCOUNT_ID": "my-account/"}, "SMQ_ENDPOINT cannot be derived", id="account"),
     ],
 )
@@ -113,6 +118,32 @@ def test_an_endpoint_is_derived_from_what_can_be_part_of_one(changes: dict[str, 
 
     (told,) = caught.value.problems
     assert told.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param({**MINIMAL, "FC_ACCOUNT_ID": "", "RESULT_TOPIC": ""}, id="read-twice"),
+        pytest.param({**MINIMAL, "ALLOWED_PORTS": "http,0,65536", "ALLOWED_VPC_IDS": "a,b"}, id="several-in-a-list"),
+        pytest.param(
+            {**dict.fromkeys((variable.name for variable in VARIABLES), "?"), "FC_REGION": "?"}, id="all-wrong"
+        ),
+    ],
+)
+def test_a_variable_is_told_once(environment: dict[str, str]) -> None:
+    """However much is wrong with a variable and however often it is read, one problem says it."""
+    with pytest.raises(SettingsError) as caught:
+        load(environment)
+
+    told = [problem.split()[0] for problem in caught.value.problems]
+    assert sorted(set(told)) == sorted(told)
+
+
+def test_all_wrong_parts_of_a_list_are_told() -> None:
+    """The one problem of a list names each part that is wrong."""
+    with pytest.raises(SettingsError, match="ALLOWED_PORTS has 'http', '0' but needs ports"):
+        load({**MINIMAL, "ALLOWED_PORTS": "80,http,0"})
 
 
 def test_a_blank_setting_is_as_good_as_none() -> None:

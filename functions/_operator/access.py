@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import click
 
 from shared.clock import Clock, Deadline
+from shared.cloud import endpoints
 from shared.cloud.pace import Pace
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import READ_SECONDS, Transport
-from shared.settings import endpoint_problem
 
 _KEY = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 _CALLS_PER_SECOND = 10.0
@@ -44,17 +44,29 @@ def session(seconds: float, read_seconds: float = READ_SECONDS) -> Iterator[Sess
         transport.close()
 
 
+def region(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the region to work in, with a warning if no endpoint map knows it; raises a ClickException if it is none."""
+    (given,) = require("ALIBABA_CLOUD_REGION_ID", environment=environment)
+    if problem := endpoints.region_problem(given):
+        raise click.ClickException(f"ALIBABA_CLOUD_REGION_ID is {given!r} but {problem}")
+    if notice := endpoints.region_notice(given):
+        click.echo(f"warning: {notice}", err=True)
+    return given
+
+
 def function_compute(environment: Mapping[str, str] = os.environ) -> str:
     """Return the endpoint of Function Compute, for both of its APIs; raises a ClickException.
 
     https://alibabacloud.com/help/en/functioncompute/fc-3-0/developer-reference/fc-endpoints
     """
-    return _of_account("FC_ENDPOINT", "https://{account}.{region}.fc.aliyuncs.com", environment)
+    return _of_account(
+        "FC_ENDPOINT", lambda account, region: f"https://{account}.{region}.fc.aliyuncs.com", environment
+    )
 
 
 def message_queue(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the endpoint of SMQ; raises a ClickException. https://www.alibabacloud.com/help/doc-detail/175569.htm"""
-    return _of_account("SMQ_ENDPOINT", "https://{account}.mns.{region}.aliyuncs.com", environment)
+    """Return the endpoint of SMQ; raises a ClickException."""
+    return _of_account("SMQ_ENDPOINT", endpoints.derived_smq, environment)
 
 
 def endpoint(name: str, derived: str, environment: Mapping[str, str]) -> str:
@@ -63,16 +75,18 @@ def endpoint(name: str, derived: str, environment: Mapping[str, str]) -> str:
     Raises a ClickException unless it is one by the rules of the function's settings: https, or this machine.
     """
     given = _given(name, environment)
-    if problem := endpoint_problem(given or derived):
+    if problem := endpoints.endpoint_problem(given or derived):
         raise click.ClickException(f"{name} {'is' if given else 'would be'} {given or derived!r} but {problem}")
     return given or derived
 
 
-def _of_account(name: str, pattern: str, environment: Mapping[str, str]) -> str:
-    account, region = (environment.get(f"ALIBABA_CLOUD_{what}_ID", "") for what in ("ACCOUNT", "REGION"))
-    if not (account and region) and not _given(name, environment):
+def _of_account(name: str, derive: Callable[[str, str], str], environment: Mapping[str, str]) -> str:
+    if _given(name, environment):
+        return endpoint(name, "", environment)
+    account, place = (environment.get(f"ALIBABA_CLOUD_{what}_ID", "") for what in ("ACCOUNT", "REGION"))
+    if not (account and place):
         raise click.ClickException(f"set {name}, or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID")
-    return endpoint(name, pattern.format(account=account, region=region), environment)
+    return endpoint(name, derive(account, region(environment)), environment)
 
 
 def _given(name: str, environment: Mapping[str, str]) -> str:

@@ -53,7 +53,7 @@ def target(stack: str, bucket: str, environment: Mapping[str, str] = os.environ)
     Endpoints: https://www.alibabacloud.com/help/en/ros/developer-reference/api-ros-2019-09-10-endpoint,
     https://help.aliyun.com/zh/oss/user-guide/regions-and-endpoints
     """
-    (region,) = access.require("ALIBABA_CLOUD_REGION_ID", environment=environment)
+    region = access.region(environment)
     return Target(
         region,
         stack,

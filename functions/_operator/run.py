@@ -32,7 +32,7 @@ def run(event: Path, timeout: float, *, as_json: bool) -> None:
 
     context = SimpleNamespace(request_id=str(uuid4()), function=SimpleNamespace(timeout=timeout))
     try:
-        runtime = start(os.environ)
+        runtime = start(os.environ, sys.stderr)
         log.configure(
             os.environ.get("LOG_LEVEL", "OFF").upper(), sys.stderr
         )  # the table says it, unless asked for more

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from functions.set_vpc_access.handler import Handler, Invocation
 from functions.set_vpc_access.http import is_awaited, response
 from shared import log, settings
+from shared.cloud.endpoints import region_notice
 from shared.cloud.signing import Credentials
 from shared.errors import SettingsError
 
@@ -57,10 +58,12 @@ class Runtime(NamedTuple):
         )
 
 
-def start(environment: Mapping[str, str]) -> Runtime:
-    """Read the settings and build the handler; raises SettingsError."""
+def start(environment: Mapping[str, str], stream: TextIO | None = None) -> Runtime:
+    """Read the settings and build the handler, whose log goes to ``stream`` (standard output); raises SettingsError."""
     loaded = settings.load(environment)
-    log.configure(loaded.log_level)
+    log.configure(loaded.log_level, stream)
+    if notice := region_notice(loaded.region_id):
+        log.warning("region not known", region=loaded.region_id, text=notice)
     return Runtime(Handler(loaded, environment=environment), environment)
 
 

@@ -10,10 +10,14 @@ from collections.abc import Mapping
 
 import click
 
+from functions._operator import access
+from shared.cloud.answers import RAM_ACTIONS
+from shared.cloud.endpoints import endpoint_problem
 from tests.cloud.app import Cloud
 from tests.demo.stage import local_cloud, settings
 
 _CREDENTIALS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+_ACTIONS = sorted(RAM_ACTIONS.values())
 _STAND_IN = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "test-access-key-id",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test-access-key-secret",
@@ -22,11 +26,19 @@ _STAND_IN = {
 }
 
 
+def _where(_: click.Context, __: click.Parameter, given: str) -> str:
+    """Check the place once, before each of the endpoints made from it is found wrong."""
+    place = given.rstrip("/")
+    if place not in ("local", "real") and (problem := endpoint_problem(place)):
+        raise click.BadParameter(f"{given!r} is neither local nor real, and the URL of a stand-in {problem}")
+    return place
+
+
 @click.command()
 @click.argument("event", type=click.Path(exists=True, dir_okay=False), required=False)
-@click.option("--cloud", "where", default="local", show_default=True, help="local, real, or the URL of a stand-in.")
+@click.option("--cloud", "where", default="local", callback=_where, help="local (default), real, or a stand-in's URL.")
 @click.option("--doctor", is_flag=True, help="Instead of handling an event, check that everything is there.")
-@click.option("--deny", multiple=True, metavar="ACTION", help="A RAM action that the embedded stand-in refuses.")
+@click.option("--deny", multiple=True, type=click.Choice(_ACTIONS), metavar="ACTION", help="A RAM action to refuse.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing of the stand-in.")
 @click.option("--stand-in-secret", envvar="STAND_IN_SECRET", default=_STAND_IN[_CREDENTIALS[1]], hidden=True)
 def main(
@@ -39,6 +51,8 @@ def main(
         command = ["run", "--json", event] if as_json else ["run", event]
     else:
         raise click.UsageError("name an EVENT file, such as events/manual/authorize.json")
+    if os.environ.get("ALIBABA_CLOUD_REGION_ID"):
+        access.region()  # told here too, though a stand-in is in a region of its own
     if where == "real":
         sys.exit(_handle(command, {}))
     if where != "local":

@@ -17,6 +17,7 @@ from mns.account import Account
 from mns.mns_exception import MNSExceptionBase
 from mns.queue import Message
 
+from shared.settings import ENDPOINTS
 from tests.cloud.app import Cloud, build_cloud
 from tests.cloud.core import Credential
 from tests.cloud.fc.config import FunctionConfig
@@ -34,7 +35,6 @@ SETTINGS = {
     "ALLOWED_PORTS": "80,443,8000-8999",
     "RESULT_TOPIC": RESULTS,
 }
-ENDPOINTS = ("APIGATEWAY_ENDPOINT", "ECS_ENDPOINT", "SLB_ENDPOINT", "ESS_ENDPOINT", "SMQ_ENDPOINT")
 NEW_INSTANCES = [
     {"InstanceId": f"i-bp1scaling000{number}", "VpcId": "vpc-bp1example0001", "Tags": {"apigateway-port": "8080"}}
     for number in (1, 2, 3)
