@@ -22,13 +22,14 @@ WHAT = {
     "eventbridge/ess": "EventBridge: `ess:ScalingActivity:ScaleOutSuccess`, `…ScaleOutPartialSuccess`",
     "eventbridge/actiontrail": "EventBridge: `<product>:ActionTrail:<kind>`; acts on RunInstances, CreateInstance, Create, "
     "CreateLoadBalancer",
-    "eventbridge": "EventBridge: any other event; on a bus of your own, `data` is the request",
+    "eventbridge": "EventBridge or another sender of CloudEvents: any other event; on a bus of your own, `data` (or "
+    "`data_base64`) is the request",
     "smq-queue": "SMQ queue, as CloudEvents or RawData",
     "rocketmq": "RocketMQ, as CloudEvents or RawData",
     "rabbitmq": "RabbitMQ, as CloudEvents or RawData",
     "kafka": "Kafka, as CloudEvents or RawData",
     "mqtt": "MQTT",
-    "http": "HTTP trigger; the answer is a response",
+    "http": "HTTP trigger, also with a CloudEvent in its headers; the answer is a response",
     "http-async": "HTTP trigger, invoked asynchronously",
     "api-gateway": "API Gateway (classic) with the function as backend",
     "fc-destination": "record of a failed asynchronous invocation: the event in it is handled again",

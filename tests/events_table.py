@@ -84,6 +84,7 @@ ess/scale-out-partial-success.json | eventbridge/ess notice | authorized | ecs r
 ess/scale-out-start.json | eventbridge ignored | ignored event-type
 ess/scale-out-success.json | 2x eventbridge/ess notice | 2x authorized | ecs read 2x(grant)
 ess/scale-out-without-instances.json | eventbridge/ess invalid | rejected | publish
+eventbridge/data-base64.json | eventbridge request | authorized | read grant
 eventbridge/other-product.json | eventbridge ignored | ignored event-type
 eventbridge/own-bus-unknown.json | eventbridge invalid | rejected | publish
 eventbridge/own-bus.json | eventbridge request | authorized | read grant
@@ -107,6 +108,7 @@ hostile/not-a-number.json | manual invalid | rejected | publish
 hostile/not-utf-8.bin | manual invalid | rejected | publish
 hostile/text-in-text.json | manual request | authorized | read grant
 hostile/truncated.txt | manual invalid | rejected | publish
+http/cloudevent-binary.json | http/eventbridge request | authorized | read grant | HTTP 200
 http/get.json | http invalid | rejected | publish | HTTP 400
 http/post-async.json | http-async/eventbridge/ecs notice | failed InstanceNotFound | 5x(ecs) publish | raises
 http/post-base64.json | http request | authorized | read grant | HTTP 200
@@ -122,6 +124,7 @@ kafka/raw-data.json | kafka request | authorized | read grant
 kafka/tombstone.json | kafka ignored | ignored tombstone
 manual/all-fields.json | manual request | authorized | read grant
 manual/authorize.json | manual request | authorized | read grant
+manual/base64-wrapped.txt | manual request | authorized | read grant
 manual/base64.txt | manual request | authorized | read grant
 manual/batch.json | 3x manual request | 3x authorized | read 3x(grant)
 manual/empty-list.json | manual ignored | ignored empty
@@ -149,6 +152,7 @@ slb/tagged-a-moment-later.json | eventbridge/actiontrail notice | authorized | 3
 slb/untagged.json | eventbridge/actiontrail notice | ignored still-untagged | 5x(tags)
 smq-queue/base64.json | smq-queue request | authorized | read grant
 smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | read 2x(grant) publish
+smq-queue/byte-order-mark.json | smq-queue request | authorized | read grant
 smq-queue/json-in-string.json | smq-queue request | authorized | read grant
 smq-queue/list-in-message.json | 2x smq-queue request | 2x authorized | read 2x(grant)
 smq-queue/plain-text.json | smq-queue invalid, smq-queue request | rejected, authorized | read publish grant

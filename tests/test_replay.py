@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, encodebytes
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,8 @@ def test_text_is_not_escaped() -> None:
         pytest.param(b'{"a": 1}\n{"a": \n', [1, 2], id="one-line-is-cut"),
         pytest.param(b'{\n "a": 1,\n "b"', [1], id="indented-and-cut"),
         pytest.param(b64encode(b'{"a": 1}') + b"\n" + b64encode(b'{"a": 2}'), [1, 2], id="base64-lines"),
+        pytest.param(b64encode(b'{"a": 10}') + b"\n" + b64encode(b'{"a": 20}'), [1, 2], id="base64-lines-unpadded"),
+        pytest.param(encodebytes(b'{"a": 10}' + b" " * 90), [1], id="base64-wrapped"),
         pytest.param(b"", [1], id="empty"),
     ],
 )

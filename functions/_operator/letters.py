@@ -47,11 +47,12 @@ def documents(raw: bytes) -> Iterator[tuple[int, bytes]]:
         yield 1, raw
 
 
-def _is_document(raw: bytes) -> bool:
+def _is_document(raw: bytes | str) -> bool:
     try:
         read_json(raw)
     except ValueError:
-        return decode_base64(raw) is not None
+        decoded = decode_base64(raw)
+        return decoded is not None and _is_document(decoded)
     return True
 
 

@@ -19,7 +19,8 @@ class Envelope(NamedTuple):
     """A wrapper or announcement: recognised when all of ``keys`` are there and ``fits`` agrees, then opened.
 
     ``name`` goes into the record's ``source``; ``identity`` is the id that its sender knows, and the outermost one
-    counts; ``replays`` says that an older event is inside whose own ids count instead.
+    counts; ``replays`` says that an older event is inside whose own ids count instead; ``passing`` that the identity is
+    made anew when the same is sent again, so that it counts only where nothing inside has one.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Envelope(NamedTuple):
     identity: Callable[[Mapping[str, Any]], str]
     open: Callable[[Mapping[str, Any]], Iterator[Inner | Content]]
     replays: bool = False
+    passing: bool = False
 
 
 def _keys(names: str) -> frozenset[str]:
@@ -35,6 +37,7 @@ def _keys(names: str) -> frozenset[str]:
 
 
 _CLOUD_EVENT = _keys("specversion id source type data")
+_IN_BASE64 = _keys("specversion id source type data_base64")
 _CREATED = ("ess:ScalingActivity:ScaleOutSuccess", "ess:ScalingActivity:ScaleOutPartialSuccess")
 _HTTP = _keys("version rawPath headers body isBase64Encoded requestContext")
 _HOOK = "lifecycleHookId", "lifecycleActionToken"
@@ -49,6 +52,7 @@ ENVELOPES: tuple[Envelope, ...] = (
         identified_by("MessageId"),
         inside("Message"),
     ),
+    Envelope("", _IN_BASE64, wrappers.is_in_base64, nameless, wrappers.open_data_base64),
     # CloudEvents, by type: messages of queues and topics (named by what is inside), announcements, all others.
     Envelope(
         "",
@@ -105,14 +109,15 @@ ENVELOPES: tuple[Envelope, ...] = (
     ),
     Envelope("kafka", _keys("topic partition offset value"), words("topic"), wrappers.kafka_id, wrappers.open_kafka),
     # HTTP, and the record of an asynchronous invocation, whose own ids begin anew.
-    Envelope("http-async", _HTTP, wrappers.is_http_async, wrappers.http_id, wrappers.open_http),
-    Envelope("http", _HTTP, wrappers.is_http, wrappers.http_id, wrappers.open_http),
+    Envelope("http-async", _HTTP, wrappers.is_http_async, wrappers.http_id, wrappers.open_http, passing=True),
+    Envelope("http", _HTTP, wrappers.is_http, wrappers.http_id, wrappers.open_http, passing=True),
     Envelope(
         "api-gateway",
         _keys("path httpMethod headers queryParameters body isBase64Encoded"),
         wrappers.is_api_gateway,
         wrappers.gateway_id,
         wrappers.open_http,
+        passing=True,
     ),
     Envelope(
         "fc-destination",

@@ -32,24 +32,30 @@ class Piece(NamedTuple):
     message_id: str = ""
     part: str = ""
     depth: int = 0
+    passing_id: str = ""  # counts where there is no other
 
     def inner(self, value: Any) -> Piece:
         """Return what was inside, one step deeper."""
-        return Piece(value, self.source, self.message_id, self.part, self.depth + 1)
+        return self._replace(value=value, depth=self.depth + 1)
 
     def within(self, envelope: Envelope) -> Piece:
         """Return it with the envelope's name and, unless a wrapper around it gave one, identity."""
         source = f"{self.source}/{envelope.name}".strip("/")
         if envelope.replays:
             return Piece(self.value, source, depth=self.depth)
-        return Piece(self.value, source, self.message_id or envelope.identity(self.value), self.part, self.depth)
+        if self.message_id:
+            return self._replace(source=source)
+        identity = envelope.identity(self.value)
+        if envelope.passing:
+            return self._replace(source=source, passing_id=self.passing_id or identity)
+        return self._replace(source=source, message_id=identity, part="" if identity else self.part)
 
     def record(self, content: Content) -> Record:
         """Return the record of what was understood; an announced instance is a part of its message."""
         part = self.part
         if isinstance(content, InstanceNotice):
             part = "/".join(filter(None, (part, content.instance_id)))
-        return Record(self.source or "manual", self.message_id, part, content, self.value)
+        return Record(self.source or "manual", self.message_id or self.passing_id, part, content, self.value)
 
 
 def parse(event: bytes) -> list[Record]:
@@ -104,7 +110,10 @@ def _from_text(piece: Piece) -> Iterator[Record]:
         if value is None:
             text = " ".join(str(error).split())[:200]
             yield piece.record(
-                Invalid(f"the message is not JSON ({text}): {_XML_HELP if _is_notification(raw) else HELP}")
+                Invalid(
+                    f"the message is not JSON ({text}) and not Base64 of JSON: "
+                    f"{_XML_HELP if _is_notification(raw) else HELP}"
+                )
             )
             return
     yield from _records(piece.inner(value))
@@ -125,7 +134,9 @@ def _from_list(piece: Piece) -> Iterator[Record]:
         yield piece.record(Ignored("empty", "the list holds no record"))
     for number, element in enumerate(piece.value):
         inside = piece.inner(element)
-        yield from _records(inside._replace(part=f"{piece.part}[{number}]") if piece.message_id else inside)
+        yield from _records(
+            inside._replace(part=f"{piece.part}[{number}]") if piece.message_id or piece.passing_id else inside
+        )
 
 
 def _from_object(piece: Piece) -> Iterator[Record]:

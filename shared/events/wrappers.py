@@ -7,15 +7,16 @@ named below. ``fits`` functions look at types, ``…_id`` functions return the i
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from shared.events.fields import are_words, is_word, word_of
 from shared.events.records import Content, Ignored, Inner, Invalid
+from shared.events.text import LARGEST_MESSAGE, decode_base64, read_json
 
 RESULT_SOURCE = "/vpc-access-authorizer/"  # CloudEvents source of our results, before the owner
+_ATTRIBUTE = "ce-"  # begins the name of a header that holds an attribute of a CloudEvent
 
 Event = Mapping[str, Any]
 MESSAGE_TYPES = frozenset(
@@ -82,6 +83,29 @@ def is_action_trail(event: Event) -> bool:
 def cloud_event_id(event: Event) -> str:
     """Return source and id, which together identify an event."""
     return f"{event['source']}/{event['id']}"
+
+
+def is_in_base64(event: Event) -> bool:
+    """Tell whether ``data_base64`` stands for the data."""
+    return is_cloud_event(event) and "data" not in event
+
+
+def open_data_base64(event: Event) -> Iterator[Inner | Content]:
+    """Return the same event with its data, which CloudEvents calls ``data_base64`` where a sender takes it for bytes.
+
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#31-handling-of-data
+    """
+    encoded = event["data_base64"]
+    data = decode_base64(encoded) if isinstance(encoded, str) else None
+    yield _with_data({key: value for key, value in event.items() if key != "data_base64"}, data or encoded)
+
+
+def _with_data(attributes: Event, data: Any) -> Inner:
+    """Return the CloudEvent of these attributes; its data is read if it is JSON, since announcements are objects."""
+    if isinstance(data, str) and len(data) <= LARGEST_MESSAGE:
+        with suppress(ValueError):  # a text, or Base64 again: told where it is opened
+            data = read_json(data)
+    return Inner({**attributes, "data": data})
 
 
 def carried_message_id(event: Event) -> str:
@@ -177,15 +201,34 @@ def gateway_id(event: Event) -> str:
 def open_http(event: Event) -> Iterator[Inner | Content]:
     """Open the body. ``isBase64Encoded`` is a boolean, from API Gateway also "true" or "false"."""
     body = event["body"]
+    encoded = isinstance(body, str) and str(event["isBase64Encoded"]).lower() == "true"
+    data = decode_base64(body) if encoded else body
+    attributes = _binary_mode(event["headers"])
     if not body:
         yield Invalid("the HTTP request has no body: POST a JSON object with the request")
-    elif not isinstance(body, str) or str(event["isBase64Encoded"]).lower() != "true":
-        yield Inner(body)
+    elif data is None:
+        yield Invalid("isBase64Encoded is true but the body is not Base64 of a text: send one or the other")
+    elif are_words(attributes, "specversion", "id", "source", "type"):
+        yield _with_data(attributes, data)
     else:
-        try:
-            yield Inner(b64decode(body, validate=True))
-        except (binascii.Error, ValueError):
-            yield Invalid("isBase64Encoded is true but the body is not Base64: send one or the other")
+        yield Inner(data)
+
+
+def _binary_mode(headers: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the attributes of a CloudEvent whose data is the body: ``ce-id``, ``ce-source``, and so on, percent-encoded.
+
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
+    """
+    found = {
+        name[len(_ATTRIBUTE) :].lower(): value
+        for name, value in headers.items()
+        if name.lower().startswith(_ATTRIBUTE) and isinstance(value, str)
+    }
+    if found:
+        from urllib.parse import unquote  # only such requests need it
+
+        found = {name: unquote(value) for name, value in found.items()}
+    return found
 
 
 # The record of an asynchronous invocation: https://help.aliyun.com/zh/functioncompute/fc/user-guide/asynchronous-invocation
