@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from tests.cloud.seeds import seed
+from tests.cloud.seeds import permit, seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ class Control:
             ("POST", "clock"): self._clock,
             ("PUT", "switches"): self._switches,
             ("POST", "seed"): lambda body: seed(cloud, body),
+            ("PUT", "permissions"): lambda body: permit(cloud.world, body),
         }
         for product in cloud.products.values():
             own = getattr(product, "control_routes", None)

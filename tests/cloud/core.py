@@ -68,7 +68,8 @@ class Credential:
     """An access key of an account; with ``security_token`` a temporary (STS) one.
 
     ``denied`` names RAM actions (``apigateway:SetVpcAccess``) that this key may not do; ``allowed``
-    turns the key into a role that may do only those (None: everything).
+    turns the key into a role that may do only those (None: everything). ``unseen`` names the instances and
+    load balancers that its policy, scoped to single resources, leaves out.
     """
 
     access_key_id: str
@@ -79,9 +80,13 @@ class Credential:
     active: bool = True
     allowed: frozenset[str] | None = None
     denied: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
 
     def may(self, action: str) -> bool:
         return action not in self.denied and (self.allowed is None or action in self.allowed)
+
+    def sees(self, resource_id: str) -> bool:
+        return resource_id not in self.unseen
 
 
 class Ids:

@@ -31,6 +31,10 @@ class Switches:
     port_range: str = _either("refuse", "accept")
     # SetVpcAccess refuses an instance that ECS and SLB do not show in that VPC.
     target_check: str = _either("off", "on")
+    # DescribeInstances for a key without the right: an empty list (its page), or a refusal as other operations give.
+    ecs_without_permission: str = _either("empty", "refuse")
+    # TotalCount of DescribeInstances with MaxResults or NextToken, where the SDK calls it meaningless.
+    ecs_total_count: str = _either("zero", "whole")
     # Most entries that an account may have; 0: no limit.
     vpc_access_quota: int = 0
     # SMQ refuses message bodies that are not Base64.

@@ -15,8 +15,10 @@ from werkzeug.test import Client
 
 from tests.cloud.asking import Asker
 from tests.cloud.core import Credential, ServiceError
-from tests.cloud.fixtures import PERMANENT, Served
+from tests.cloud.ecs import Instance
+from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 from tests.cloud.signed import V3
+from tests.cloud.slb import LoadBalancer
 
 ROOT = Path(__file__).parents[2]
 ENTRY: dict[str, object] = {"Name": "web", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": 80}
@@ -86,6 +88,7 @@ def test_switches_and_seeds_go_in_as_json(inner_cloud: Served) -> None:
     assert _control(inner_cloud, "PUT", "switches", {"duplicate": "overwrite"})[1]["duplicate"] == "overwrite"
     document = {
         "credentials": [{"access_key_id": "test-k", "access_key_secret": "s", "denied": ["apigateway:SetVpcAccess"]}],
+        "permissions": [{"access_key_id": "test-k", "unseen": ["i-1"]}],
         "instances": [{"InstanceId": "i-1", "VpcId": "vpc-1", "Tags": {"apigateway-port": "80"}}],
         "load_balancers": [{"LoadBalancerId": "lb-1", "VpcId": "vpc-1"}],
         "hooks": [{"LifecycleHookId": "ash-1", "LifecycleActionToken": "t", "InstanceIds": ["i-1"]}],
@@ -96,6 +99,7 @@ def test_switches_and_seeds_go_in_as_json(inner_cloud: Served) -> None:
     assert _control(inner_cloud, "POST", "seed", document) == (200, dict.fromkeys(document, 1))
     key = Credential("test-k", "s")
     assert Asker(inner_cloud.app, key)("SetVpcAccess", **ENTRY)[1]["Code"] == "NoPermission"
+    assert inner_cloud.world.credentials["test-k"].unseen == {"i-1"}
     (entry,) = Asker(inner_cloud.app)("DescribeVpcAccesses")[1]["VpcAccessAttributes"]["VpcAccessAttribute"]
     assert (entry["VpcAccessId"], entry["Tags"]["TagInfo"]) == ("seeded", [{"Key": "k", "Value": "v"}])
     smq = inner_cloud.products["SMQ"]
@@ -103,9 +107,46 @@ def test_switches_and_seeds_go_in_as_json(inner_cloud: Served) -> None:
     assert [message.body for message in smq.receive("results-q")] == ["hello"]
 
 
+def _sees(cloud: Served, key: Credential) -> tuple[list[str], int]:
+    """Return the instances and tagged load balancers that a key sees, and the status of its look-up of one."""
+    listed = Asker(cloud.app, key, "2014-05-26")("DescribeInstances", RegionId="cn-hangzhou")[1]
+    slb = Asker(cloud.app, key, "2014-05-15")
+    status = slb("DescribeLoadBalancerAttribute", LoadBalancerId="lb-1")[0]
+    tags = slb("ListTagResources", RegionId="cn-hangzhou", ResourceType="instance", ResourceId_1="lb-1")[1]
+    seen = [instance["InstanceId"] for instance in listed["Instances"]["Instance"]]
+    return seen + [tag["ResourceId"] for tag in tags.get("TagResources", {}).get("TagResource", [])], status
+
+
+def test_permissions_change_while_it_runs(inner_cloud: Served) -> None:
+    """Rights of one key or of all are changed from outside; what is not named stays as it was."""
+    inner_cloud.products["ECS"].seed(Instance("i-1", "vpc-1"), Instance("i-2", "vpc-1"))
+    inner_cloud.products["SLB"].seed(LoadBalancer("lb-1", "vpc-1", tags=(("k", "v"),)))
+    change = {"access_key_id": PERMANENT.access_key_id, "unseen": ["i-1", "lb-1"]}
+    assert _control(inner_cloud, "PUT", "permissions", change)[1] == {"access_key_ids": [PERMANENT.access_key_id]}
+    assert (_sees(inner_cloud, PERMANENT), _sees(inner_cloud, TEMPORARY)) == (
+        (["i-2"], 403),
+        (["i-1", "i-2", "lb-1"], 200),
+    )
+
+    ids = [PERMANENT.access_key_id, TEMPORARY.access_key_id]
+    denied = {"denied": ["ecs:DescribeInstances"]}
+    assert _control(inner_cloud, "PUT", "permissions", denied)[1] == {"access_key_ids": ids}
+    assert (_sees(inner_cloud, PERMANENT), _sees(inner_cloud, TEMPORARY)) == (([], 403), (["lb-1"], 200))
+
+    allowed: dict[str, Any] = {"denied": [], "unseen": [], "allowed": ["ecs:DescribeInstances"]}
+    _control(inner_cloud, "PUT", "permissions", allowed)
+    assert _sees(inner_cloud, PERMANENT) == (["i-1", "i-2"], 403)
+    _control(inner_cloud, "PUT", "permissions", {"allowed": None})
+    assert _sees(inner_cloud, PERMANENT) == (["i-1", "i-2", "lb-1"], 200)
+
+
 @pytest.mark.parametrize(
     ("method", "route", "body", "status", "reason"),
     [
+        pytest.param("PUT", "permissions", {"access_key_id": "x"}, 400, "no key x; there are test-", id="unknown-key"),
+        pytest.param("PUT", "permissions", {"hidden": []}, 400, "unknown right hidden; there are", id="unknown-right"),
+        pytest.param("PUT", "permissions", {"denied": "x"}, 400, "denied is a list of texts", id="right-no-list"),
+        pytest.param("PUT", "permissions", {"unseen": None}, 400, "unseen is a list of texts", id="right-null"),
         pytest.param("GET", "nowhere", None, 404, "GET /_cloud/state", id="unknown-route"),
         pytest.param("POST", "state", None, 404, "no such control route", id="wrong-method"),
         pytest.param("PUT", "faults", [{"operation": "x"}], 400, "unknown operation", id="bad-rule"),

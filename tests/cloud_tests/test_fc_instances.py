@@ -18,6 +18,7 @@ import pytest
 from tests.cloud.core import ManualClock, ServiceError, World
 from tests.cloud.fc import FunctionCompute, FunctionConfig, find_python
 from tests.cloud.fc.handlers import deploy, installed_runtimes, write
+from tests.cloud.seeds import permit
 from tests.cloud.smq import Smq
 
 if TYPE_CHECKING:
@@ -376,17 +377,21 @@ def test_an_idle_instance_is_reclaimed_after_minutes(fc: FunctionCompute, tmp_pa
 
 
 def test_rotated_keys_expire_and_new_instances_get_new_ones(fc: FunctionCompute, tmp_path: Path) -> None:
-    """The old key is known but expired; the new instance has another; the role's rights stay limited."""
+    """The old key is known but expired; the new instance has another, with the rights of the old one at its end."""
     source = "import os\ndef handler(event, context):\n    return os.environ['ALIBABA_CLOUD_ACCESS_KEY_ID']\n"
     deploy(fc, tmp_path, source, role_actions=frozenset({"mns:PublishMessage"}))
     old = fc.invoke("f").body.decode()
     fc.rotate_credentials("f", keep_instances=True)
     assert fc.invoke("f").body.decode() == old
     fc.rotate_credentials("f")
+    current = fc.invoke("f").body.decode()
+    permit(fc.world, {"access_key_id": current, "unseen": ["i-1"]})
+    fc.rotate_credentials("f")
     new = fc.invoke("f").body.decode()
     keys, now = fc.world.credentials, fc.world.clock.now()
-    assert new != old
+    assert len({old, current, new}) == 3
     assert (keys[old].expires_at or 0) <= now < (keys[new].expires_at or 0)
+    assert [keys[key].sees("i-1") for key in (old, current, new)] == [True, False, False]
     assert keys[new].may("mns:PublishMessage")
     assert not keys[new].may("apigateway:SetVpcAccess")
 

@@ -44,7 +44,7 @@ class Function:
         if shutil.which(config.runtime) is None:
             raise ValueError(f"the runtime of {config.key} is not an executable: {config.runtime}")
         self.config, self._world = config, world
-        self.role = Role(world, config.key, config.role_actions)
+        self.role = Role(world, config.role_actions)
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
         self.code_directory = self._unpack(config.code)
         self.pool = InstancePool(self._create_instance, config.max_instances, config.idle_seconds, world.clock.now)

@@ -1,9 +1,11 @@
 """SLB 2014-05-15: the VPC and the tags of a classic load balancer.
 
-Parameters and the answer's shape: reference `events.md` 3.5 and
-`events/slb-describeloadbalancerattribute-response.json`; tags:
+Parameters and the answer's shape:
+https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-describeloadbalancerattribute;
+tags:
 https://help.aliyun.com/zh/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-listtagresources.
-`InvalidLoadBalancerId.NotFound` is the code that Terraform's provider expects; its status 404 is assumed.
+`InvalidLoadBalancerId.NotFound` is the code that Terraform's provider expects; its status 404 is assumed, as is that
+a policy scoped to single load balancers refuses the look-up of another one, and leaves it out of a list.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cloud.core import ServiceError
 from tests.cloud.parameters import Parameter
-from tests.cloud.rpc import Operation, RpcProduct
+from tests.cloud.rpc import Operation, RpcProduct, denied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,13 +124,15 @@ class SlbProduct(RpcProduct):
         self.seed(*(replace(each, tagged_after_reads=each.tagged_after_reads - 1) for each in waiting))
         return [balancer for balancer in balancers if balancer.tagged_after_reads <= 0]
 
-    def _describe(self, _credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+        if not credential.sees(values["LoadBalancerId"]):
+            raise denied(credential, "slb:DescribeLoadBalancerAttribute")
         for balancer in self._all():
             if balancer.load_balancer_id == values["LoadBalancerId"]:
                 return balancer.attribute(self.world.region_id)
         raise ServiceError(404, "InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does not exist.")
 
-    def _tags(self, _credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _tags(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
         ids, wanted = values.get("ResourceId"), values.get("Tag", [])
         if ids is None and not wanted:
             raise ServiceError(400, "MissingParameter", "ResourceId or Tag is mandatory for this action.")
@@ -136,6 +140,7 @@ class SlbProduct(RpcProduct):
             {"ResourceId": balancer.load_balancer_id, "ResourceType": "instance", "TagKey": key, "TagValue": value}
             for balancer in self._tagged()
             if values["ResourceType"] == "instance"
+            and credential.sees(balancer.load_balancer_id)
             and (ids is None or balancer.load_balancer_id in ids)
             and all((tag["Key"], tag["Value"]) in balancer.tags for tag in wanted)
             for key, value in balancer.tags
