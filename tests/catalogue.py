@@ -33,7 +33,7 @@ WHAT = {
     "http-async": "HTTP trigger, invoked asynchronously",
     "api-gateway": "API Gateway (classic) with the function as backend",
     "fc-destination": "record of a failed asynchronous invocation: the event in it is handled again",
-    "cloudmonitor": "CloudMonitor or ECS notification `Instance:StateChange`",
+    "cloudmonitor": "CloudMonitor or ECS notification `Instance:StateChange`; event subscription: as JSON or a webhook's form",
     "ess-hook": "Auto Scaling lifecycle hook; completed when all its instances are done",
     "actiontrail": "ActionTrail record without an envelope",
     "timer": "timer; ignored",

@@ -43,6 +43,14 @@ cloudmonitor/other-product.json | cloudmonitor ignored | ignored product
 cloudmonitor/running.json | cloudmonitor notice | authorized | ecs read grant
 cloudmonitor/spot-interruption.json | cloudmonitor ignored | ignored event-name
 cloudmonitor/stopping.json | cloudmonitor ignored | ignored state
+cloudmonitor/subscription-in-a-queue.json | smq-queue/cloudmonitor notice | authorized | ecs read grant
+cloudmonitor/subscription-other-event.json | cloudmonitor ignored | ignored event-name
+cloudmonitor/subscription-resolved.json | cloudmonitor ignored | ignored resolved
+cloudmonitor/subscription-stopping.json | cloudmonitor ignored | ignored state
+cloudmonitor/subscription-webhook-form.json | http/cloudmonitor notice | authorized | ecs read grant | HTTP 200
+cloudmonitor/subscription-webhook.json | http/cloudmonitor notice | authorized | ecs read grant | HTTP 200
+cloudmonitor/subscription-without-content.json | cloudmonitor invalid | rejected | publish
+cloudmonitor/subscription.json | cloudmonitor notice | authorized | ecs read grant
 cloudmonitor/system-maintenance.json | cloudmonitor ignored | ignored event-name
 ecs/batch-with-duplicate.json | 3x eventbridge/ecs notice | 2x authorized, unchanged | ecs read 2x(grant) publish
 ecs/bus-region-with-suffix.json | eventbridge/ecs notice | authorized | ecs read grant

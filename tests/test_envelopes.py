@@ -5,6 +5,7 @@ import json
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -48,6 +49,12 @@ def parsed(value: Any) -> list[Record]:
         ),
         pytest.param("ecs/running.json", "acs.ecs/70c0414c-b260-4923-b584-1d6e56460001", "i-bp1example0001", id="ecs"),
         pytest.param("cloudmonitor/running.json", "2256A988-0B26-4E2B-820A-8A00000000E5", "i-bp1example0001", id="cms"),
+        pytest.param(
+            "cloudmonitor/subscription.json",
+            "1e944627-80d9-4386-a87c-000000000001",
+            "i-bp1example0001",
+            id="subscription",
+        ),
         pytest.param("cloudmonitor/in-a-queue.json", QUEUE_ID, "i-bp1example0001", id="outermost-id-counts"),
         pytest.param(
             "ess/hook-via-topic.json", "2F5B3C082B923D4EAC694B76D9280005", "i-bp1example0001", id="hook-in-a-topic"
@@ -84,39 +91,44 @@ def _wrapped(file: str) -> dict[str, Any]:
 
 
 SAMPLES = {
-    "smq-topic": "smq-topic/json.json",
-    "smq-queue": "smq-queue/raw-data.json",
-    "rocketmq": "rocketmq/raw-data.json",
-    "rabbitmq": "rabbitmq/raw-data.json",
-    "kafka": "kafka/raw-data.json",
-    "mqtt": "mqtt/batch.json",
-    "eventbridge": "eventbridge/own-bus.json",
-    "eventbridge/ecs": "ecs/running.json",
-    "eventbridge/ess": "ess/scale-out-success.json",
-    "eventbridge/ess-hook": "ess/hook-via-eventbridge.json",
-    "eventbridge/actiontrail": "actiontrail/run-instances.json",
-    "http": "http/post.json",
-    "http-async": "http/post-async.json",
-    "api-gateway": "api-gateway/post.json",
-    "fc-destination": "fc-destination/failed-request.json",
-    "cloudmonitor": "cloudmonitor/running.json",
-    "ess-hook": "ess/hook-stale-token.json",
-    "actiontrail": "actiontrail/record-alone.json",
-    "timer": "timer/timer.json",
+    "smq-topic": ["smq-topic/json.json", "smq-topic/stream-attributes.json"],
+    "smq-queue": ["smq-queue/raw-data.json"],
+    "rocketmq": ["rocketmq/raw-data.json"],
+    "rabbitmq": ["rabbitmq/raw-data.json"],
+    "kafka": ["kafka/raw-data.json"],
+    "mqtt": ["mqtt/batch.json"],
+    "eventbridge": ["eventbridge/own-bus.json"],
+    "eventbridge/ecs": ["ecs/running.json"],
+    "eventbridge/ess": ["ess/scale-out-success.json"],
+    "eventbridge/ess-hook": ["ess/hook-via-eventbridge.json"],
+    "eventbridge/actiontrail": ["actiontrail/run-instances.json"],
+    "http": ["http/post.json"],
+    "http-async": ["http/post-async.json"],
+    "api-gateway": ["api-gateway/post.json"],
+    "fc-destination": ["fc-destination/failed-request.json"],
+    "cloudmonitor": ["cloudmonitor/running.json", "cloudmonitor/subscription.json"],
+    "ess-hook": ["ess/hook-stale-token.json"],
+    "actiontrail": ["actiontrail/record-alone.json"],
+    "timer": ["timer/timer.json"],
 }
 
 
 def test_every_wrapper_is_sampled() -> None:
     """The samples of these tests cover the table of wrappers."""
-    assert {envelope.name for envelope in ENVELOPES} - {""} == SAMPLES.keys()
+    named = [envelope for envelope in ENVELOPES if envelope.name]
+
+    assert {envelope.name for envelope in named} == SAMPLES.keys()
+    for envelope in named:
+        assert any(envelope.keys <= _wrapped(file).keys() for file in SAMPLES[envelope.name])
 
 
 @pytest.mark.parametrize(
     ("name", "file", "key"),
     [
-        pytest.param(envelope.name, SAMPLES[envelope.name], key, id=f"{envelope.name}-without-{key}")
+        pytest.param(envelope.name, file, key, id=f"{file}-without-{key}")
         for envelope in ENVELOPES
-        if envelope.name in SAMPLES and envelope.keys <= _wrapped(SAMPLES[envelope.name]).keys()
+        for file in SAMPLES.get(envelope.name, ())
+        if envelope.keys <= _wrapped(file).keys()
         for key in sorted(envelope.keys)
     ],
 )
@@ -129,6 +141,98 @@ def test_no_single_key_makes_a_wrapper(name: str, file: str, key: str) -> None:
     for record in parsed(whole):
         assert record.source != name
         assert not isinstance(record.content, (VpcAccess, InstanceNotice))
+
+
+ALERT = _wrapped("cloudmonitor/subscription.json")["alert"]
+SPOKEN_OF = InstanceNotice("ecs", "i-bp1example0001", "cn-hangzhou", "1234567890123456")
+
+
+def _notified(*without: str, **changes: Any) -> dict[str, Any]:
+    """Return a notification of an event subscription whose alert is changed."""
+    alert = {key: value for key, value in {**ALERT, **changes}.items() if key not in without}
+    return {**_wrapped("cloudmonitor/subscription.json"), "alert": alert}
+
+
+def _posted(body: str, kind: str = "application/x-www-form-urlencoded", *, encoded: bool = True) -> dict[str, Any]:
+    return {
+        **_wrapped("cloudmonitor/subscription-webhook-form.json"),
+        "headers": {"Content-Type": kind},
+        "body": b64encode(body.encode()).decode() if encoded else body,
+        "isBase64Encoded": encoded,
+    }
+
+
+def _form(notification: dict[str, Any]) -> str:
+    return urlencode(
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in notification.items()}
+    )
+
+
+def _as_text(notification: dict[str, Any]) -> dict[str, Any]:
+    return {**notification, "alert": json.dumps(notification["alert"])}
+
+
+@pytest.mark.parametrize(
+    "carry",
+    [
+        pytest.param(lambda notification: notification, id="bare"),
+        pytest.param(_as_text, id="alert-as-text"),
+        pytest.param(lambda notification: queue_event(json.dumps(notification)), id="queue"),
+        pytest.param(lambda notification: queue_event(json.dumps(_as_text(notification))), id="queue-alert-as-text"),
+        pytest.param(lambda notification: _posted(json.dumps(notification), "application/json"), id="webhook"),
+        pytest.param(lambda notification: _posted(_form(notification)), id="form"),
+        pytest.param(lambda notification: _posted(_form(notification), encoded=False), id="form-not-encoded"),
+    ],
+)
+@pytest.mark.parametrize(
+    "notification",
+    [
+        pytest.param(_notified(), id="both"),
+        pytest.param(_notified("eventRawContent"), id="map"),
+        pytest.param(_notified("eventContentMap"), id="raw"),
+        pytest.param(_notified("eventContentMap", eventRawContent=ALERT["eventContentMap"]), id="raw-as-an-object"),
+        pytest.param(_notified(eventRawContent="{}"), id="raw-is-empty"),
+        pytest.param(_notified(eventContentMap={}), id="map-is-empty"),
+        pytest.param(_notified("product", "eventName", "arn", "source"), id="only-the-meta-data-describe-it"),
+        pytest.param(_notified(meta={}), id="no-meta-data"),
+    ],
+)
+def test_an_event_subscription_is_read_like_the_old_form(notification: dict[str, Any], carry: Any) -> None:
+    """The running instance is announced wherever CloudMonitor puts its fields and however the notification comes."""
+    (record,) = parsed(carry(notification))
+
+    assert record.source.split("/")[-1] == "cloudmonitor"
+    assert record.content == SPOKEN_OF
+
+
+@pytest.mark.parametrize(
+    ("notification", "answer"),
+    [
+        pytest.param(_notified(product="RDS"), "product", id="other-product"),
+        pytest.param(_notified(eventName="Disk:Stalled"), "event-name", id="other-event"),
+        pytest.param(_notified("meta", "eventName", source="METRIC"), "event-name", id="threshold"),
+        pytest.param(_notified(alertStatus="RESOLVED"), "resolved", id="over"),
+        pytest.param(_notified("meta", "eventName"), "needs product and eventName", id="nameless"),
+        pytest.param(_notified("eventContentMap", "eventRawContent"), "its state", id="without-content"),
+        pytest.param({**_notified(), "alert": "[]"}, "must be an object", id="list"),
+        pytest.param({**_notified(), "alert": "none"}, "must be an object", id="no-json"),
+    ],
+)
+def test_what_an_event_subscription_does_not_announce(notification: dict[str, Any], answer: str) -> None:
+    """Other events are ignored for a reason; what cannot be understood says what is missing."""
+    (record,) = parsed(notification)
+
+    assert isinstance(record.content, (Ignored, Invalid))
+    assert answer in (record.content.reason if isinstance(record.content, Ignored) else record.content.text)
+
+
+def test_a_form_is_known_by_its_fields() -> None:
+    """What curl posts under a form's content type is read as the JSON or Base64 that it is, other forms are refused."""
+    for body in (json.dumps(request()), b64encode(json.dumps(request()).encode()).decode()):
+        (record,) = parsed(_posted(body))
+        assert isinstance(record.content, VpcAccess)
+    (other,) = parsed(_posted(urlencode({**request(), "alert": "{}"})))
+    assert isinstance(other.content, Invalid)
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,13 @@ ENVELOPES: tuple[Envelope, ...] = (
         notices.cloudmonitor,
     ),
     Envelope(
+        "cloudmonitor",
+        wrappers.ALERT_KEYS,
+        lambda value: are_words(value, "severity", "strategyName") and isinstance(value["alert"], (dict, str)),
+        notices.alert_id,
+        notices.alert_event,
+    ),
+    Envelope(
         "ess-hook",
         _keys("userId regionId content"),
         lambda value: isinstance(value["content"], dict) and are_words(value["content"], *_HOOK),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.events.text import LARGEST_MESSAGE, read_json
+
 LONGEST_WORD = 256  # characters of an id or name of theirs; longer ones are no ids and must not fill logs and results
 
 
@@ -32,3 +34,13 @@ def words_of(value: Any, *path: str) -> list[str] | None:
     if not isinstance(value, list) or not all(is_word(item) for item in value):
         return None
     return list(dict.fromkeys(value))
+
+
+def object_of(value: Any) -> Mapping[str, Any] | None:
+    """Return an object that may stand as its JSON text, None if it is neither."""
+    if isinstance(value, str) and len(value) <= LARGEST_MESSAGE:
+        try:
+            value = read_json(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, Mapping) else None

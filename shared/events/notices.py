@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared.events.fields import word_of, words_of
+from shared.events.fields import object_of, word_of, words_of
 from shared.events.records import Content, Hook, Ignored, InstanceNotice, Invalid
 
 Event = Mapping[str, Any]
 
 _CREATED = frozenset({"Created", "Pending"})  # the vendor's pages disagree on the first state after creation
+_META = ("meta", "sysEventMeta")  # where an alert describes its event
 _ARN_PARTS = 5  # acs:ecs:REGION:ACCOUNT:instance/ID
 
 
@@ -25,14 +26,51 @@ def ecs_event(event: Event) -> Iterator[Content]:
 
 def cloudmonitor(event: Event) -> Iterator[Content]:
     """CloudMonitor's and ECS's own form of the same: https://help.aliyun.com/en/ecs/user-guide/overview-35"""
-    product, name = word_of(event, "product"), word_of(event, "name")
-    if product.upper() != "ECS":
-        yield Ignored("product", f"CloudMonitor events of {product} announce no backend")
-    elif name != "Instance:StateChange":
-        yield Ignored("event-name", f"CloudMonitor's {name} announces no backend")
+    region, account = _place(word_of(event, "resourceId"))
+    region, account = word_of(event, "regionId") or region, word_of(event, "userId") or account
+    yield _monitored(word_of(event, "product"), word_of(event, "name"), event["content"], region, account)
+
+
+def alert_event(event: Event) -> Iterator[Content]:
+    """The form of CloudMonitor's event subscription, which takes the place of the one above; the event is in ``alert``.
+
+    ``eventContentMap`` and ``eventRawContent`` (its JSON text) hold the same, and one may be missing.
+    https://www.alibabacloud.com/help/en/cms/cloudmonitor-1-0/user-guide/configure-callbacks-for-system-event-triggered-alerts-recommended
+    """
+    alert = object_of(event["alert"])
+    source, status = word_of(alert, "source"), word_of(alert, "alertStatus")
+    product = word_of(alert, "product") or word_of(alert, *_META, "product")
+    name = word_of(alert, "eventName") or word_of(alert, *_META, "name")
+    if alert is None:
+        yield Invalid("alert must be an object or its JSON text: forward the notification unchanged")
+    elif source not in ("", "SYS_EVENT"):
+        yield Ignored("event-name", f"CloudMonitor's alert of {source} is no system event: it announces no backend")
+    elif not product or not name:
+        yield Invalid("alert needs product and eventName: forward the notification unchanged")
+    elif status == "RESOLVED":
+        yield Ignored(
+            "resolved", f"the alert about {product}'s {name} is over: nothing has happened since it came first"
+        )
     else:
-        region, account = _place(word_of(event, "resourceId"))
-        yield _state_change(event["content"], word_of(event, "regionId") or region, word_of(event, "userId") or account)
+        region, account = _place(word_of(alert, "arn"))
+        region = word_of(alert, *_META, "regionId") or region
+        account = word_of(alert, "userId") or word_of(event, "userId") or account
+        raw, content = object_of(alert.get("eventRawContent")) or {}, object_of(alert.get("eventContentMap")) or {}
+        yield _monitored(product, name, {**raw, **content}, region, account)
+
+
+def alert_id(event: Event) -> str:
+    """Return the id of the event that an alert is about; ``batchId`` is another one each time it is notified."""
+    alert = object_of(event["alert"])
+    return word_of(alert, "traceId") or word_of(alert, *_META, "id")
+
+
+def _monitored(product: str, name: str, content: Any, region: str, account: str) -> Content:
+    if product.upper() != "ECS":
+        return Ignored("product", f"CloudMonitor events of {product} announce no backend")
+    if name != "Instance:StateChange":
+        return Ignored("event-name", f"CloudMonitor's {name} announces no backend")
+    return _state_change(content, region, account)
 
 
 def _state_change(data: Any, region: str, account: str) -> Content:

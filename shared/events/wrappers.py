@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 from shared.events.fields import are_words, is_word, word_of
 from shared.events.records import Content, Ignored, Inner, Invalid
@@ -17,12 +18,16 @@ from shared.events.text import LARGEST_MESSAGE, decode_base64, read_json
 
 RESULT_SOURCE = "/vpc-access-authorizer/"  # CloudEvents source of our results, before the owner
 _ATTRIBUTE = "ce-"  # begins the name of a header that holds an attribute of a CloudEvent
+_MOST_FIELDS = 100  # of a form; CloudMonitor's has 16
 
 Event = Mapping[str, Any]
 MESSAGE_TYPES = frozenset(
     {"mns:Queue:SendMessage", "mq:Topic:SendMessage", "amqp:Queue:SendMessage", "alikafka:Topic:Message"}
 )
 """CloudEvents that carry one message of a queue or topic; ``data`` is what the push format RawData delivers."""
+
+ALERT_KEYS = frozenset({"severity", "strategyName", "alert"})
+"""Fields of what CloudMonitor's event subscription sends, as JSON or as a form (``notices.alert_event``)."""
 
 
 def words(*keys: str) -> Callable[[Event], bool]:
@@ -211,7 +216,7 @@ def open_http(event: Event) -> Iterator[Inner | Content]:
     elif are_words(attributes, "specversion", "id", "source", "type"):
         yield _with_data(attributes, data)
     else:
-        yield Inner(data)
+        yield Inner(_form(data) or data)
 
 
 def _binary_mode(headers: Mapping[Any, Any]) -> dict[str, str]:
@@ -224,11 +229,21 @@ def _binary_mode(headers: Mapping[Any, Any]) -> dict[str, str]:
         for name, value in headers.items()
         if name.lower().startswith(_ATTRIBUTE) and isinstance(value, str)
     }
-    if found:
-        from urllib.parse import unquote  # only such requests need it
+    return {name: unquote(value) for name, value in found.items()}
 
-        found = {name: unquote(value) for name, value in found.items()}
-    return found
+
+def _form(body: Any) -> dict[str, str] | None:
+    """Return the fields of the form that CloudMonitor's webhook posts if its data format is FORM, None for other bodies.
+
+    It is known by its fields, since programs post JSON under a form's content type, too (curl does so by default).
+    """
+    if not isinstance(body, str) or len(body) > LARGEST_MESSAGE:
+        return None
+    try:
+        fields = dict(parse_qsl(body, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return None
+    return fields if fields.keys() >= ALERT_KEYS else None
 
 
 # The record of an asynchronous invocation: https://help.aliyun.com/zh/functioncompute/fc/user-guide/asynchronous-invocation
