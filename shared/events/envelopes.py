@@ -137,7 +137,7 @@ ENVELOPES: tuple[Envelope, ...] = (
     ),
     Envelope(
         "cloudmonitor",
-        wrappers.ALERT_KEYS,
+        notices.ALERT_KEYS,
         lambda value: are_words(value, "severity", "strategyName") and isinstance(value["alert"], (dict, str)),
         notices.alert_id,
         notices.alert_event,

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from shared.events.fields import object_of, word_of, words_of
 from shared.events.records import Content, Hook, Ignored, InstanceNotice, Invalid
+from shared.events.text import LARGEST_MESSAGE
 
 Event = Mapping[str, Any]
 
 _CREATED = frozenset({"Created", "Pending"})  # the vendor's pages disagree on the first state after creation
+ALERT_KEYS = frozenset({"severity", "strategyName", "alert"})  # of an event subscription's notification, or form
+_MOST_FIELDS = 100  # of a form; CloudMonitor's has 16
 _META = ("meta", "sysEventMeta")  # where an alert describes its event
 _ARN_PARTS = 5  # acs:ecs:REGION:ACCOUNT:instance/ID
 
@@ -57,6 +61,20 @@ def alert_event(event: Event) -> Iterator[Content]:
         account = word_of(alert, "userId") or word_of(event, "userId") or account
         raw, content = object_of(alert.get("eventRawContent")) or {}, object_of(alert.get("eventContentMap")) or {}
         yield _monitored(product, name, {**raw, **content}, region, account)
+
+
+def alert_form(body: Any) -> dict[str, str] | None:
+    """Return the fields of the form that CloudMonitor's webhook posts if its data format is FORM, None for other bodies.
+
+    It is known by its fields, since programs post JSON under a form's content type, too (curl does so by default).
+    """
+    if not isinstance(body, str) or len(body) > LARGEST_MESSAGE:
+        return None
+    try:
+        fields = dict(parse_qsl(body, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return None
+    return fields if fields.keys() >= ALERT_KEYS else None
 
 
 def alert_id(event: Event) -> str:

@@ -10,24 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from shared.events.fields import are_words, is_word, word_of
+from shared.events.notices import alert_form
 from shared.events.records import Content, Ignored, Inner, Invalid
 from shared.events.text import LARGEST_MESSAGE, decode_base64, read_json
 
 RESULT_SOURCE = "/vpc-access-authorizer/"  # CloudEvents source of our results, before the owner
 _ATTRIBUTE = "ce-"  # begins the name of a header that holds an attribute of a CloudEvent
-_MOST_FIELDS = 100  # of a form; CloudMonitor's has 16
 
 Event = Mapping[str, Any]
 MESSAGE_TYPES = frozenset(
     {"mns:Queue:SendMessage", "mq:Topic:SendMessage", "amqp:Queue:SendMessage", "alikafka:Topic:Message"}
 )
 """CloudEvents that carry one message of a queue or topic; ``data`` is what the push format RawData delivers."""
-
-ALERT_KEYS = frozenset({"severity", "strategyName", "alert"})
-"""Fields of what CloudMonitor's event subscription sends, as JSON or as a form (``notices.alert_event``)."""
 
 
 def words(*keys: str) -> Callable[[Event], bool]:
@@ -154,10 +151,8 @@ def open_kafka(data: Event) -> Iterator[Inner | Content]:
 
     https://kafka.apache.org/documentation/#compaction
     """
-    if data["value"] is None:
-        yield Ignored("tombstone", "a Kafka record without a value deletes its key: it requests nothing")
-    else:
-        yield Inner(data["value"])
+    value = data["value"]
+    yield Inner(value) if value is not None else Ignored("tombstone", "a Kafka record without a value asks for nothing")
 
 
 def kafka_id(data: Event) -> str:
@@ -216,7 +211,7 @@ def open_http(event: Event) -> Iterator[Inner | Content]:
     elif are_words(attributes, "specversion", "id", "source", "type"):
         yield _with_data(attributes, data)
     else:
-        yield Inner(_form(data) or data)
+        yield Inner(alert_form(data) or data)
 
 
 def _binary_mode(headers: Mapping[Any, Any]) -> dict[str, str]:
@@ -230,20 +225,6 @@ def _binary_mode(headers: Mapping[Any, Any]) -> dict[str, str]:
         if name.lower().startswith(_ATTRIBUTE) and isinstance(value, str)
     }
     return {name: unquote(value) for name, value in found.items()}
-
-
-def _form(body: Any) -> dict[str, str] | None:
-    """Return the fields of the form that CloudMonitor's webhook posts if its data format is FORM, None for other bodies.
-
-    It is known by its fields, since programs post JSON under a form's content type, too (curl does so by default).
-    """
-    if not isinstance(body, str) or len(body) > LARGEST_MESSAGE:
-        return None
-    try:
-        fields = dict(parse_qsl(body, max_num_fields=_MOST_FIELDS))
-    except ValueError:
-        return None
-    return fields if fields.keys() >= ALERT_KEYS else None
 
 
 # The record of an asynchronous invocation: https://help.aliyun.com/zh/functioncompute/fc/user-guide/asynchronous-invocation
