@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from functions.set_vpc_access.observe import observe
-from shared.clock import Clock, Deadline
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.ecs import Ecs
-from shared.cloud.pace import Pace
 from shared.cloud.session import Session
-from shared.cloud.signing import Credentials
 from shared.cloud.slb import Slb
-from shared.cloud.transport import Transport
 from shared.errors import AuthorizerError, Doubtful
 from shared.vpcaccess import VpcAccess
+from tests.answering import session_answering
 
 HERE = "http://127.0.0.1:1"
 ENTRY = {"Name": "n", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": 80}
@@ -34,19 +29,6 @@ def _entries(*entries: Any, total: Any = None) -> dict[str, Any]:
 
 def _instances(*instances: Any, **others: Any) -> dict[str, Any]:
     return {"Instances": {"Instance": list(instances)}, **others}
-
-
-def _session(*bodies: Any) -> Session:
-    """Return a session whose calls get these answers in turn, and the last one again and again."""
-    left = list(bodies)
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        body = left.pop(0) if len(left) > 1 else left[0]
-        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(body).encode()))
-
-    clock = Clock(sleep=lambda _: None)
-    transport = Transport(inner=httpx.MockTransport(answer))
-    return Session(transport, clock, Deadline(clock, 60), Pace(clock, 1000), lambda: Credentials("id", "secret"))
 
 
 def _look(session: Session) -> Any:
@@ -133,7 +115,7 @@ def _cases(table: dict[str, list[dict[str, Any]]]) -> list[Any]:
 def _result(read: Callable[[Session], Any], body: Any) -> Any:
     """Return what is read, or the error, whether it was raised or stands in the place of a backend."""
     try:
-        found = read(_session(body))
+        found = read(session_answering(body))
     except AuthorizerError as error:
         return error
     return next(iter(found.values()), None) if isinstance(found, dict) else found
@@ -160,14 +142,16 @@ def test_a_legal_form_is_read(read: Callable[[Session], Any], body: dict[str, An
 
 def test_an_account_without_entries_and_a_page_of_them_are_told_apart() -> None:
     """What is read is what was there."""
-    assert _look(_session({"RequestId": "r", **_entries()})) == []
-    assert _look(_session({"RequestId": "r", **_entries(ENTRY)})) == [VpcAccess("n", "vpc-1", "i-1", 80)]
+    assert _look(session_answering({"RequestId": "r", **_entries()})) == []
+    assert _look(session_answering({"RequestId": "r", **_entries(ENTRY)})) == [VpcAccess("n", "vpc-1", "i-1", 80)]
 
 
 def test_a_page_with_fewer_entries_than_it_counts_is_not_all() -> None:
     """An entry that the first page left out is found by the exact look-ups that follow."""
     wanted = VpcAccess("left-out", "vpc-1", "i-2", 80)
     left_out = {**ENTRY, "Name": "left-out", "InstanceId": "i-2"}
-    session = _session(*({"RequestId": "r", **body} for body in (_entries(ENTRY, total=2), _entries(left_out))))
+    session = session_answering(
+        *({"RequestId": "r", **body} for body in (_entries(ENTRY, total=2), _entries(left_out)))
+    )
 
     assert observe(ApiGateway(session, HERE), [wanted], 1).named("left-out") == wanted

@@ -16,6 +16,8 @@ from shared.inventory import Backend
 
 VERSION = "2014-05-26"
 MOST_IDS = 100  # per call; with the default page size of 10 a longer answer would be cut silently
+_MOST_ASKED = 90  # ids to be proven absent in one call, beside up to ten that exist
+_DRY_RUN = "DryRunOperation"  # https://www.alibabacloud.com/help/doc-detail/25506.htm
 
 
 class Ecs:
@@ -35,6 +37,40 @@ class Ecs:
         for start in range(0, len(instance_ids), MOST_IDS):
             found |= self._describe(instance_ids[start : start + MOST_IDS])
         return found
+
+    def proven_absent(self, instance_ids: Sequence[str]) -> set[str]:
+        """Return those of the instances that are proven to be gone; the others may exist, though no look-up shows them.
+
+        Proof takes three things: a dry run says that the caller may look for these ids, a listing shows that there are
+        instances to see, and one look-up shows at least one of those but not this id. Two calls and one more for every
+        90 ids. Raises OperatorNeeded where the right is missing, and the other errors of ``Session.call``.
+        """
+        absent: set[str] = set()
+        if not instance_ids or not self._is_permitted(instance_ids[:_MOST_ASKED]):
+            return absent
+        seen = self._service.call(
+            "DescribeInstances",
+            {"RegionId": self._region_id, "MaxResults": str(MOST_IDS - _MOST_ASKED)},
+            lambda answer: [_read_instance(row).instance_id for row in answer.rows("Instances", "Instance")],
+            repeatable=True,
+        )
+        for start in range(0, len(instance_ids), _MOST_ASKED):
+            ids = instance_ids[start : start + _MOST_ASKED]
+            found = self._describe([*ids, *seen])
+            if any(isinstance(found.get(item), Backend) for item in seen):
+                absent.update(item for item in ids if item not in found)
+        return absent
+
+    def _is_permitted(self, ids: Sequence[str]) -> bool:
+        """Ask for a dry run: its answer is an error with the code DryRunOperation if the caller has the right."""
+        parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "DryRun": "true"}
+        try:
+            self._service.call("DescribeInstances", parameters, lambda _: None, repeatable=True)
+        except CloudRefused as error:
+            if error.code == _DRY_RUN:
+                return True
+            raise
+        return False  # it was carried out, so it was no dry run
 
     def _describe(self, ids: Sequence[str]) -> dict[str, Backend | CloudRefused]:
         """Ask for up to 100; if one of them makes the API refuse the call, find it by halves instead of failing all."""
