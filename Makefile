@@ -42,7 +42,8 @@ format: $(VENV)/.dev ## format the code
 chaos: $(VENV)/.dev ## the storm: faults, throttling, duplicates, kills; prints its ledger (ARGS='--seed 1 --messages 1000')
 	$(PY) -m tests.chaos $(ARGS)
 
-fuzz: $(VENV)/.fuzz ## coverage-guided fuzzing of the parser for SECONDS (600)
+fuzz: $(VENV)/.dev $(VENV)/.fuzz ## property tests with examples of their own, then the parser by coverage for SECONDS (600)
+	$(PY) -m pytest -n 2 -m hypothesis --hypothesis-profile explore $(ARGS)
 	$(PY) tests/fuzz/fuzz_parse.py -max_total_time=$(SECONDS)
 
 bench: $(VENV)/.dev ## against the vendor's SDKs and the floor: cold start, CPU, memory, size, batches (ARGS='--rounds 3')

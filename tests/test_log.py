@@ -49,12 +49,13 @@ def test_lines_of_threads_do_not_mix() -> None:
 
 
 class Output:
-    """Standard output as the platform has it: UTF-8, and strict."""
+    """Standard output as the platform has it: UTF-8, and strict. No invocation has begun, whatever ran before."""
 
     def __init__(self, level: str = "DEBUG") -> None:
         self._bytes = BytesIO()
         self._text = TextIOWrapper(self._bytes, encoding="utf-8")
         log.configure(level, self._text)
+        log.begin()
 
     def raw(self) -> bytes:
         self._text.flush()

@@ -51,31 +51,32 @@ class Applier:
         return _answer(record, decision, UNCHANGED)
 
     def _replace(self, record: Record, access: VpcAccess) -> Outcome:
-        """Change the entry; after doubt, or if it is gone, look and decide again: the name may be somebody else's by now."""
-        doubt: AuthorizerError
+        """Change the entry; after any other answer look and decide again: the name may be somebody else's by now.
+
+        A refusal is told only if the look does not answer the request: an earlier delivery may have changed the entry.
+        """
+        trouble: AuthorizerError
         for round_ in range(_MOST_ROUNDS):
             try:
                 granted = self._gateway.modify_vpc_access(access)
                 return Outcome(record, REPLACED, access, request_id=granted.request_id)
-            except Doubtful as error:
-                doubt = error
-            except CloudRefused as error:
-                if not error.code.startswith(_GONE):
-                    raise
-                doubt = error
+            except (Doubtful, CloudRefused) as error:
+                trouble = error
             decision = self._decision(record, access)
+            if isinstance(decision, (Keep, Refuse)):
+                return _answer(record, decision, REPLACED)
+            if isinstance(trouble, CloudRefused) and not trouble.code.startswith(_GONE):
+                raise trouble
             if isinstance(decision, Create):
                 return self._create(record, decision.access)
-            if not isinstance(decision, Replace):
-                return _answer(record, decision, REPLACED)
-            self._wait(round_, doubt)
-        raise doubt
+            self._wait(round_, trouble)
+        raise trouble
 
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
         """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet.
 
-        A refusal after doubt may be about the entry that our own write made (a name taken, a quota used up): it is the
-        answer if no entry shows.
+        A refusal is told only if no entry shows: it may be about the one that our own write made, in this invocation or
+        in an earlier delivery (a name taken, a quota used up). After doubt in this one it is looked for longer.
         """
         mine = settled = False  # a write of ours may have, or somebody's certainly has, taken effect
         doubt: AuthorizerError | None = None
@@ -90,10 +91,8 @@ class Applier:
                     settled = True
                     if error.code.startswith(_TAKEN):
                         doubt = Doubtful("SetVpcAccess", error.code, error.status, str(error))
-                    elif mine:
-                        refusal = error
                     else:
-                        raise
+                        refusal = error
                 else:
                     if granted.vpc_access_id:
                         done = access._replace(vpc_access_id=granted.vpc_access_id)
@@ -102,6 +101,8 @@ class Applier:
             found = self._look(record, access, mine=mine)
             if found is not None:
                 return found
+            if refusal is not None and not mine:
+                raise refusal
             doubt = doubt or Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
             self._wait(round_, doubt)
         assert doubt is not None
