@@ -146,14 +146,90 @@ ASKED_AT = {
     ],
 )
 def test_answer_of_the_wrong_service_is_no_permission(served: Served, answer: dict[str, Any]) -> None:
-    """What neither succeeds nor refuses the made-up target is a problem that names the endpoint's setting."""
+    """What neither succeeds nor refuses the made-up target is a problem of the endpoint's setting, told once for each."""
     for operation in ASKED_AT:
         served.faults.add(operation=operation, when="before", **answer)
     done = diagnose(served)
     problems = [line for line in done.output.splitlines() if line.startswith("problem")]
     assert done.exit_code == 1
-    assert [line.split()[1] for line in problems] == [RAM_ACTIONS[name.partition(".")[2]] for name in ASKED_AT]
-    assert [text for line, text in zip(problems, ASKED_AT.values(), strict=True) if f"check {text}" not in line] == []
+    assert [line.split()[1] for line in problems] == list(dict.fromkeys(ASKED_AT.values()))
+    assert [line for line in problems if f"check {line.split()[1]}" not in line] == []
+    for operation, setting in ASKED_AT.items():
+        (line,) = [line for line in problems if line.split()[1] == setting]
+        assert RAM_ACTIONS[operation.partition(".")[2]] in line.partition("not checked: ")[2]
+
+
+def problems_of(done: Result) -> list[tuple[str, str]]:
+    """Return subject and text of each problem."""
+    lines = [line.split(maxsplit=2) for line in done.output.splitlines() if line.startswith("problem")]
+    return [(subject, text) for _, subject, text in lines]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("changes", "place", "cure"),
+    [
+        pytest.param(
+            {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "another"},
+            "credentials",
+            "check that ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+            id="secret",
+        ),
+        pytest.param(
+            {"ALIBABA_CLOUD_ACCESS_KEY_ID": "another"}, "credentials", "Check ALIBABA_CLOUD_ACCESS_KEY_ID", id="key-id"
+        ),
+        pytest.param({"ALIBABA_CLOUD_SECURITY_TOKEN": ""}, "credentials", "MissingSecurityToken", id="token"),
+        pytest.param(
+            dict.fromkeys(settings.ENDPOINTS, "http://127.0.0.1:9"), "network", "Check the network", id="network"
+        ),
+    ],
+)
+def test_problem_of_all_calls_is_told_once(served: Served, changes: dict[str, str], place: str, cure: str) -> None:
+    """What every call meets is one line about where it is cured, and no permission is said to be there or missing."""
+    done = diagnose(served, **changes)
+    ((subject, text),) = problems_of(done)
+    assert (done.exit_code, subject) == (1, place)
+    assert cure in text
+    assert text.endswith("Until then not checked: all permissions")
+    assert not any(action in done.output for action in RAM_ACTIONS.values())
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [
+        pytest.param("InvalidTimeStamp.Expired", "clock", id="clock"),
+        pytest.param("Forbidden.AccessKeyDisabled", "account", id="account"),
+        pytest.param("IncompleteSignature", "credentials", id="signature"),
+    ],
+)
+def test_refusal_of_any_call_is_told_where_it_is_cured(served: Served, code: str, place: str) -> None:
+    """Refusals that have nothing to do with the operation are one line, beside what the other calls brought to light."""
+    for operation in ("ECS.DescribeInstances", "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses"):
+        served.faults.add(operation=operation, status=403, code=code)
+    done = diagnose(served)
+    ((subject, text),) = problems_of(done)
+    assert subject == place
+    assert code in text
+    assert "not checked: apigateway:DescribeVpcAccesses, apigateway:SetVpcAccess, ecs:DescribeInstances" in text
+    assert sum(line.split()[1] == place for line in done.output.splitlines()) == 1
+
+
+@pytest.mark.enable_socket
+def test_unknown_region_is_mentioned(served: Served) -> None:
+    """A region that no map of the vendor has is no problem yet, and is told."""
+    done = diagnose(served, FC_REGION="xx-newer-1")
+    (line,) = [line for line in done.output.splitlines() if line.split()[1] == "settings"]
+    assert line.startswith("unknown")
+    assert "the region xx-newer-1 is in none of the vendor's endpoint maps" in line
+
+
+def test_function_without_a_role_is_told(invoke: Invoker) -> None:
+    """Asked without credentials, the deployed function answers with that one problem instead of failing."""
+    answer: dict[str, Any] = json.loads(str(Runtime(invoke.configure(), {}).invoke(EVENT, None)))
+    assert [finding["subject"] for finding in answer["doctor"]] == ["settings", "credentials"]
+    assert "give the function a role" in answer["doctor"][1]["text"]
+    assert answer["ok"] is False
 
 
 @pytest.mark.enable_socket

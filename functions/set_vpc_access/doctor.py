@@ -10,17 +10,18 @@ whoever may not look, hence ``DryRun``: https://www.alibabacloud.com/help/doc-de
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from shared.cloud import apigateway, ecs, ess, slb
-from shared.cloud.answers import RAM_ACTIONS, details, error_of
+from shared.cloud.answers import RAM_ACTIONS, cured_at, details, error_of
+from shared.cloud.endpoints import region_notice
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session, Sign
 from shared.cloud.smq import SmqTopic
 from shared.cloud.transport import HttpResponse, NetworkError
-from shared.errors import CloudRefused, Doubtful
+from shared.errors import CloudRefused, Doubtful, SettingsError
 from shared.settings import Settings
 
 EVENT = b'{"doctor":true}'
@@ -46,7 +47,10 @@ _OF_ANOTHER = (
 
 
 class Finding(NamedTuple):
-    """One line of the answer: what was looked at, ``ok``, ``problem`` or ``unknown``, and what to do."""
+    """One line of the answer: what was looked at, ``ok``, ``problem`` or ``unknown``, and what to do.
+
+    The subject of a problem is where it is cured: an action to allow, a setting, ``credentials``, ``clock``, …
+    """
 
     subject: str
     state: str
@@ -68,8 +72,10 @@ class Question(NamedTuple):
 class Answer(NamedTuple):
     """What a question brought to light; ``skew`` is how far the service's clock is ahead of ours in seconds, if it told."""
 
+    action: str
     finding: Finding
     skew: float | None = None
+    silence: str = ""  # why nobody answered
 
 
 def is_asked(event: bytes) -> bool:
@@ -86,21 +92,41 @@ def report(findings: list[Finding]) -> dict[str, Any]:
 
 
 def examine(settings: Settings, session: Session) -> list[Finding]:
-    """Ask every service once and return what was found, settings first."""
-    credentials = session.credentials()
+    """Ask every service once and return what was found, settings first; a problem is told once for all calls that met it."""
+    notice = region_notice(settings.region_id)
+    where = Finding("settings", OK, f"region {settings.region_id}, owner {settings.owner}")
+    findings = [Finding("settings", UNKNOWN, notice) if notice else where]
+    try:
+        credentials = session.credentials()
+    except SettingsError as error:
+        return [*findings, Finding("credentials", PROBLEM, "; ".join(error.problems))]
     kind = "temporary" if credentials.security_token else "permanent"
-    findings = [
-        Finding("settings", OK, f"region {settings.region_id}, owner {settings.owner}"),
-        Finding("credentials", OK, f"a {kind} access key is set"),
-    ]
+    findings.append(Finding("credentials", OK, f"a {kind} access key is set"))
     answers = [_ask(question, session) for question in _questions(settings, session)]
-    skews = [answer.skew for answer in answers if answer.skew is not None]
-    findings += [answer.finding for answer in answers]
+    findings += _told_once(answers)
     if settings.sends_to_sns:
         findings.append(
             Finding("sns:Publish", UNKNOWN, "not checked: a topic of Amazon SNS is tried by the first result")
         )
-    return [*findings, _clock(skews)]
+    findings.append(_clock([answer.skew for answer in answers if answer.skew is not None]))
+    kept: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.subject not in kept or finding.state == PROBLEM:
+            kept[finding.subject] = finding
+    return list(kept.values())
+
+
+def _told_once(answers: Sequence[Answer]) -> Iterator[Finding]:
+    """Yield a finding for each subject, with the actions that nothing is known of because of it."""
+    if all(answer.silence for answer in answers):
+        text = f"nothing answered; first {answers[0].silence}. Check the network and the region"
+        answers = [answer._replace(finding=Finding("network", PROBLEM, text)) for answer in answers]
+    for subject in dict.fromkeys(answer.finding.subject for answer in answers):
+        met = [answer for answer in answers if answer.finding.subject == subject]
+        actions = [answer.action for answer in met if answer.action != subject]
+        unchecked = "all permissions" if len(actions) == len(answers) else ", ".join(actions)
+        text = f"{met[0].finding.text}. Until then not checked: {unchecked}" if actions else met[0].finding.text
+        yield met[0].finding._replace(text=text)
 
 
 class _Service(NamedTuple):
@@ -151,14 +177,15 @@ def _questions(settings: Settings, session: Session) -> list[Question]:
 
 
 def _ask(question: Question, session: Session) -> Answer:
+    action = RAM_ACTIONS[question.operation]
     request = question.sign(session.credentials())
     try:
         answer = session.transport.send(request, _SECONDS)
     except NetworkError as error:
         text = f"no answer: {error}. Check {question.setting} and the network"
-        return Answer(Finding(RAM_ACTIONS[question.operation], PROBLEM, text))
+        return Answer(action, Finding(question.setting, PROBLEM, text), silence=str(error))
     told = _time(answer.headers.get("date", ""))
-    return Answer(_read(question, answer), None if told is None else told - session.clock.now())
+    return Answer(action, _read(question, answer), None if told is None else told - session.clock.now())
 
 
 def _time(date: str) -> float | None:
@@ -175,7 +202,7 @@ def _read(question: Question, answer: HttpResponse) -> Finding:
     if 200 <= answer.status < 300:
         if not details(answer.status, answer.headers, answer.body).request_id:  # every answer of the cloud has one
             text = f"whoever answered (HTTP {answer.status}) is not the service: check {question.setting}"
-            return Finding(action, PROBLEM, text)
+            return Finding(question.setting, PROBLEM, text)
         if operation == "SetVpcAccess":
             return Finding(
                 action, OK, f"allowed; the gateway took the made-up entry {MADE_UP!r}, which leads nowhere: remove it"
@@ -188,8 +215,8 @@ def _read(question: Question, answer: HttpResponse) -> Finding:
         return Finding(action, UNKNOWN, f"{error}. That names no permission: the first real call shows it")
     if isinstance(error, (CloudRefused, Doubtful)):
         text = f"{error}. Neither allowed nor denied: check {question.setting} and the permission, or ask again"
-        return Finding(action, PROBLEM, text)
-    return Finding(action, PROBLEM, str(error))
+        return Finding(question.setting, PROBLEM, text)
+    return Finding(cured_at(error.code) or action, PROBLEM, str(error))
 
 
 def _clock(skews: list[float]) -> Finding:

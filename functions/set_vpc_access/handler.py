@@ -70,12 +70,18 @@ class Handler:
         self._open_topic = results.opener(settings, environment)
 
     def handle(self, event: bytes, invocation: Invocation) -> dict[str, Any]:
-        """Work off an event and return its summary; raises RetryNeeded at the end if a redelivery can help."""
+        """Work off an event and return its summary; raises RetryNeeded at the end if a redelivery can help.
+
+        Raises SettingsError if something is to be done and there is no access key, unless a client waits for the answer.
+        """
         log.begin(request_id=invocation.request_id)
         session = self.session(invocation)
         gateway = ApiGateway(session, self.settings.apigateway_endpoint)
 
-        jobs = self._resolve([job_of(record) for record in parse(event)], session)
+        jobs = [job_of(record) for record in parse(event)]
+        if not is_awaited(job.record.source for job in jobs) and any(_is_due(job) for job in jobs):
+            invocation.credentials()  # without a key nothing can be done: told once and as what it is, not by each record
+        jobs = self._resolve(jobs, session)
         jobs, present = self._observe(jobs, gateway)
         decisions = self._decide(jobs, present)
         if self.settings.dry_run:
@@ -184,6 +190,11 @@ class Handler:
             raise RetryNeeded(again)
         answer = summary(outcomes, invocation.request_id) | ignored
         return answer | {"hooks": list(hooks)} if hooks else answer
+
+
+def _is_due(job: Job) -> bool:
+    """Tell whether a job needs any call: to be carried out, or to have its answer published."""
+    return job.outcome is None or job.outcome.type not in SILENT
 
 
 def _ignored_because(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:

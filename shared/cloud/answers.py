@@ -136,6 +136,17 @@ def _operator_hint(code: str, operation: str, body: bytes) -> str:
     return ""
 
 
+def cured_at(code: str) -> str:
+    """Return where a refusal is cured that any other call would meet too, "" if it is one of this call alone."""
+    places = {
+        _CREDENTIALS + _SIGNATURE: "credentials",
+        _CLOCK: "clock",
+        _ACCOUNT: "account",
+        _MISSING_TARGET: "RESULT_TOPIC",
+    }
+    return next((place for codes, place in places.items() if code.startswith(codes)), "")
+
+
 def ram_action(operation: str, body: bytes) -> str:
     """Name the missing RAM action: from AccessDeniedDetail if the answer has it, otherwise from the operation."""
     found = re.search(rb'"AuthAction"\s*:\s*"([\w:.-]{1,100})"', body)
