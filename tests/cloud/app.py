@@ -78,6 +78,9 @@ class Cloud:
         try:
             response, code = self._answer(product, call, rule)
             status = response.status_code
+            if rule is not None and effects.misses(rule, response):
+                self.faults.missed(rule)
+                rule = None
             return effects.after(rule, response, request.environ)
         finally:
             self.world.journal.add(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
+from tests.cloud import odd
 from tests.cloud.core import ServiceError
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def error_after(rule: Rule | None) -> ServiceError | None:
     if rule is None or not rule.late or "status" not in rule.document or "body" in rule.document:
         return None
     return _refusal(rule.document)
+
+
+def misses(rule: Rule, response: Response) -> bool:
+    """Give the answer the odd form of the rule, if it has one; True where the form does not fit the answer."""
+    return "odd" in rule.document and not odd.spoil(response, rule.document["odd"], rule.document.get("key", ""))
 
 
 def after(rule: Rule | None, response: Response, environ: Mapping[str, Any]) -> Response:

@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tests.cloud import paging
 from tests.cloud.core import ServiceError
 from tests.cloud.parameters import Parameter, invalid
 from tests.cloud.rpc import Operation, RpcProduct
@@ -148,16 +149,13 @@ class EssProduct(RpcProduct):
         return {}
 
     def _describe(self, _credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        size, token = values.get("MaxResults", 10), values.get("NextToken") or "0"
-        if not token.isdecimal():
-            raise invalid("NextToken")
-        start = int(token)
+        size, start = values.get("MaxResults", 10), paging.start_of(values.get("NextToken"))
         found = [
             action.attribute()
             for action in self._all()
             if action.scaling_activity_id == values["ScalingActivityId"]
             and values.get("LifecycleActionStatus") in {None, "", action.status}
         ]
-        more = str(start + size) if start + size < len(found) else ""
         page = {"LifecycleAction": found[start : start + size]}
+        more = paging.token(start + size, len(found))
         return {"TotalCount": len(found), "MaxResults": size, "NextToken": more, "LifecycleActions": page}

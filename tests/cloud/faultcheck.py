@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.cloud import odd
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EFFECTS = ("status", "delay", "cut", "body", "skew", "expired_token", "throttle")
+EFFECTS = ("status", "delay", "cut", "body", "odd", "skew", "expired_token", "throttle")
 BODIES = ("truncated", "html", "xml", "empty", "garbage")
 _SELECTORS = {"nth", "from", "to", "every", "times", "rate", "seed"}
-_KEYS = {"id", "operation", "code", "message", "retry_after", "when"} | _SELECTORS | set(EFFECTS)
-_CHOICES = {"cut": ("before", "after"), "when": ("before", "after"), "body": BODIES, "expired_token": (True,)}
+_KEYS = {"id", "operation", "code", "message", "retry_after", "when", "key"} | _SELECTORS | set(EFFECTS)
+_CHOICES = {
+    "cut": ("before", "after"),
+    "when": ("before", "after"),
+    "body": BODIES,
+    "odd": odd.FORMS,
+    "expired_token": (True,),
+}
 _COUNTS = {"nth", "from", "to", "every", "times"}
 _NUMBERS = {"rate", "delay", "skew", "retry_after"}
 _THROTTLE = {"rate", "burst", "status", "code"}
@@ -34,6 +42,10 @@ def _structure(item: Mapping[str, Any], operations: frozenset[str]) -> str:
         return f"needs exactly one effect of {', '.join(EFFECTS)}"
     if "body" in item and item.get("when") == "before" and ("status" not in item or item["body"] == "truncated"):
         return "a body before the effect needs a status, and cannot be truncated"
+    if "odd" in item and "when" in item:
+        return "an odd answer comes after the effect"
+    if ("key" in item) != (item.get("odd") in odd.KEYED):
+        return f"key goes with odd of {', '.join(sorted(odd.KEYED))}, and they with a key"
     return ""
 
 
@@ -59,6 +71,8 @@ def _values(item: Mapping[str, Any]) -> str:
         return "rate is a share between 0 and 1"
     if "status" in item and not (_whole(item["status"]) and 200 <= item["status"] <= 599):
         return "status is an HTTP status"
+    if not isinstance(item.get("key", ""), str):
+        return "key is the name of a key of the answer"
     if "throttle" in item:
         return _throttle(item["throttle"])
     return ""

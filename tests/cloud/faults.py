@@ -3,7 +3,8 @@
 A document is ``[{"operation": "CloudAPI.SetVpcAccess", "nth": 2, "cut": "after"}, …]``. Selection, at most
 one of: ``nth`` | ``from`` (with ``to``, ``every``) | ``times`` | ``rate`` with ``seed``; none takes every call.
 Effect, exactly one of: ``status`` with ``code`` | ``delay`` | ``cut`` | ``body`` (it may have a ``status``) |
-``skew`` | ``expired_token`` | ``throttle``. ``when`` or ``cut`` say whether the operation still takes effect.
+``odd`` (a successful answer of no legal form; some take a ``key``) | ``skew`` | ``expired_token`` | ``throttle``.
+``when`` or ``cut`` say whether the operation still takes effect.
 Everything is deterministic; a rule counts its hits so that a test can insist on them.
 An injected fault proves what a client does, never what the cloud answers.
 """
@@ -68,7 +69,7 @@ class Rule:
     @property
     def late(self) -> bool:
         """True if the operation takes effect before the fault hides its answer."""
-        default = "after" if "body" in self.document else "before"
+        default = "after" if {"body", "odd"} & set(self.document) else "before"
         return str(self.document.get("cut", self.document.get("when", default))) == "after"
 
     def takes(self, count: int) -> bool:
@@ -131,6 +132,11 @@ class Faults:
                         rule.hits += 1
                         taken = rule
             return taken
+
+    def missed(self, rule: Rule) -> None:
+        """Take a hit back: what the rule does did not fit the answer."""
+        with self._lock:
+            rule.hits -= 1
 
     def unfired(self) -> list[str]:
         """Return the ids of the rules that never did anything."""

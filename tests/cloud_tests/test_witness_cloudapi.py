@@ -133,6 +133,27 @@ def test_filters_match_parts_unless_the_query_is_accurate(
     assert _names(client, **filters) == found
 
 
+@pytest.mark.parametrize(
+    ("form", "total", "found"),
+    [
+        pytest.param("empty-object", None, None, id="empty"),
+        pytest.param("error-object", None, None, id="error"),
+        pytest.param("null-wrapper", 1, None, id="null-wrapper"),
+        pytest.param("null-list", 1, [], id="null-list"),
+        pytest.param("no-list", 1, [], id="no-list"),
+        pytest.param("counted-empty", 40, [], id="counted"),
+    ],
+)
+def test_the_sdk_takes_odd_answers_for_none(cloud: Served, form: str, total: int | None, found: Any) -> None:
+    """An odd answer with HTTP 200 raises nothing: to the SDK the entry is not there."""
+    client = _client(cloud)
+    client.set_vpc_access(_set())
+    cloud.faults.add(operation="CloudAPI.DescribeVpcAccesses", odd=form)
+    body = client.describe_vpc_accesses(models.DescribeVpcAccessesRequest(name="web")).body
+    listed = body.vpc_access_attributes and body.vpc_access_attributes.vpc_access_attribute
+    assert (body.total_count, listed) == (total, found)
+
+
 REFUSALS = [
     pytest.param(_set(), 400, "DuplicateName", id="name-taken"),
     pytest.param(_set("other"), 400, "RepeatedVpcAccess", id="target-taken"),

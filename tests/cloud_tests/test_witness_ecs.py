@@ -264,6 +264,26 @@ def test_bad_credentials_are_refused(cloud: Served, credential: Credential, code
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("form", "total", "found"),
+    [
+        pytest.param("empty-object", None, None, id="empty"),
+        pytest.param("error-object", None, None, id="error"),
+        pytest.param("only-request-id", None, None, id="request-id"),
+        pytest.param("null-wrapper", 1, None, id="null-wrapper"),
+        pytest.param("null-list", 1, [], id="null-list"),
+        pytest.param("no-list", 1, [], id="no-list"),
+        pytest.param("counted-empty", 40, [], id="counted"),
+    ],
+)
+def test_the_sdk_takes_odd_answers_for_none(cloud: Served, form: str, total: int | None, found: Any) -> None:
+    """An odd answer with HTTP 200 raises nothing: to the SDK the instance is not there."""
+    cloud.products["ECS"].seed(Instance("i-1", "vpc-1"))
+    cloud.faults.add(operation="ECS.DescribeInstances", odd=form)
+    body = _describe(_client(cloud), instance_ids='["i-1"]')
+    assert (body.total_count, body.instances and body.instances.instance) == (total, found)
+
+
 def test_throttling_reaches_the_sdk(cloud: Served) -> None:
     """A throttled look-up is HTTP 400 with `Throttling.User`."""
     cloud.faults.add(operation="ECS.DescribeInstances", throttle={"rate": 0.01, "burst": 0})
