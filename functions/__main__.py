@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from functions._operator import exits
 from functions._operator.build import command as build
 from functions._operator.deploy import deploy, destroy
 from functions._operator.doctor import doctor
@@ -14,7 +15,7 @@ from functions._operator.schema import schema
 from functions._operator.settings import settings
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=exits.Group, epilog=exits.HELP, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 

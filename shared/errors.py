@@ -22,6 +22,7 @@ Every message says what to do about it and none holds a secret: text that comes 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _SIGNATURE_ECHO = re.compile(r"(?i)\b(server )?(string[ -]?to[ -]?sign|canonical ?(request|string))\b.*", re.DOTALL)
 _SECRETS = re.compile(
@@ -122,9 +123,16 @@ class OutOfTime(Transient):
 
 
 class RetryNeeded(AuthorizerError):
-    """Some records can still succeed: raised after the whole batch was tried and reported."""
+    """Some records can still succeed: raised after the whole batch was tried and reported.
+
+    ``summary`` is what would have been returned: the platform drops it, whoever calls the handler by hand shows it.
+    """
 
     code = "RetryNeeded"
+
+    def __init__(self, text: str, summary: dict[str, Any]) -> None:
+        super().__init__(text)
+        self.summary = summary
 
 
 def _sentence(operation: str, code: str, status: int, message: str, request_id: str, hint: str) -> str:

@@ -8,7 +8,6 @@ from functions.set_vpc_access.http import is_awaited, response
 from shared.events.parsing import parse
 from shared.events.records import Ignored, InstanceNotice, Invalid
 from shared.vpcaccess import VpcAccess
-from tests.catalogue import README, block
 from tests.cloud.seeds import seed
 from tests.events_table import CALLS, EVENTS, ROWS, Row
 from tests.invoking import Invoker
@@ -78,8 +77,3 @@ def test_a_redelivery_answers_under_the_same_ids(cloud: Invoker, row: Row) -> No
 
     assert ids[0] == ids[1]
     assert granted[0] == granted[1]
-
-
-def test_the_readme_has_the_catalogue() -> None:
-    """The README's generated tables are those of the code and of this table."""
-    assert block() in README.read_text(encoding="utf-8")

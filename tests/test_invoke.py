@@ -90,6 +90,34 @@ def test_failed_function_is_an_error(served: Served, tmp_path: Path, service: li
 
 
 @pytest.mark.parametrize("service", BOTH)
+def test_failed_function_is_told_once(served: Served, tmp_path: Path, service: list[str]) -> None:
+    """What it raised stands in the error, and its stack once: in the log where there is one."""
+    done = run(served, tmp_path, b"fail", "--function", "echo", *service)
+    assert done.stderr.splitlines()[-1] == "Error: the function failed with ValueError: something is wrong"
+    assert done.stderr.count("in handler") == 1
+
+
+@pytest.mark.parametrize("service", BOTH)
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param({"results": [{"outcome": "authorized"}]}, 0, id="authorized"),
+        pytest.param({"results": [{"outcome": "authorized"}, {"outcome": "refused"}]}, 3, id="refused"),
+        pytest.param({"results": [{"outcome": "planned", "reason": "refuse: NameTaken"}]}, 3, id="dry-run"),
+        pytest.param({"statusCode": 403, "body": '{"results": [{"outcome": "rejected"}]}'}, 3, id="http"),
+        pytest.param({"statusCode": 503, "body": '{"results": [{"outcome": "failed", "retry": true}]}'}, 4, id="later"),
+        pytest.param({"results": 1}, 0, id="of-another-function"),
+        pytest.param(["results"], 0, id="list"),
+    ],
+)
+def test_answer_is_the_exit_code(served: Served, tmp_path: Path, service: list[str], answer: Any, code: int) -> None:
+    """The answer is printed as it came, and what became of the records in it is the exit code."""
+    text = json.dumps(answer)
+    done = run(served, tmp_path, text.encode(), "--function", "echo", *service)
+    assert (done.exit_code, done.stdout) == (code, text + "\n")
+
+
+@pytest.mark.parametrize("service", BOTH)
 def test_unknown_function_is_told(served: Served, tmp_path: Path, service: list[str]) -> None:
     """A name that Function Compute does not know is told in its words."""
     done = run(served, tmp_path, b"", "--function", "nobody", *service)
@@ -191,3 +219,32 @@ def test_deployed_zip_is_called_by_hand(deployed: Deployed, tmp_path: Path) -> N
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["counts"] == {"authorized": 1}
     assert [result["type"] for result in deployed.results(1)] == ["vpcaccess.authorized"]
+
+
+def test_partly_failed_batch_is_told_record_by_record(deployed: Deployed, tmp_path: Path) -> None:
+    """The deployed zip raises for one record of two: both are shown, each reason once, and the command says "later"."""
+    deployed.cloud.faults.set([{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission", "nth": 1}])
+    done = run(deployed.cloud, tmp_path, json.dumps([request(), request(Name="ssh", Port=22)]).encode())
+    assert done.exit_code == 4, done.output
+    assert done.stderr.splitlines()[-1] == "Error: 1 of 2 records failed for now; the same event can succeed later"
+    assert {line.split()[0] for line in done.stdout.splitlines() if line[0] != " "} == {"outcome", "failed", "refused"}
+    assert done.output.count("(HTTP 403)") == 1
+    assert "stackTrace" not in done.output
+
+
+def test_records_that_the_log_lost_are_counted(served: Served, tmp_path: Path) -> None:
+    """Where the log's end does not tell of all records, the whole error is shown, and where the answers are."""
+    source = """
+        import json
+        class RetryNeeded(Exception): pass
+        def handler(event, context):
+            print(json.dumps({"event": "record", "outcome": "failed", "name": "a", "retry": True}))
+            print(json.dumps({"event": "invocation", "records": 9}))
+            raise RetryNeeded("2 of 9 records can succeed")
+    """
+    served.products["FC"].create_function(FunctionConfig("later", write(tmp_path / "later", source)))
+    done = run(served, tmp_path, b"", "--function", "later")
+    assert done.exit_code == 4
+    assert "failed   a" in done.stdout
+    assert "Error: 2 of 9 records can succeed\n" in done.stderr
+    assert "tells of 1 records, the result topic of all" in done.stderr

@@ -6,34 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from functions._operator.settings import table
 from shared.events.parsing import parse
 from shared.vpcaccess import VpcAccess
-from tests.bench.readme import tables
 from tests.bench.report import RATIOS
 from tests.invoking import Invoker
+from tests.readme import BLOCKS, HOW, block
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JSON_BLOCKS = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
 
 
-def _block(name: str) -> str:
-    found = re.search(rf"<!-- {name}:begin.*?-->\n(.*?)\n?<!-- {name}:end -->", README, re.DOTALL)
-    assert found
-    return found.group(1)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_what_is_generated_is_up_to_date(name: str) -> None:
+    """Each block between markers is what its code makes now."""
+    assert block(name, README) == BLOCKS[name](), HOW
 
 
-def test_the_settings_table_is_the_codes() -> None:
-    """The generated table equals what `python -m functions settings` prints now."""
-    assert _block("settings") == table()
-
-
-def test_the_performance_is_that_of_the_committed_results() -> None:
-    """The tables are made of `latest.json`, which holds every ratio that somebody may look for."""
+def test_the_committed_results_are_whole() -> None:
+    """`latest.json`, of which the tables are made, holds every ratio that somebody may look for."""
     document = json.loads((ROOT / "tests" / "bench" / "results" / "latest.json").read_text(encoding="utf-8"))
 
-    assert _block("performance") == tables(document)
     assert document["ratios"].keys() == set(RATIOS)
     assert all(document[key] for key in ("machine", "versions", "date", "samples"))
 

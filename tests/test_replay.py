@@ -208,7 +208,10 @@ def test_refused_request_comes_back_whole(served: Served, encode: Any) -> None:
 
 @pytest.mark.enable_socket
 def test_what_is_not_sent_stays(served: Served) -> None:
-    """Truncated, wrong, granted and half-useful messages stay in the queue, and are handed back; the rest leaves it."""
+    """Truncated, wrong, granted and half-useful messages stay in the queue, and are handed back; the rest leaves it.
+
+    What somebody has to repair is an exit code of its own.
+    """
     smq = served.products["SMQ"]
     staying = [
         result("{", OriginalTruncated=True),
@@ -219,7 +222,7 @@ def test_what_is_not_sent_stays(served: Served) -> None:
     for letter in [*staying, result(request())]:
         smq.send("dead", encoded(letter))
     done = run(served, "--queue", "dead")
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 3, done.output
     assert done.stderr.splitlines()[-1] == "sent 2, skipped 4 (no-original 1, truncated 1, wrong 2), failed 0"
     assert len(bodies(served)) == 2
     assert count(served, "dead") == len(staying)
@@ -293,7 +296,7 @@ def test_dry_run_of_files_needs_no_cloud(tmp_path: Path) -> None:
     hostile = tmp_path / "letters.json"
     hostile.write_text(json.dumps([request(), {"\x1b[2JOops": 1}]), encoding="utf-8")
     done = CliRunner().invoke(main, ["replay", "--to", "requests", "--dry-run", str(hostile)], env={"SMQ_ENDPOINT": ""})
-    assert (done.exit_code, json.loads(done.stdout)) == (0, request())
+    assert (done.exit_code, json.loads(done.stdout)) == (3, request())
     assert "\x1b" not in done.output
     assert "skipped  letters.json:1: wrong: not recognised: an object with ·[2JOops" in done.stderr
 
@@ -305,7 +308,7 @@ def test_wrong_requests_can_be_repaired(served: Served, tmp_path: Path) -> None:
     letter.write_text(json.dumps([result(WRONG, "rejected"), result("no JSON", "rejected")]), encoding="utf-8")
     first = run(served, letter, "--repair", repair)
     wrong, text = [json.loads(line) for line in repair.read_text(encoding="utf-8").splitlines()]
-    assert (first.exit_code, wrong, text) == (0, WRONG, "no JSON")
+    assert (first.exit_code, wrong, text) == (3, WRONG, "no JSON")
     repair.write_text(json.dumps({**wrong, "VpcId": request()["VpcId"], "InstanceId": "i-1"}) + "\n", encoding="utf-8")
     assert run(served, repair).exit_code == 0
     assert [json.loads(body) for body in bodies(served)] == [request(InstanceId="i-1")]
@@ -383,7 +386,7 @@ def test_message_that_others_see_already_is_no_problem(served: Served) -> None:
         [{"operation": "SMQ.ChangeMessageVisibility", "status": 404, "code": "MessageNotExist", "nth": 1}]
     )
     done = run(served, "--queue", "dead")
-    assert (done.exit_code, "note" in done.stderr) == (0, False)
+    assert (done.exit_code, "note" in done.stderr) == (3, False)
     assert [entry.status for entry in served.world.journal("SMQ.ChangeMessageVisibility")] == [404, 200]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,6 @@ from functions._operator import access, oss
 from functions._operator.build import ROOT, RUNTIMES, build
 from functions._operator.ros import MINUTES, Stacks
 from shared.cloud.session import Session
-from shared.errors import AuthorizerError
 
 TEMPLATE = ROOT / "template.yml"
 _UPLOAD_SECONDS = 300.0
@@ -95,7 +95,8 @@ def deploy(bucket: str, stack: str, parameters: dict[str, str], version: str, *,
     code = Code(package.archive, f"{stack}/{package.digest[:16]}.zip", version)
     click.echo(f"1 built {package.archive} ({package.archive.stat().st_size:,} bytes, sha256 {package.digest})")
     confirm = None if yes else lambda: click.confirm("go on?", abort=True)
-    _guarded(lambda session: roll_out(session, where, code, parameters, confirm, dry_run=dry_run))
+    with _session() as session:
+        roll_out(session, where, code, parameters, confirm, dry_run=dry_run)
 
 
 @click.command("destroy")
@@ -109,15 +110,12 @@ def destroy(stack: str, *, dry_run: bool, yes: bool) -> None:
     """
     where = target(stack, "")
     confirm = None if yes else lambda: click.confirm(f"delete the stack {stack} and everything in it?", abort=True)
-    _guarded(lambda session: take_down(session, where, confirm, dry_run=dry_run))
+    with _session() as session:
+        take_down(session, where, confirm, dry_run=dry_run)
 
 
-def _guarded(work: Callable[[Session], None]) -> None:
-    with access.session(MINUTES * 60 + _MARGIN_SECONDS, read_seconds=_UPLOAD_SECONDS) as session:
-        try:
-            work(session)
-        except AuthorizerError as error:
-            raise click.ClickException(str(error)) from error
+def _session() -> AbstractContextManager[Session]:
+    return access.session(MINUTES * 60 + _MARGIN_SECONDS, read_seconds=_UPLOAD_SECONDS)
 
 
 def roll_out(

@@ -28,10 +28,35 @@ class Invoked(NamedTuple):
     log: str = ""
 
 
+class Failure(NamedTuple):
+    """Why a function failed: the class of what it raised, its text, and the lines of its stack."""
+
+    kind: str
+    text: str
+    trace: str
+
+
 def read(headers: Mapping[str, str], body: bytes) -> Invoked:
     """Read an answer of either API. A failed function is HTTP 200 too: the header tells."""
     tail = b64decode(headers.get("x-fc-log-result", "")).decode("utf-8", "replace")
     return Invoked(headers.get("x-fc-request-id", ""), body, headers.get("x-fc-error-type", ""), tail)
+
+
+def failure_of(invoked: Invoked) -> Failure:
+    """Read the answer of a function that failed.
+
+    https://help.aliyun.com/zh/functioncompute/fc/user-guide/error-handling-1-1
+    """
+    whole = invoked.answer.decode("utf-8", "replace")
+    try:
+        document = json.loads(whole)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return Failure(invoked.error, whole, "")
+    frames = document.get("stackTrace") or []
+    trace = "\n".join(frame if isinstance(frame, str) else " ".join(map(str, frame)) for frame in frames)
+    return Failure(document.get("errorType") or invoked.error, document.get("errorMessage") or whole, trace)
 
 
 def options(*, asynchronous: bool) -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
-from functions._operator import access, doctor, fc
+from functions._operator import access, doctor, exits, fc, terminal
 from functions.set_vpc_access.doctor import EVENT
-from shared.errors import AuthorizerError
+from shared.errors import RetryNeeded
 
 
 @click.command()
@@ -33,28 +35,69 @@ def invoke(
         raise click.UsageError("--doctor needs the answer: leave --async out")
     payload = event.read_bytes() if event else EVENT
     endpoint = access.function_compute()
-    if service:
-        invoked = fc.invoke_v2(endpoint, service, name, payload, asynchronous=asynchronous, qualifier=qualifier)
-    else:
-        try:
+    with terminal.waiting(f"waiting for {name}, at most {fc.LONGEST:g} s"):
+        if service:
+            invoked = fc.invoke_v2(endpoint, service, name, payload, asynchronous=asynchronous, qualifier=qualifier)
+        else:
             with access.session(fc.LONGEST, read_seconds=fc.LONGEST) as session:
                 invoked = fc.invoke(session, endpoint, name, payload, asynchronous=asynchronous, qualifier=qualifier)
-        except AuthorizerError as error:
-            raise click.ClickException(str(error)) from error
+    if invoked.error:
+        _show_failure(invoked)
     _show(invoked, asynchronous=asynchronous, ask_doctor=ask_doctor)
 
 
 def _show(invoked: fc.Invoked, *, asynchronous: bool, ask_doctor: bool) -> None:
-    """Print what came back; a function that failed is an error of the command too."""
+    """Print what came back, and end as the records in it say."""
     if invoked.log:
         click.secho(invoked.log.rstrip("\n"), err=True, dim=True)
     click.echo(f"request id {invoked.request_id}", err=True)
     answer = invoked.answer.decode("utf-8", "replace")
-    if invoked.error:
-        raise click.ClickException(f"the function failed with {invoked.error}: {answer}")
     if ask_doctor:
         doctor.show(json.loads(answer))
     elif asynchronous:
         click.echo("accepted")
     else:
         click.echo(answer)
+        exits.end(_results(answer))
+
+
+def _show_failure(invoked: fc.Invoked) -> NoReturn:
+    """Tell, once, why a function failed; raises the ClickException that ends the command.
+
+    Where it raised for a redelivery, Function Compute drops what it had to say: what became of the records is read from
+    the end of its log. All other lines there repeat the error.
+    """
+    failure = fc.failure_of(invoked)
+    click.echo(f"request id {invoked.request_id}", err=True)
+    if failure.kind != RetryNeeded.__name__:
+        click.secho((invoked.log or failure.trace).rstrip("\n"), err=True, dim=True)
+        raise click.ClickException(terminal.printable(f"the function failed with {failure.kind}: {failure.text}"))
+    lines = list(_lines(invoked.log))
+    results = [line for line in lines if line.get("event") == "record" and "outcome" in line]
+    if results:
+        terminal.show_results(results)
+    if any(line.get("event") == "invocation" and line.get("records") == len(results) for line in lines):
+        exits.end(results)
+    told = f"The end of the function's log tells of {len(results)} records, the result topic of all"
+    raise exits.Later(terminal.printable(f"{failure.text}\n{told}"))
+
+
+def _lines(log: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a log that the function wrote (``shared.log``), not its runtime; the first may be cut."""
+    for text in log.splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            yield line
+
+
+def _results(answer: str) -> list[dict[str, Any]]:
+    """Return the lines of the summary in an answer, also where it is the body of an HTTP response; [] if it has none."""
+    try:
+        summary = json.loads(answer)
+        summary = json.loads(summary["body"]) if "body" in summary else summary
+        return [result for result in summary["results"] if "outcome" in result]
+    except (ValueError, TypeError, KeyError):
+        return []

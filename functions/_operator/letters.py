@@ -13,7 +13,9 @@ from shared.events.records import Ignored, Invalid, Record
 from shared.events.text import decode_base64, read_json
 from shared.report import REFUSED, REJECTED
 
-WRONG = "wrong"
+WRONG, TRUNCATED, TOO_DEEP, TOO_LARGE = "wrong", "truncated", "too-deep", "too-large"
+STUCK = frozenset({WRONG, TRUNCATED, TOO_DEEP, TOO_LARGE})
+"""Reasons why a request cannot be sent again before somebody does something about it."""
 _REPLAYED = frozenset({f"vpcaccess.{REFUSED}", f"vpcaccess.{REJECTED}"})
 
 
@@ -70,7 +72,7 @@ def _of_result(result: Mapping[str, Any]) -> Letter:
         )
     if data.get("OriginalTruncated"):
         return Letter(
-            "", "truncated", "the result holds only the beginning of its Original: take the request from its producer"
+            "", TRUNCATED, "the result holds only the beginning of its Original: take the request from its producer"
         )
     return _letter(parse(original.encode("utf-8", "surrogatepass")), original)
 
@@ -82,7 +84,7 @@ def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
         try:
             text = _text(records[0].original)
         except RecursionError:
-            return Letter("", "too-deep", "it is nested too deeply to be written again: repair it at its producer")
+            return Letter("", TOO_DEEP, "it is nested too deeply to be written again: repair it at its producer")
     useless = all(isinstance(record.content, (Ignored, Invalid)) for record in records)
     if useless and isinstance(content, Invalid):
         return Letter(text, WRONG, content.text)
@@ -91,7 +93,7 @@ def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
     size = -(-len(text.encode("utf-8", "surrogatepass")) // 3) * 4
     if size > LARGEST_BODY:
         why = f"it takes {size} bytes in Base64, a queue {LARGEST_BODY}: python -m functions invoke takes it as a file"
-        return Letter("", "too-large", why)
+        return Letter("", TOO_LARGE, why)
     return Letter(text)
 
 

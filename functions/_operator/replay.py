@@ -16,8 +16,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from functions._operator import access
-from functions._operator.letters import WRONG, Letter, documents, letters
+from functions._operator import access, exits, terminal
+from functions._operator.letters import STUCK, WRONG, Letter, documents, letters
 from functions._operator.queue import SmqQueue
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused
@@ -44,6 +44,12 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     wrong: list[str] = field(default_factory=list)
+    worst: int = exits.DONE  # exit code of the failures
+
+    @property
+    def code(self) -> int:
+        """Return the exit code."""
+        return max(self.worst, exits.NO if self.skipped.keys() & STUCK else exits.DONE)
 
     def sentence(self, verb: str) -> str:
         """Return the counts, such as ``sent 3, skipped 2 (truncated 1, wrong 1), failed 0``."""
@@ -83,6 +89,7 @@ class Postman:
     def fail(self, place: str, error: AuthorizerError) -> None:
         """Count and tell a failure."""
         self.tally.failed += 1
+        self.tally.worst = max(self.tally.worst, exits.of_error(error))
         self.tell(f"failed   {place}: {error}")
 
 
@@ -127,8 +134,7 @@ def replay(
     opened: AbstractContextManager[Session | None] = (
         nullcontext() if offline else access.session(_LONGEST, read_seconds=_READ_SECONDS)
     )
-    console = Console(stderr=True, soft_wrap=True)
-    with opened as session, _progress(console) as progress:
+    with opened as session, _progress(hidden=dry_run and sys.stdout.isatty()) as progress:
         postman = Postman(_print if session is None or dry_run else _sender(session, target), _teller(progress.console))
         try:
             if session is None or name is None:
@@ -160,22 +166,23 @@ def _line(text: str) -> str:
         return json.dumps(text)
 
 
-def _progress(console: Console) -> Progress:
+def _progress(*, hidden: bool) -> Progress:
+    """Return the bar, on standard error; what a dry run prints would stand in the middle of it on a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(show_speed=True),
         TimeElapsedColumn(),
-        console=console,
+        console=terminal.console(stderr=True),
+        disable=hidden,
     )
 
 
 def _teller(console: Console) -> Callable[[str], None]:
-    """Return what prints a line above the bar; text of producers could hold control characters, which are left out."""
+    """Return what prints a line above the bar."""
 
     def tell(text: str) -> None:
-        shown = "".join(character if character.isprintable() else "·" for character in text)
-        console.print(shown, markup=False, highlight=False)
+        console.print(terminal.printable(text).replace("\n", "·"), markup=False, highlight=False, soft_wrap=True)
 
     return tell
 
@@ -231,5 +238,4 @@ def _finish(tally: Tally, repair: Path | None, *, dry_run: bool) -> None:
         repair.write_text("".join(f"{_line(text)}\n" for text in tally.wrong), encoding="utf-8")
         click.echo(f"{repair} has what is wrong: correct it, then replay the file", err=True)
     click.echo(tally.sentence("would send" if dry_run else "sent"), err=True)
-    if tally.failed:
-        sys.exit(1)
+    sys.exit(tally.code)

@@ -185,11 +185,13 @@ class Handler:
         """Report; raise for a redelivery unless a client waits for the answer, who is told to ask again."""
         ignored = _ignored_because(outcomes)
         log.info("invocation", records=len(outcomes), **counts(outcomes), **ignored)
+        answer = summary(outcomes, invocation.request_id) | ignored
+        if hooks:
+            answer["hooks"] = list(hooks)
         again = retry_text(outcomes)
         if again and not is_awaited(outcome.record.source for outcome in outcomes):
-            raise RetryNeeded(again)
-        answer = summary(outcomes, invocation.request_id) | ignored
-        return answer | {"hooks": list(hooks)} if hooks else answer
+            raise RetryNeeded(again, answer)
+        return answer
 
 
 def _is_due(job: Job) -> bool:

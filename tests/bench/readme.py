@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from tests.bench.report import Goal
 from tests.bench.rounds import COLD, DELAY, LOOKING, WARM
 
-README = Path(__file__).parents[2] / "README.md"
 CPU, MEMORY = 0.5, 0.5  # vCPU and GB of template.yml
 _CALLS = 3  # of an event with one request: look, write, publish
 # https://help.aliyun.com/en/functioncompute/fc-2-0/product-overview/pay-as-you-go-billing-method
@@ -20,15 +17,6 @@ _MILLION = 1_000_000
 _PACES = ((10, " (`MAX_CALLS_PER_SECOND`'s default)"), (50, " (what the gateway allows an account)"))
 
 Sample = Mapping[str, Any]
-
-
-def write(document: Mapping[str, Any]) -> None:
-    """Put the tables between the README's markers; raises AssertionError if it has none."""
-    text = README.read_text(encoding="utf-8")
-    mark = r"(<!-- performance:begin.*?-->\n).*?(<!-- performance:end -->)"
-    made, replaced = re.subn(mark, lambda found: f"{found[1]}{tables(document)}\n{found[2]}", text, flags=re.DOTALL)
-    assert replaced == 1, "README.md has lost its markers"
-    README.write_text(made, encoding="utf-8")
 
 
 def tables(document: Mapping[str, Any]) -> str:

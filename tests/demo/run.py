@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import click
 
-from functions._operator import access
+from functions._operator import access, exits
 from shared.cloud.answers import RAM_ACTIONS
 from shared.cloud.endpoints import endpoint_problem
 from tests.cloud.app import Cloud
@@ -34,7 +34,7 @@ def _where(_: click.Context, __: click.Parameter, given: str) -> str:
     return place
 
 
-@click.command()
+@click.command(cls=exits.Command, epilog=exits.HELP)
 @click.argument("event", type=click.Path(exists=True, dir_okay=False), required=False)
 @click.option("--cloud", "where", default="local", callback=_where, help="local (default), real, or a stand-in's URL.")
 @click.option("--doctor", is_flag=True, help="Instead of handling an event, check that everything is there.")

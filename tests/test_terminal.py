@@ -1,0 +1,92 @@
+"""What the operator's commands show: tables that cut nothing at any width, styles, and signs of life."""
+
+from __future__ import annotations
+
+import threading
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from functions._operator import terminal
+
+NAMES = ("outcome", "name", "target", "VpcAccessId", "source", "why")
+TARGETS = ("i-bp67acfmxazb4ph8xyzw:8080 in vpc-bp1aevy8sofi8mh1q5k8n", "172.16.0.3:8443 in vpc-bp1example0001")
+IDS = ("f756933ddbb9fb52face040e75371401", "")
+WHY = "PortNotAllowed: port 22 is not allowed: add it to the setting ALLOWED_PORTS, or ask for a port that is"
+ROWS = (
+    ("authorized", "orders-prod", TARGETS[0], IDS[0], "smq-queue", ""),
+    ("refused", "größe-prod", TARGETS[1], IDS[1], "eventbridge/ecs", WHY),
+)
+LONGEST = len(f"    target {TARGETS[0]}")
+
+
+def shown(width: int, rows: tuple[tuple[str, ...], ...] = ROWS) -> str:
+    """Return the table as a console of that width shows it."""
+    out = StringIO()
+    terminal.show_table(Console(file=out, width=width, color_system=None), NAMES, rows, ["green"] * len(rows))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 79, 80, 100, 120, 160, 200, 400])
+def test_nothing_is_cut_at_any_width(width: int) -> None:
+    """Whatever the width, each target and id is whole in one line, and every word of the reason is there."""
+    table = shown(width)
+    for text in (*TARGETS, IDS[0], "orders-prod", "größe-prod", "smq-queue", "eventbridge/ecs"):
+        assert text in table
+    assert WHY in " ".join(table.split())
+    assert "…" not in table
+
+
+@pytest.mark.parametrize("width", [LONGEST, 79, 80, 100, 120, 160, 200])
+def test_lines_keep_to_the_width(width: int) -> None:
+    """No line is longer than the console where the longest target fits into it."""
+    assert max(map(len, shown(width).splitlines())) <= width
+
+
+def test_columns_fold_by_priority() -> None:
+    """What fits stands beside the outcome in the order of its importance; the rest is below, under its name."""
+    heads = [shown(width).splitlines()[0].split() for width in (60, 80, 90, 130, 200)]
+    assert heads == [list(NAMES[:2]), list(NAMES[:2]), list(NAMES[:3]), list(NAMES[:4]), list(NAMES)]
+    assert f"    target {TARGETS[0]}\n    VpcAccessId {IDS[0]}  source smq-queue\n" in shown(80)
+
+
+def test_a_column_without_text_takes_no_room() -> None:
+    """Where no record has an id, there is no column for it."""
+    assert "VpcAccessId" not in shown(200, ROWS[1:])
+
+
+def test_text_of_others_cannot_control_the_terminal() -> None:
+    """Escape sequences and marks that turn the direction of text are shown as dots; a line stays one line."""
+    table = shown(200, (("refused", "a\x1b[2J\u202eb\u009bc", "x\ny", "", "", ""),))
+    assert "a·[2J·b·c" in table
+    assert "x y" in table
+    assert len(table.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "folded"),
+    [
+        pytest.param("80", True, id="80"),
+        pytest.param("250", False, id="250"),
+        pytest.param("", False, id="not-told"),
+    ],
+)
+def test_a_pipe_follows_columns(monkeypatch: pytest.MonkeyPatch, columns: str, folded: bool) -> None:
+    """Output that goes into a pipe is as wide as COLUMNS says, and wide where nobody said anything."""
+    monkeypatch.setenv("COLUMNS", columns)
+    assert (terminal.console().width == 80) == folded
+    assert terminal.console().width >= 80
+
+
+@pytest.mark.parametrize(
+    ("patience", "said"), [pytest.param(0.0, "building …\n", id="long"), pytest.param(60.0, "", id="fast")]
+)
+def test_silence_has_an_end(capsys: pytest.CaptureFixture[str], patience: float, said: str) -> None:
+    """Without a terminal, what takes long is told once, in one plain line on standard error; what is fast says nothing."""
+    err, tries = "", 0
+    with terminal.waiting("building", patience):
+        while not err and said and tries < 1_000:
+            threading.Event().wait(0.01)
+            err, tries = capsys.readouterr().err, tries + 1
+    assert err + capsys.readouterr().err == said
