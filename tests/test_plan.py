@@ -48,6 +48,7 @@ def test_what_is_there_decides(wanted: VpcAccess, there: list[VpcAccess], expect
             id="port-open-already",
         ),
         pytest.param(WANTED, [THERE._replace(port=80, tags=())], "NameTaken", "by hand", id="foreign-name"),
+        pytest.param(WANTED, [THERE._replace(port=80, tags=())], "NameTaken", "(owner: none)", id="nobodys-name"),
         pytest.param(
             WANTED,
             [THERE._replace(port=80, tags=((OWNER_TAG, "team-b"),))],
@@ -79,17 +80,22 @@ def test_created_entries_carry_our_mark(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "drift"),
+    ("changes", "there", "drift"),
     [
-        pytest.param({}, (), id="same"),
-        pytest.param({"description": "new"}, ("Description",), id="description"),
-        pytest.param({"vpc_target_host_name": "a.example"}, ("VpcTargetHostName",), id="host"),
-        pytest.param({"tags": (("env", "prod"),)}, ("Tag",), id="tag"),
+        pytest.param({}, {}, (), id="same"),
+        pytest.param({"description": "new"}, {}, ("Description",), id="description"),
+        pytest.param({"vpc_target_host_name": "a.example"}, {}, ("VpcTargetHostName",), id="host"),
+        pytest.param({"tags": (("env", "prod"),)}, {}, ("Tag",), id="tag"),
+        pytest.param({}, {"description": "old"}, (), id="description-not-asked-for"),
+        pytest.param({}, {"vpc_target_host_name": "a.example"}, (), id="host-not-asked-for"),
+        pytest.param({}, {"tags": (*OURS, ("env", "prod"))}, (), id="tag-not-asked-for"),
     ],
 )
-def test_keeping_names_what_differs(changes: dict[str, Any], drift: tuple[str, ...], settings: Settings) -> None:
+def test_keeping_names_what_differs(
+    changes: dict[str, Any], there: dict[str, Any], drift: tuple[str, ...], settings: Settings
+) -> None:
     """A kept entry reports the fields that were asked for differently; what was not asked for does not count."""
-    decision = decide(Wanted(WANTED._replace(**changes)), Present([THERE]), settings)
+    decision = decide(Wanted(WANTED._replace(**changes)), Present([THERE._replace(**there)]), settings)
 
     assert isinstance(decision, Keep)
     assert decision.drift == drift
@@ -98,20 +104,49 @@ def test_keeping_names_what_differs(changes: dict[str, Any], drift: tuple[str, .
 @pytest.mark.parametrize(
     ("second", "words", "detail"),
     [
-        pytest.param(WANTED, ["create", "keep"], 0, id="the-same-twice"),
-        pytest.param(WANTED._replace(port=8081), ["create", "refuse"], "ClaimedInBatch", id="same-name"),
-        pytest.param(WANTED._replace(name="b"), ["create", "refuse"], "ClaimedInBatch", id="same-target"),
-        pytest.param(WANTED._replace(name="b", port=8081), ["create", "create"], None, id="unrelated"),
+        pytest.param(Wanted(WANTED), ["create", "keep"], 0, id="the-same-twice"),
+        pytest.param(Wanted(WANTED._replace(port=8081)), ["create", "refuse"], "ClaimedInBatch", id="same-name"),
+        pytest.param(Wanted(WANTED._replace(name="b")), ["create", "refuse"], "ClaimedInBatch", id="same-target"),
+        pytest.param(Wanted(WANTED._replace(name="b", port=8081)), ["create", "create"], None, id="unrelated"),
+        pytest.param(Wanted(WANTED._replace(name="b"), any_name=True), ["create", "keep"], 0, id="any-name-will-do"),
+        pytest.param(
+            Wanted(WANTED._replace(port=8081), any_name=True),
+            ["create", "refuse"],
+            "ClaimedInBatch",
+            id="any-name-but-not-any-target",
+        ),
     ],
 )
 def test_records_of_one_batch_are_settled_in_the_plan(
-    second: VpcAccess, words: list[str], detail: int | str | None, settings: Settings
+    second: Wanted, words: list[str], detail: int | str | None, settings: Settings
 ) -> None:
-    """The first record to claim a name or target has it; an equal one shares its answer, another is refused."""
-    decisions = plan([Wanted(WANTED), Wanted(second)], Present(), settings)
+    """The first record to claim a name or target has it; one that it serves shares its answer, another is refused."""
+    decisions = plan([Wanted(WANTED), second], Present(), settings)
 
     assert [word(decision) for decision in decisions] == words
     assert _detail(decisions[1]) == detail
+
+
+def test_sharing_names_what_differs(settings: Settings) -> None:
+    """A record that shares another's entry reports the fields that the other one asks for differently."""
+    decisions = plan([Wanted(WANTED), Wanted(WANTED._replace(description="mine"))], Present(), settings)
+
+    assert decisions[1] == Keep(WANTED._replace(description="mine"), same_as=0, drift=("Description",))
+
+
+@pytest.mark.parametrize(
+    ("second", "what"),
+    [
+        pytest.param(WANTED._replace(port=8081), "the name 'orders'", id="name"),
+        pytest.param(WANTED._replace(name="b"), f"i-1:8080 in {VPC}", id="target"),
+    ],
+)
+def test_a_rival_is_told_what_it_lost_and_to_whom(second: VpcAccess, what: str, settings: Settings) -> None:
+    """The refusal names what both records want, and what the first one asks for with it."""
+    decision = plan([Wanted(WANTED), Wanted(second)], Present(), settings)[1]
+
+    assert isinstance(decision, Refuse)
+    assert f"claims {what} (as 'orders' for i-1:8080 in {VPC})" in decision.text
 
 
 @pytest.mark.parametrize(

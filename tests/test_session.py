@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from shared.clock import Clock, Deadline
 from shared.cloud.pace import Pace
-from shared.errors import OutOfTime
+from shared.cloud.session import Session
+from shared.cloud.signing import Credentials
+from shared.cloud.transport import HttpRequest, Transport
+from shared.errors import AuthorizerError, OutOfTime
 from tests.cloud.core import ManualClock
 from tests.invoking import Invoker, request
 
@@ -49,12 +53,50 @@ def test_every_attempt_has_its_own_nonce_and_date(invoke: Invoker) -> None:
     assert not [entry for entry in invoke.served.world.journal() if entry.code == "SignatureNonceUsed"]
 
 
-def test_waits_grow_with_jitter(invoke: Invoker) -> None:
-    """With jitter at its middle the waits double from 50 ms."""
-    invoke.served.faults.set([{"operation": READ, "times": 4, "status": 503, "code": "ServiceUnavailable"}])
+@pytest.mark.parametrize(
+    ("fault", "waits"),
+    [
+        pytest.param({"times": 4, "status": 503, "code": "ServiceUnavailable"}, [0.05, 0.1, 0.2, 0.4], id="no-answer"),
+        pytest.param({"status": 400, "code": "Throttling"}, [0.25, 0.5, 1, 2, 4, 4, 4], id="throttled"),
+    ],
+)
+def test_waits_grow_with_jitter(invoke: Invoker, fault: dict[str, Any], waits: list[float]) -> None:
+    """With jitter at its middle the waits double from 50 ms, after throttling from 250 ms, up to 4 s."""
+    invoke.served.faults.set([{"operation": READ, **fault}])
     invoke(request())
 
-    assert [wait for wait in invoke.slept if wait >= 0.01] == pytest.approx([0.05, 0.1, 0.2, 0.4])
+    assert [wait for wait in invoke.slept if wait >= 0.01] == pytest.approx(waits)
+    assert [line["wait"] for line in invoke.lines() if line["event"] == "retry"] == waits
+
+
+def test_the_line_of_a_record_counts_its_retries_and_the_seconds_waited(invoke: Invoker) -> None:
+    """A write that is throttled twice shows in the closing line of its record: three calls and one to publish."""
+    invoke.served.faults.set([{"operation": WRITE, "times": 2, "status": 400, "code": "Throttling"}])
+    invoke(request())
+    (line,) = (line for line in invoke.lines() if line["event"] == "record")
+
+    assert (line["calls"], line["retries"], line["waited"]) == (4, 2, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "calls"),
+    [
+        pytest.param(1.2, [READ, WRITE, PUBLISH], id="0.9-s-left"),
+        pytest.param(0.6, [], id="0.45-s-left"),
+    ],
+)
+def test_no_attempt_starts_that_cannot_end_in_time(invoke: Invoker, timeout: float, calls: list[str]) -> None:
+    """An attempt needs half a second of what the invocation has left; where that is missing nothing is called."""
+    invoke(request(), timeout=timeout)
+
+    assert invoke.calls() == calls
+
+
+def test_no_answer_at_all_is_told_as_such(invoke: Invoker) -> None:
+    """A connection that is cut every time has neither a code of the cloud nor a status."""
+    invoke.served.faults.set([{"operation": READ, "cut": "before"}])
+
+    assert "DescribeVpcAccesses failed with NoAnswer (no answer)" in str(invoke(request()).error)
 
 
 def test_the_wait_that_the_cloud_asks_for_is_kept(invoke: Invoker) -> None:
@@ -65,16 +107,23 @@ def test_the_wait_that_the_cloud_asks_for_is_kept(invoke: Invoker) -> None:
     assert max(invoke.slept) == 3.0
 
 
-def test_no_wait_outlasts_the_budget(invoke: Invoker) -> None:
-    """A wait that does not fit the invocation fails as transient instead of being begun."""
-    invoke.served.faults.set(
-        [{"operation": READ, "nth": 1, "status": 400, "code": "Throttling", "retry_after": 30_000}]
-    )
-    answer = invoke(request(), timeout=10)
+@pytest.mark.parametrize(
+    ("asked", "slept"),
+    [
+        pytest.param(2500, [2.5], id="leaves-just-enough"),
+        pytest.param(2501, [], id="leaves-too-little"),
+        pytest.param(2999, [], id="leaves-almost-nothing"),
+        pytest.param(30_000, [], id="is-longer-than-all"),
+    ],
+)
+def test_no_wait_outlasts_the_budget(invoke: Invoker, asked: int, slept: list[float]) -> None:
+    """With three seconds left, a wait after which no attempt fits fails as transient instead of being begun."""
+    invoke.served.faults.set([{"operation": READ, "nth": 1, "status": 400, "code": "Throttling", "retry_after": asked}])
+    answer = invoke(request(), timeout=4)
 
-    assert answer.error is not None
-    assert "Throttling" in str(answer.error)
-    assert sum(invoke.slept) < 10
+    assert invoke.slept == slept
+    assert (answer.error is None) == bool(slept)
+    assert slept or "Throttling" in str(answer.error)
 
 
 def test_endless_trouble_ends_in_redelivery(invoke: Invoker) -> None:
@@ -87,6 +136,34 @@ def test_endless_trouble_ends_in_redelivery(invoke: Invoker) -> None:
     assert not invoke.accesses()
 
 
+@pytest.mark.parametrize("status", [200, 299])
+def test_an_answer_of_the_two_hundreds_is_read(status: int) -> None:
+    """What is made of a successful answer is the reader's business."""
+    assert _call(status) == status
+
+
+@pytest.mark.parametrize("status", [199, 300, 302])
+def test_any_other_answer_is_an_error(status: int) -> None:
+    """A redirection or an interim answer is never handed to the reader as a success."""
+    with pytest.raises(AuthorizerError, match=f"HTTP {status}"):
+        _call(status)
+
+
+def _call(status: int) -> int:
+    """Call once, answered with this status, and return what the reader got."""
+    inner = httpx.MockTransport(lambda _: httpx.Response(status, stream=httpx.ByteStream(b"{}")))
+    clock = Clock()
+    session = Session(
+        Transport(inner=inner),
+        clock,
+        Deadline(clock, 60),
+        Pace(clock, 1000),
+        lambda: Credentials("test-id", "test-secret"),
+    )
+    sent = HttpRequest("GET", "http://127.0.0.1:1", "/", {}, b"")
+    return session.call("X", lambda _: sent, lambda answer: answer.status, repeatable=False)
+
+
 def test_refusals_are_not_repeated(invoke: Invoker) -> None:
     """A wrong secret is told at once: one attempt, and the record is kept for redelivery."""
     invoke.credentials = invoke.credentials._replace(access_key_secret="wrong")
@@ -97,19 +174,56 @@ def test_refusals_are_not_repeated(invoke: Invoker) -> None:
     assert len(invoke.calls(READ)) == 1
 
 
-def test_fresh_credentials_are_tried_once_after_a_token_error(invoke: Invoker) -> None:
-    """When the environment holds new credentials by then, an expired token costs one more attempt only."""
-    handler = invoke.configure()
-    good, expired = invoke.credentials, invoke.credentials._replace(security_token="expired-token")
-    supplied = iter([expired])
-    import json
+@pytest.mark.parametrize(
+    ("first", "then", "fault", "reads"),
+    [
+        pytest.param("expired-token", None, [], 2, id="renewed"),
+        pytest.param("expired-token", "expired-token", [], 1, id="still-the-same"),
+        pytest.param(
+            None, "other-token", [{"operation": READ, "status": 403, "code": "NoPermission"}], 1, id="another-trouble"
+        ),
+    ],
+)
+def test_fresh_credentials_are_tried_once_after_a_token_error(
+    invoke: Invoker, first: str | None, then: str | None, fault: list[dict[str, Any]], reads: int
+) -> None:
+    """When the environment holds new credentials by then, an expired token costs one more attempt; nothing else does."""
+    good = invoke.credentials
+    invoke.credentials = good._replace(security_token=first or good.security_token)
 
-    from functions.set_vpc_access.handler import Invocation
+    def renew(_: str) -> None:
+        invoke.credentials = good._replace(security_token=then or good.security_token)
 
-    summary = handler.handle(json.dumps(request()).encode(), Invocation("req", 60, lambda: next(supplied, good)))
+    invoke.before = renew  # while the first call is on its way
+    invoke.served.faults.set(fault)
+    answer = invoke(request())
 
-    assert summary["counts"] == {"authorized": 1}
-    assert len(invoke.calls(READ)) == 2
+    assert len(invoke.calls(READ)) == reads
+    assert [result["outcome"] for result in answer.results] == ["authorized"] * (reads - 1)
+
+
+def _moments(invoke: Invoker, **settings: str) -> dict[str, list[float]]:
+    """Invoke with three requests and return when each write and each publication began, in seconds from the start."""
+    invoke.configure(**settings)
+    start, seen = invoke.clock.now(), dict[str, list[float]]()
+    invoke.before = lambda operation: seen.setdefault(operation, []).append(round(invoke.clock.now() - start, 3))
+    invoke([request(Name=f"orders-{number}", InstanceId=f"i-bp1example000{number}") for number in range(3)])
+    return seen
+
+
+def test_writes_are_spaced_and_publications_are_not(invoke: Invoker) -> None:
+    """At two calls a second the three writes take one, what is published follows at once, and the log says who waited."""
+    moments = _moments(invoke, MAX_CALLS_PER_SECOND="2")
+
+    assert moments["SetVpcAccess"] == moments["PublishMessage"] == [0, 0.5, 1]
+    assert [line["waited"] for line in invoke.lines() if line["event"] == "record"] == [0, 0.5, 0.5]
+
+
+def test_an_operation_that_is_throttled_slows_down_and_recovers(invoke: Invoker) -> None:
+    """From two calls a second one throttled write leaves one; the first success makes it 1.1."""
+    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": "Throttling"}])
+
+    assert _moments(invoke, MAX_CALLS_PER_SECOND="2")["SetVpcAccess"] == [0, 0.5, 1.5, 2.409]
 
 
 def _pace(clock: ManualClock, rate: float) -> Pace:
