@@ -2,6 +2,7 @@
 
 import json
 from itertools import product
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -112,6 +113,34 @@ def test_many_rivals_of_one_are_answered_side_by_side(invoke: Invoker) -> None:
 
     assert outcomes(answer) == ["authorized"] + ["refused"] * 40
     assert len(invoke.calls("CloudAPI.DescribeVpcAccesses")) == 1
+
+
+@pytest.mark.parametrize("wants", ["a1 a2 a2", "a1 a1 a1"])
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        pytest.param([], "authorized", id="granted"),
+        pytest.param([{"operation": WRITE, "status": 400, "code": "Throttling"}], "failed", id="due-again"),
+    ],
+)
+def test_what_follows_from_the_first_is_answered_at_once(
+    invoke: Invoker, wants: str, faults: list[dict[str, Any]], told: str
+) -> None:
+    """Those that get nothing of their own are published at the same time: each of the two waits for the other."""
+    both = Barrier(2, timeout=20)
+
+    def meet(operation: str) -> None:
+        if operation == "PublishMessage" and invoke.calls(PUBLISH):
+            both.wait()
+
+    invoke.before = meet
+    invoke.configure(CONCURRENCY="2")
+    invoke.served.faults.set(faults)
+    invoke_with(invoke, wants)
+    types = [message["type"].removeprefix("vpcaccess.") for message in invoke.messages()]
+
+    assert len(types) == 3
+    assert types[0] == told
 
 
 def test_a_refusal_is_no_answer_while_the_entry_of_an_earlier_delivery_is_there(invoke: Invoker) -> None:
