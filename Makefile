@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.demo ## the main job on the embedded stand-in, six answers in one table
+demo: $(VENV)/.demo ## the main job on the embedded stand-in: nine things that happen, and their answers
 	$(PY) -m tests.demo
 
 run: $(VENV)/.demo ## one event: make run EVENT=file [DRY_RUN=1] [ARGS=--json] [CLOUD=real|http://127.0.0.1:PORT]

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +27,16 @@ def _performance() -> str:
     return performance.tables(json.loads(latest.read_text(encoding="utf-8")))
 
 
+def _demo() -> str:
+    """Return what ``make demo`` prints at 80 columns: its ids are the same each time."""
+    command = [sys.executable, "-m", "tests.demo"]
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return f"```text\n{done.stdout}```"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    "demo": _demo,
     "settings": settings.table,
     "events": catalogue.catalogue,
     "exits": exits.table,

@@ -7,7 +7,6 @@ A product (``cloudapi``, ``ecs``, ``smq``, ``fc`` …) owns its state and its di
 from __future__ import annotations
 
 import hashlib
-import itertools
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -93,13 +92,17 @@ class Ids:
     """Deterministic identifiers: the same seed gives the same ids in the same order."""
 
     def __init__(self, seed: str = "cloud") -> None:
-        self._seed, self._count, self._lock = seed, itertools.count(1), threading.Lock()
+        self._seed, self._lock = seed, threading.Lock()
+        self._counts: dict[str, int] = {}
 
-    def hex(self, length: int = 32) -> str:
-        """Return a new lower-case hexadecimal id, at most 64 characters."""
+    def hex(self, length: int = 32, of: str = "") -> str:
+        """Return a new lower-case hexadecimal id, at most 64 characters.
+
+        The first id ``of`` something is always the same, and so is the second, whatever else got ids in between.
+        """
         with self._lock:
-            number = next(self._count)
-        return hashlib.sha256(f"{self._seed}:{number}".encode()).hexdigest()[:length]
+            self._counts[of] = number = self._counts.get(of, 0) + 1
+        return hashlib.sha256(f"{self._seed}:{of}{number}".encode()).hexdigest()[:length]
 
     def request_id(self) -> str:
         """Return a new request id in the gateway's form, ``8-4-4-4-12`` upper-case hexadecimal."""

@@ -221,10 +221,11 @@ class GatewayEntries:
             return replace(
                 wanted, vpc_access_id=old.vpc_access_id, created_time=old.created_time, reads_left=old.reads_left
             )
+        what = f"{wanted.name} {wanted.vpc_id} {wanted.instance_id}:{wanted.port} "  # the README shows the demo's ids
         created = datetime.fromtimestamp(self._world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return replace(
             wanted,
-            vpc_access_id=wanted.vpc_access_id or self._world.ids.hex(),
+            vpc_access_id=wanted.vpc_access_id or self._world.ids.hex(of=what),
             created_time=wanted.created_time or created,
             reads_left=self._world.switches.visible_after_reads,
         )
