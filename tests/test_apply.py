@@ -8,6 +8,7 @@ from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, request
 
 WRITE, READ = "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses"
+MODIFY = "CloudAPI.ModifyVpcAccessAndUpdateApis"
 BOTH = pytest.mark.parametrize("duplicate", ["error", "overwrite"])
 
 
@@ -75,15 +76,67 @@ def test_a_name_that_was_taken_meanwhile_is_refused(invoke: Invoker) -> None:
     assert [entry["Port"] for entry in invoke.accesses()] == [443]
 
 
-def test_an_entry_that_never_shows_is_due_again(invoke: Invoker) -> None:
-    """The gateway says duplicate but shows nothing for long: transient, no second entry, no endless loop."""
-    _switch(invoke, visible_after_reads=1000)
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "cut": "after"}])
+@pytest.mark.parametrize(
+    ("switches", "faults", "why", "writes"),
+    [
+        pytest.param(
+            {},
+            [{"operation": WRITE, "nth": 1, "cut": "after"}],
+            "First: SetVpcAccess failed with Duplicate",
+            2,
+            id="answer-lost",
+        ),
+        pytest.param(
+            {"vpc_access_id": "absent"},
+            [],
+            "SetVpcAccess failed with NotConfirmed (no answer): the authorization could not be confirmed",
+            1,
+            id="answer-without-id",
+        ),
+        pytest.param(
+            {"duplicate": "overwrite"},
+            [{"operation": WRITE, "cut": "after"}],
+            "SetVpcAccess failed with NoAnswer",
+            6,
+            id="every-answer-lost",
+        ),
+    ],
+)
+def test_an_entry_that_never_shows_is_due_again(
+    invoke: Invoker, switches: dict[str, str], faults: list[dict[str, Any]], why: str, writes: int
+) -> None:
+    """Nothing shows for long: transient for the reason known last, no second entry, six looks ever further apart."""
+    _switch(invoke, visible_after_reads=1000, **switches)
+    invoke.served.faults.set(faults)
     answer = invoke(request(), timeout=120)
 
-    assert answer.error is not None
-    assert len(invoke.calls(WRITE)) == 2
+    assert why in str(answer.error)
+    assert len(invoke.calls(WRITE)) == writes
+    assert [wait for wait in invoke.slept if wait >= 0.01] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
     assert len(invoke.accesses()) == 1
+
+
+@pytest.mark.parametrize(
+    ("timeout", "slept"), [pytest.param(1.68, [0.2], id="1.26-s-left"), pytest.param(1.56, [], id="1.17-s-left")]
+)
+def test_a_look_is_waited_for_only_if_a_second_is_left_for_it(
+    invoke: Invoker, timeout: float, slept: list[float]
+) -> None:
+    """The first wait of 0.2 s is begun where a second remains after it; otherwise the record is due again at once."""
+    _switch(invoke, visible_after_reads=1000, vpc_access_id="absent")
+    answer = invoke(request(), timeout=timeout)
+
+    assert "NotConfirmed" in str(answer.error)
+    assert [wait for wait in invoke.slept if wait >= 0.01] == slept
+
+
+def test_the_line_of_a_record_counts_its_looks_and_the_seconds_waited(invoke: Invoker) -> None:
+    """An entry that shows in the third look after its write was waited for twice: 0.2 and 0.4 s."""
+    _switch(invoke, visible_after_reads=5, vpc_access_id="absent")
+    invoke(request())
+    (line,) = (line for line in invoke.lines() if line["event"] == "record")
+
+    assert (line["looks"], line["waited"]) == (3, pytest.approx(0.6, abs=0.01))
 
 
 @pytest.mark.parametrize("code", ["InvalidVpcId", "NotFoundVpc", "ForbiddenInstance"])
@@ -131,7 +184,7 @@ def test_a_refused_look_after_doubt_is_no_rejection(invoke: Invoker) -> None:
     rules = [{"operation": WRITE, "nth": 1, "cut": "after"}, {"operation": READ, "nth": 2, "status": 400, "code": "X"}]
     invoke.served.faults.set(rules)
 
-    assert invoke(request()).error is not None
+    assert "First: DescribeVpcAccesses failed with X" in str(invoke(request()).error)
     assert invoke(request()).result["outcome"] == "unchanged"
 
 
@@ -164,10 +217,23 @@ def test_a_lost_answer_to_replacing_is_tried_again(invoke: Invoker, cut: str) ->
     """Replacing sets a state, so a lost answer costs a second call and changes nothing else."""
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    invoke.served.faults.set([{"operation": "CloudAPI.ModifyVpcAccessAndUpdateApis", "nth": 1, "cut": cut}])
+    invoke.served.faults.set([{"operation": MODIFY, "nth": 1, "cut": cut}])
 
     assert invoke(request(Port=443)).result["outcome"] == "replaced"
     assert [entry["Port"] for entry in invoke.accesses()] == [443]
+
+
+def test_replacing_that_never_succeeds_is_due_again(invoke: Invoker) -> None:
+    """The gateway never answers: six attempts ever further apart, then transient, and the entry is as it was."""
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+    invoke.served.faults.set([{"operation": MODIFY, "cut": "before"}])
+    answer = invoke(request(Port=443), timeout=120)
+
+    assert f"First: {MODIFY.partition('.')[2]} failed with NoAnswer" in str(answer.error)
+    assert len(invoke.calls(MODIFY)) == 6
+    assert [wait for wait in invoke.slept if wait >= 0.01] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
+    assert [entry["Port"] for entry in invoke.accesses()] == [8080]
 
 
 def _race(invoke: Invoker, **changes: Any) -> None:
@@ -195,7 +261,7 @@ def test_replacing_after_doubt_does_not_touch_an_entry_that_is_not_ours(invoke: 
             seed(invoke.served.app, {"vpc_accesses": [request(Port=8081)]})
 
     invoke.before = swap
-    invoke.served.faults.set([{"operation": "CloudAPI.ModifyVpcAccessAndUpdateApis", "nth": 1, "cut": "before"}])
+    invoke.served.faults.set([{"operation": MODIFY, "nth": 1, "cut": "before"}])
     answer = invoke(request(Port=443))
 
     assert (answer.result["outcome"], answer.result["reason"]) == ("refused", "NameTaken")
