@@ -59,8 +59,8 @@ class RpcProduct:
 
     name = ""
     version = ""
-    # What the vendor's SDK knows of this product; those without an Operation answer 501.
-    published: frozenset[str] = frozenset()  # of the vendor's SDK; none is installed for SLB and ESS
+    # What the vendor's SDK knows of this product; those without an Operation answer 501. There is none for this ESS.
+    published: frozenset[str] = frozenset()
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -21,6 +21,8 @@ class Switches:
     duplicate: str = _either("error", "overwrite")
     # A new entry shows only after so many DescribeVpcAccesses calls.
     visible_after_reads: int = 0
+    # What ModifyVpcAccessAndUpdateApis changed shows only after so many DescribeVpcAccesses calls.
+    modified_after_reads: int = 0
     # VpcAccessId in SetVpcAccess's answer.
     vpc_access_id: str = _either("present", "absent")
     # The header x-acs-retry-after with a throttling answer.
@@ -35,6 +37,8 @@ class Switches:
     ecs_without_permission: str = _either("empty", "refuse")
     # TotalCount of DescribeInstances with MaxResults or NextToken, where the SDK calls it meaningless.
     ecs_total_count: str = _either("zero", "whole")
+    # ListenerPorts in DescribeLoadBalancerAttribute's answer for a load balancer without a listener.
+    slb_no_listener: str = _either("empty", "absent")
     # Most entries that an account may have; 0: no limit.
     vpc_access_quota: int = 0
     # SMQ refuses message bodies that are not Base64.

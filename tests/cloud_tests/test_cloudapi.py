@@ -72,6 +72,34 @@ def test_a_new_entry_shows_after_n_reads(inner_cloud: Served, reads: int) -> Non
     assert [len(_listed(ask)) for _ in range(reads + 1)] == [0] * reads + [1]
 
 
+@pytest.mark.parametrize("reads", [0, 1, 3])
+def test_a_change_shows_after_n_reads(inner_cloud: Served, reads: int) -> None:
+    """ModifyVpcAccessAndUpdateApis is asynchronous: lists may go on showing, and finding, the old target."""
+    ask = _switch(inner_cloud, modified_after_reads=reads)
+    ask("SetVpcAccess", **ENTRY)
+    assert ask("ModifyVpcAccessAndUpdateApis", Name="web", Port=81)[0] == 200
+    assert ask("SetVpcAccess", **{**ENTRY, "Name": "other", "Port": 81})[1]["Code"] == "RepeatedVpcAccess"
+    assert [_listed(ask)[0][3] for _ in range(reads + 1)] == [80] * reads + [81]
+
+
+def test_overwriting_a_change_that_does_not_show_yet_shows_at_once(inner_cloud: Served) -> None:
+    """An entry that lists show never vanishes from them because it is written twice."""
+    ask = _switch(inner_cloud, modified_after_reads=2, duplicate="overwrite")
+    ask("SetVpcAccess", **ENTRY)
+    ask("ModifyVpcAccessAndUpdateApis", Name="web", Port=81)
+    ask("SetVpcAccess", **{**ENTRY, "Port": 82})
+    assert [entry[3] for entry in _listed(ask)] == [82]
+
+
+def test_filters_find_what_is_shown(inner_cloud: Served) -> None:
+    """While the old target is shown it is found by it, and not by the new one."""
+    ask = _switch(inner_cloud, modified_after_reads=2)
+    ask("SetVpcAccess", **ENTRY)
+    ask("ModifyVpcAccessAndUpdateApis", Name="web", Port=81)
+    totals = [ask("DescribeVpcAccesses", Port=port, AccurateQuery="true")[1]["TotalCount"] for port in (80, 81, 81)]
+    assert totals == [1, 0, 1]
+
+
 @pytest.mark.parametrize("setting", ["present", "absent"])
 def test_the_id_is_in_the_answer_or_only_in_the_list(inner_cloud: Served, setting: str) -> None:
     """The answer carries VpcAccessId or not; the list always does."""
@@ -163,13 +191,14 @@ class _Entry:
     target: tuple[str, int]
     id: str
     hidden: int = 0
+    shown: tuple[str, int] | None = None  # what lists show while it is hidden
 
 
 class _Model:
     """What set, describe, modify and remove mean, said again in as few lines as possible."""
 
-    def __init__(self, duplicate: str, delay: int) -> None:
-        self.duplicate, self.delay, self.entries = duplicate, delay, dict[str, _Entry]()
+    def __init__(self, duplicate: str, delay: int, lag: int) -> None:
+        self.duplicate, self.delay, self.lag, self.entries = duplicate, delay, lag, dict[str, _Entry]()
 
     def owner(self, target: tuple[str, int]) -> str:
         return next((name for name, entry in self.entries.items() if entry.target == target), "")
@@ -179,11 +208,14 @@ class _Model:
         if self.duplicate == "error" and (name in self.entries or owner):
             return "DuplicateName" if name in self.entries else "RepeatedVpcAccess"
         by_name, by_target = self.entries.pop(name, None), self.entries.pop(owner, None)
-        self.entries[name] = replace(by_name or by_target or _Entry(target, new_id, self.delay), target=target)
+        old = by_name or by_target
+        hidden = self.delay if old is None else old.hidden if old.shown is None else 0
+        self.entries[name] = _Entry(target, old.id if old else new_id, hidden)
         return self.entries[name].id
 
     def describe(self) -> list[tuple[str, tuple[str, int], str]]:
-        seen = [(name, entry.target, entry.id) for name, entry in self.entries.items() if not entry.hidden]
+        places = {name: entry.shown if entry.hidden else entry.target for name, entry in self.entries.items()}
+        seen = [(name, place, self.entries[name].id) for name, place in places.items() if place]
         for entry in self.entries.values():
             entry.hidden = max(0, entry.hidden - 1)
         return seen
@@ -193,7 +225,9 @@ class _Model:
             return "NotFoundVpcAccess"
         if self.owner(target) not in {"", name}:
             return "RepeatedVpcAccess"
-        self.entries[name].target = target
+        entry = self.entries[name]
+        shown = entry.shown if entry.hidden else entry.target
+        self.entries[name] = replace(entry, target=target, shown=shown, hidden=max(entry.hidden, self.lag))
         return ""
 
     def remove(self, target: tuple[str, int]) -> str:
@@ -213,7 +247,8 @@ class _Machine(RuleBasedStateMachine):
         super().__init__()
         self.cloud = new_cloud(World(clock=ManualClock(), switches=self.switches))
         self.with_id = self.switches.vpc_access_id == "present"
-        self.model = _Model(self.switches.duplicate, self.switches.visible_after_reads)
+        switches = self.switches
+        self.model = _Model(switches.duplicate, switches.visible_after_reads, switches.modified_after_reads)
 
     def teardown(self) -> None:
         self.cloud.close()
@@ -250,16 +285,18 @@ class _Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    ("duplicate", "reads", "vpc_access_id"),
-    list(itertools.product(["error", "overwrite"], [0, 2], ["present", "absent"])),
+    ("duplicate", "reads", "lag", "vpc_access_id"),
+    list(itertools.product(["error", "overwrite"], [0, 2], [0, 1], ["present", "absent"])),
     ids=str,
 )
-def test_any_sequence_agrees_with_the_model(duplicate: str, reads: int, vpc_access_id: str) -> None:
+def test_any_sequence_agrees_with_the_model(duplicate: str, reads: int, lag: int, vpc_access_id: str) -> None:
     """Whatever two clients do in whatever order, answers and lists are those of the model, under every switch."""
-    switches = Switches(duplicate=duplicate, visible_after_reads=reads, vpc_access_id=vpc_access_id)
+    switches = Switches(
+        duplicate=duplicate, visible_after_reads=reads, modified_after_reads=lag, vpc_access_id=vpc_access_id
+    )
     run_state_machine_as_test(
         type("Machine", (_Machine,), {"switches": switches}),
         settings=settings(
-            max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )

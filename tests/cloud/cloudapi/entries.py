@@ -22,7 +22,7 @@ TargetKey = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class GatewayEntry:
-    """One authorization; ``reads_left`` list calls have yet to pass before it shows."""
+    """One authorization; ``reads_left`` list calls have yet to pass before it shows, ``before`` shows meanwhile."""
 
     name: str
     vpc_id: str
@@ -34,6 +34,7 @@ class GatewayEntry:
     vpc_access_id: str = ""
     created_time: str = ""
     reads_left: int = 0
+    before: GatewayEntry | None = None
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, Any]) -> GatewayEntry:
@@ -97,12 +98,12 @@ class _AccountEntries:
         """Return what a list call sees, and count that call for the entries that do not show yet."""
         if not self.hidden:
             return list(self.by_name.values())
-        seen = [entry for name, entry in self.by_name.items() if name not in self.hidden]
+        showing = [entry.before if entry.reads_left else entry for entry in self.by_name.values()]
         for name in tuple(self.hidden):
-            left = self.by_name[name].reads_left - 1
+            entry = self.by_name[name]
             self.hidden.discard(name)
-            self.put(replace(self.by_name[name], reads_left=left))
-        return seen
+            self.put(replace(entry, reads_left=entry.reads_left - 1))
+        return [entry for entry in showing if entry is not None]
 
 
 class GatewayEntries:
@@ -170,6 +171,8 @@ class GatewayEntries:
                 instance_id=changes.get("InstanceId") or old.instance_id,
                 port=changes.get("Port", old.port),
                 vpc_target_host_name=changes.get("VpcTargetHostName", old.vpc_target_host_name),
+                reads_left=max(old.reads_left, self._world.switches.modified_after_reads),
+                before=old.before if old.reads_left else replace(old, before=None),
             )
             if new.target != old.target:
                 self._refuse_taken(None, account.by_target.get(new.target))
@@ -218,9 +221,8 @@ class GatewayEntries:
 
     def _completed(self, wanted: GatewayEntry, old: GatewayEntry | None) -> GatewayEntry:
         if old is not None:
-            return replace(
-                wanted, vpc_access_id=old.vpc_access_id, created_time=old.created_time, reads_left=old.reads_left
-            )
+            left = old.reads_left if old.before is None else 0  # what was shown is shown on, with the new target
+            return replace(wanted, vpc_access_id=old.vpc_access_id, created_time=old.created_time, reads_left=left)
         what = f"{wanted.name} {wanted.vpc_id} {wanted.instance_id}:{wanted.port} "  # the README shows the demo's ids
         created = datetime.fromtimestamp(self._world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return replace(

@@ -1,0 +1,32 @@
+"""The operations of PyPI `alibabacloud_slb20140515` 3.3.31: one we lack answers 501, one nobody has 404."""
+
+from __future__ import annotations
+
+_NAMES = """
+    AddAccessControlListEntry AddBackendServers AddListenerWhiteListItem AddTags AddVServerGroupBackendServers
+    CreateAccessControlList CreateDomainExtension CreateLoadBalancer CreateLoadBalancerHTTPListener
+    CreateLoadBalancerHTTPSListener CreateLoadBalancerTCPListener CreateLoadBalancerUDPListener
+    CreateMasterSlaveServerGroup CreateRules CreateTLSCipherPolicy CreateVServerGroup DeleteAccessControlList
+    DeleteAccessLogsDownloadAttribute DeleteCACertificate DeleteDomainExtension DeleteLoadBalancer
+    DeleteLoadBalancerListener DeleteMasterSlaveServerGroup DeleteRules DeleteServerCertificate
+    DeleteTLSCipherPolicy DeleteVServerGroup DescribeAccessControlListAttribute DescribeAccessControlLists
+    DescribeAccessLogsDownloadAttribute DescribeAvailableResource DescribeCACertificates
+    DescribeDomainExtensionAttribute DescribeDomainExtensions DescribeHealthStatus DescribeHighDefinationMonitor
+    DescribeListenerAccessControlAttribute DescribeLoadBalancerAttribute DescribeLoadBalancerHTTPListenerAttribute
+    DescribeLoadBalancerHTTPSListenerAttribute DescribeLoadBalancerListeners
+    DescribeLoadBalancerTCPListenerAttribute DescribeLoadBalancerUDPListenerAttribute DescribeLoadBalancers
+    DescribeMasterSlaveServerGroupAttribute DescribeMasterSlaveServerGroups DescribeRegions DescribeRuleAttribute
+    DescribeRules DescribeServerCertificates DescribeTags DescribeVServerGroupAttribute DescribeVServerGroups
+    DescribeZones EnableHighDefinationMonitor ListTLSCipherPolicies ListTagResources ModifyHighDefinationMonitor
+    ModifyLoadBalancerInstanceChargeType ModifyLoadBalancerInstanceSpec ModifyLoadBalancerInternetSpec
+    ModifyLoadBalancerPayType ModifyVServerGroupBackendServers MoveResourceGroup RemoveAccessControlListEntry
+    RemoveBackendServers RemoveListenerWhiteListItem RemoveTags RemoveVServerGroupBackendServers
+    SetAccessControlListAttribute SetAccessLogsDownloadAttribute SetBackendServers SetCACertificateName
+    SetDomainExtensionAttribute SetListenerAccessControlStatus SetLoadBalancerDeleteProtection
+    SetLoadBalancerHTTPListenerAttribute SetLoadBalancerHTTPSListenerAttribute SetLoadBalancerModificationProtection
+    SetLoadBalancerName SetLoadBalancerStatus SetLoadBalancerTCPListenerAttribute
+    SetLoadBalancerUDPListenerAttribute SetRule SetServerCertificateName SetTLSCipherPolicyAttribute
+    SetVServerGroupAttribute StartLoadBalancerListener StopLoadBalancerListener TagResources UntagResources
+    UploadCACertificate UploadServerCertificate
+"""
+SLB = frozenset(_NAMES.split())
