@@ -140,6 +140,7 @@ manual/load-balancer.json | manual request | authorized | read grant
 manual/missing-fields.json | manual invalid | rejected | publish
 manual/misspelt-field.json | manual invalid | rejected | publish
 manual/number.json | manual invalid | rejected | publish
+manual/port-as-float.json | manual request | authorized | read grant
 manual/port-as-text.json | manual request | authorized | read grant
 manual/port-not-allowed.json | manual request | refused PortNotAllowed | publish
 manual/same-target-twice.json | 2x manual request | authorized, unchanged | read grant publish

@@ -93,7 +93,7 @@ def test_the_result_id_does_not_depend_on_the_batch(invoke: Invoker) -> None:
             request(Port=0), "rejected", "InvalidRecord", ("Port", "greater than or equal to 1"), id="port-zero"
         ),
         pytest.param(request(Port=True), "rejected", "InvalidRecord", ("Port", "whole number"), id="port-true"),
-        pytest.param(request(Port="eighty"), "rejected", "InvalidRecord", ("Port", "integer"), id="port-word"),
+        pytest.param(request(Port="eighty"), "rejected", "InvalidRecord", ("Port", "whole number"), id="port-word"),
         pytest.param(
             request(InstanceId="web"), "rejected", "InvalidRecord", ("InstanceId", "i-…", "IP address"), id="instance"
         ),

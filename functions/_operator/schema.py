@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.events.request import ACCESS_REQUEST
+from shared.events.parsing import MOST_RECORDS
+from shared.events.request import ACCESS_REQUEST, BLANKS, RESERVED_KEYS
 from shared.report import FAILED, GRANTED, REFUSED, REJECTED
 
 FOLDER = Path(__file__).parents[2] / "events" / "schema"
@@ -21,6 +22,10 @@ _REQUEST = (
     "A request to authorize one instance and port, as a producer sends it or a person writes it.\n\n"
     "https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-setvpcaccess"
 )
+_PORT_IN_DIGITS = (
+    "^0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$"  # 1 to 65535
+)
+_TAGS = "Each key once, which JSON Schema cannot say."
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -73,17 +78,41 @@ def schema() -> None:
 
 def schemas() -> dict[str, str]:
     """Return the text of each file of events/schema/, by its name."""
-    request = {"description": _REQUEST, **GenerateJsonSchema().generate(ACCESS_REQUEST)}
-    request["properties"]["Port"] |= {"type": ["integer", "string"], "pattern": "^[0-9]+$"}  # "80" is understood too
     return {
-        "request.json": _text(request, "Request to authorize one instance and port; a list of them is a batch."),
+        "request.json": _text(_request(), "A request to authorize one instance and port, or a list of them."),
         "result.json": _text(Result.model_json_schema(), "Result of one record, published to the result topic."),
     }
 
 
+def _request() -> dict[str, Any]:
+    """Return the schema of a message: the validator's own rules, and what it decides in code."""
+    one = {"description": _REQUEST, **GenerateJsonSchema().generate(ACCESS_REQUEST)}
+    fields = one["properties"]
+    fields["Port"] = {"anyOf": [fields["Port"], {"type": "string", "pattern": _PORT_IN_DIGITS}]}
+    tags = fields["Tag"]["anyOf"][0]
+    tags["description"] = _TAGS
+    reserved = {"pattern": f"^{BLANKS}(?:{'|'.join(RESERVED_KEYS)}){BLANKS}$"}
+    tags["items"]["properties"]["Key"]["not"] = reserved
+    request = {"$ref": "#/$defs/Request"}
+    many = {"type": "array", "items": request, "maxItems": MOST_RECORDS}
+    return {"anyOf": [request, many], "$defs": {"Request": _without_last_line_break(one)}}
+
+
+def _without_last_line_break(schema: Any) -> Any:
+    """Return the schema with patterns that mean the same to all: ``$`` matches before a last line break, too, in Python."""
+    if isinstance(schema, list):
+        return [_without_last_line_break(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _without_last_line_break(value) for key, value in schema.items()}
+    if not schema.get("pattern", f"{BLANKS}$").endswith(f"{BLANKS}$"):
+        closed["not"] = {"pattern": "\n"}
+    return closed
+
+
 def _text(schema: Mapping[str, Any], title: str) -> str:
     made = {"$schema": _DIALECT, "title": title, **_plain(schema)}
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(made, indent=2) + "\n"  # in ASCII: patterns name characters that no editor shows
 
 
 def _plain(schema: Any) -> Any:
