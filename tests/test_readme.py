@@ -8,7 +8,7 @@ import pytest
 
 from shared.events.parsing import parse
 from shared.vpcaccess import VpcAccess
-from tests.bench.report import RATIOS
+from tests.bench.report import RATIOS, judged, samples
 from tests.invoking import Invoker
 from tests.readme import BLOCKS, HOW, block
 
@@ -29,6 +29,16 @@ def test_the_committed_results_are_whole() -> None:
 
     assert document["ratios"].keys() == set(RATIOS)
     assert all(document[key] for key in ("machine", "versions", "date", "samples"))
+
+
+def test_the_committed_goals_are_those_of_the_samples() -> None:
+    """Ratios and goals follow from the samples; what is measured in rounds has its spread, and growth is not the peak."""
+    document = json.loads((ROOT / "tests" / "bench" / "results" / "latest.json").read_text(encoding="utf-8"))
+    goals = {goal["key"]: goal for goal in document["goals"]}
+
+    assert judged(samples(document), document["zip_bytes"]).items() <= document.items(), "python -m tests.bench --again"
+    assert all(goal["low"] <= goal["value"] <= goal["high"] for key, goal in goals.items() if "zip" not in key)
+    assert goals["batch_memory"]["value"] < goals["batch_peak"]["value"]
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", README))))

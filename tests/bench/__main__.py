@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 
@@ -31,29 +34,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help=f"rounds of the contests ({FEWEST_ROUNDS} or more count)")
     parser.add_argument("--output", type=Path, help=f"where the JSON goes; {RESULTS.name} if enough rounds are run")
+    parser.add_argument(
+        "--again", action="store_true", help=f"judge the samples of {RESULTS.name} anew, measure nothing"
+    )
     chosen = parser.parse_args()
-    output: Path = chosen.output or (RESULTS if chosen.rounds >= FEWEST_ROUNDS else FIRST_LOOK)
+    output: Path = chosen.output or (RESULTS if chosen.again or chosen.rounds >= FEWEST_ROUNDS else FIRST_LOOK)
     console = Console(width=130)
-    with TemporaryDirectory() as scratch, running_peer() as peer, console.status("building") as status:
-        folder = Path(scratch)
-        staged = stage(folder, CACHE)
-        measured: dict[str, rounds.Samples] = {}
-        for contest in rounds.contests(folder):
-            many = SHORT * chosen.rounds
-            measured[contest.name] = rounds.compete(contest, staged.candidates, peer, many, status.update)
-        peer.delay(rounds.DELAY)
-        contest = rounds.batches(folder)
-        measured[contest.name] = rounds.compete(contest, staged.candidates, peer, chosen.rounds, status.update)
-    found = report.goals(measured, staged)
-    for table in (*report.raw_tables(measured), report.goal_table(found)):
+    if chosen.again:
+        document = json.loads(RESULTS.read_text(encoding="utf-8"))
+        document |= report.judged(report.samples(document), document["zip_bytes"])
+    else:
+        with console.status("building") as status:
+            document = measure(chosen.rounds, status.update)
+    measured = report.samples(document)
+    for table in (*report.raw_tables(measured), report.goal_table(report.goals(measured, document["zip_bytes"]))):
         console.print(table)
-    date = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    document = report.document(measured, staged, found, date)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if output == RESULTS:
         readme.write("performance")
     console.print(f"written to {output}")
+
+
+def measure(number: int, show: Callable[[str], object]) -> dict[str, Any]:
+    """Run all contests and return the document; the machine's load is noted before each of their rounds."""
+    loads: list[float] = []
+
+    def tell(text: str) -> None:
+        loads.append(os.getloadavg()[0])
+        show(text)
+
+    with TemporaryDirectory() as scratch, running_peer() as peer:
+        folder = Path(scratch)
+        staged = stage(folder, CACHE)
+        measured: dict[str, rounds.Samples] = {}
+        for contest in rounds.contests(folder):
+            measured[contest.name] = rounds.compete(contest, staged.candidates, peer, SHORT * number, tell)
+        peer.delay(rounds.DELAY)
+        contest = rounds.batches(folder)
+        measured[contest.name] = rounds.compete(contest, staged.candidates, peer, number, tell)
+    date = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    zip_bytes = {"ours": staged.zip_bytes, "vendor": staged.vendor_zip_bytes}
+    return report.document(measured, zip_bytes, date, loads)
 
 
 if __name__ == "__main__":

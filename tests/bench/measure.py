@@ -51,7 +51,7 @@ class Run(NamedTuple):
     before: float
     resident: float
     peak: float
-    modules: list[str]
+    modules: int
     requests: dict[str, int]
     sent: int
 
@@ -116,7 +116,7 @@ def run(candidate: Candidate, job: Job, peer: Peer) -> Run:
         before=told["before"],
         resident=told["resident"],
         peak=told["peak"],
-        modules=told["modules"],
+        modules=len(told["modules"]),
         requests=counted["requests"],
         sent=sum(counted["bytes"].values()),
     )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from tests.bench.report import Goal
-from tests.bench.rounds import COLD, DELAY, LOOKING, WARM
+from tests.bench import report
+from tests.bench.measure import Run
+from tests.bench.rounds import BATCHES, COLD, DELAY, LOOKING, MANY, WARM, Samples
 
 CPU, MEMORY = 0.5, 0.5  # vCPU and GB of template.yml
 _CALLS = 3  # of an event with one request: look, write, publish
@@ -16,48 +17,67 @@ _CU_INVOCATION, _CU_VCPU_SECOND, _CU_GB_SECOND, _USD_CU = 75 / 10_000, 1.0, 0.15
 _MILLION = 1_000_000
 _PACES = ((10, " (`MAX_CALLS_PER_SECOND`'s default)"), (50, " (what the gateway allows an account)"))
 
-Sample = Mapping[str, Any]
-
 
 def tables(document: Mapping[str, Any]) -> str:
-    """Return the goals, the raw medians and the price of a million records as Markdown."""
-    return "\n\n".join([_goals(document["goals"]), _medians(document), _prices(document["samples"])])
+    """Return where and when was measured, the goals, the raw medians and the price of a million records as Markdown."""
+    measured = report.samples(document)
+    return "\n\n".join(
+        [
+            _where(document, measured),
+            _goals(report.goals(measured, document["zip_bytes"])),
+            _medians(measured, document["zip_bytes"]),
+            _prices(measured),
+        ]
+    )
 
 
-def _goals(goals: Sequence[Mapping[str, Any]]) -> str:
-    rows = ["| what | measured | goal | |", "|---|---|---|---|"]
-    for told in goals:
-        goal = Goal(**{name: value for name, value in told.items() if name != "met"})
-        rows.append(f"| {' | '.join(goal.cells('met', '**missed**'))} |")
+def _where(document: Mapping[str, Any], measured: report.Measured) -> str:
+    machine = document["machine"]
+    load = machine.get("load")
+    busy = f"{min(load):.1f} to {max(load):.1f}" if load else "not recorded in this run"
+    rounds = f"{len(measured[COLD]['ours'])} rounds, {len(measured[BATCHES][MANY])} of the batches"
+    return (
+        f"Measured on {document['date'][:10]} on {machine['processors']} processors ({machine['processor']}) with Python\n"
+        f"{document['versions']['python']}, in {rounds}. Load of the machine meanwhile: {busy}."
+    )
+
+
+def _goals(goals: Sequence[report.Goal]) -> str:
+    rows = ["| what | measured | half of the rounds | goal | |", "|---|---|---|---|---|"]
+    rows += [f"| {' | '.join(goal.cells('met', '**missed**'))} |" for goal in goals]
     return "\n".join(rows)
 
 
-def _medians(document: Mapping[str, Any]) -> str:
-    samples = document["samples"]
-    cold, warm, size = samples[COLD], samples[WARM], document["zip_bytes"]
-    names = ("ours", "vendor", "floor")
-    lines = {
-        "cold start to the first result": [_middle(cold[name], _first) * 1e3 for name in names],
-        "CPU of a warm event (look, write, publish)": [_middle(warm[name + LOOKING], _cpu) * 1e3 for name in names],
-        "memory after 1,000 events": [_middle(warm[name + LOOKING], lambda run: run["resident"]) for name in names],
-        "modules loaded": [_middle(cold[name], lambda run: run["modules"]) for name in names],
-        "zip": [size["ours"] / _MILLION, size["vendor"] / _MILLION],
-    }
-    forms = ("{:.0f} ms", "{:.2f} ms", "{:.0f} MB", "{:,.0f}", "{:.1f} MB")
-    rows = ["| medians | ours | vendor's SDKs | floor |", "|---|---|---|---|"]
-    for (what, values), form in zip(lines.items(), forms, strict=True):
-        cells = [form.format(value) for value in values] + ["none"] * (len(names) - len(values))
+def _medians(measured: report.Measured, zip_bytes: Mapping[str, int]) -> str:
+    cold, warm = measured[COLD], measured[WARM]
+    lines: list[tuple[str, Samples, str, Callable[[Run], float], str]] = [
+        ("cold start to the first result", cold, "", lambda run: run.start_to_answer * 1e3, "{:.0f}{} ms"),
+        ("CPU of a warm event (look, write, publish)", warm, LOOKING, lambda run: _cpu(run) * 1e3, "{:.2f}{} ms"),
+        ("memory after 1,000 events", warm, LOOKING, lambda run: run.resident, "{:.0f}{} MB"),
+        ("modules loaded", cold, "", lambda run: run.modules, "{:,.0f}{}"),
+    ]
+    rows = ["| medians (half of the rounds) | ours | vendor's SDKs | floor |", "|---|---|---|---|"]
+    for what, samples, ending, of, form in lines:
+        cells = [_cell(form, [of(run) for run in samples[name + ending]]) for name in ("ours", "vendor", "floor")]
         rows.append(f"| {what} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+    sizes = " | ".join(f"{zip_bytes[name] / _MILLION:.1f} MB" for name in ("ours", "vendor"))
+    return "\n".join([*rows, f"| zip | {sizes} | none |"])
 
 
-def _prices(samples: Mapping[str, Any]) -> str:
+def _cell(form: str, values: Sequence[float]) -> str:
+    """Return the median and, where the rounds differ, between what the half of them in the middle lies."""
+    low, high = (form.format(value, "").split(" ")[0] for value in report.middle_half(values))
+    return form.format(median(values), "" if low == high else f" ({low} to {high})")
+
+
+def _prices(measured: report.Measured) -> str:
     """Return what a million records cost. CPU takes the longer the smaller the share of a processor is.
 
     A batch lasts as long as its writes are spaced, which is longer than they take.
     """
     alone = {
-        name: _middle(samples[WARM][name + LOOKING], _cpu) / CPU + _CALLS * DELAY / 1e3 for name in ("ours", "vendor")
+        name: median(map(_cpu, measured[WARM][name + LOOKING])) / CPU + _CALLS * DELAY / 1e3
+        for name in ("ours", "vendor")
     }
     rows = ["| a million records | ours | vendor's SDKs |", "|---|---|---|"]
     rows.append(f"| each in an event of its own | {_usd(alone['ours'], 1)} | {_usd(alone['vendor'], 1)} |")
@@ -71,13 +91,5 @@ def _usd(seconds: float, batch: int) -> str:
     return f"{units * _USD_CU:.2f} USD"
 
 
-def _middle(runs: Sequence[Sample], of: Callable[[Sample], float]) -> float:
-    return median(map(of, runs))
-
-
-def _first(run: Sample) -> float:
-    return float(run["start_to_answer"])
-
-
-def _cpu(run: Sample) -> float:
-    return float(run["cpu"]) / int(run["records"])
+def _cpu(run: Run) -> float:
+    return run.cpu / run.records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -23,7 +23,6 @@ from tests.bench.rounds import (
     Samples,
     ideal_seconds,
 )
-from tests.bench.stage import Staged
 
 _MB = 1_000_000
 _PACKAGES = ("pydantic", "pydantic-core", "httpx", "httpcore", "h11", "alibabacloud-cloudapi20160714", "aliyun-mns-sdk")
@@ -33,7 +32,11 @@ Measured = Mapping[str, Samples]  # by the name of the contest
 
 
 class Goal(NamedTuple):
-    """A figure and its bound: the most it may be, or the least (None: it has no goal); a ratio unless it has a unit."""
+    """A figure and its bound: the most it may be, or the least (None: it has no goal); a ratio unless it has a unit.
+
+    ``value`` is the median of the rounds and the half of them in the middle lies from ``low`` to ``high``; what is not
+    measured in rounds has no such spread.
+    """
 
     key: str
     what: str
@@ -41,6 +44,8 @@ class Goal(NamedTuple):
     bound: float | None
     least: bool = False
     unit: str = ""
+    low: float | None = None
+    high: float | None = None
 
     @property
     def met(self) -> bool:
@@ -49,64 +54,90 @@ class Goal(NamedTuple):
             return True
         return self.value >= self.bound if self.least else self.value <= self.bound
 
-    def cells(self, met: str = "[green]met[/]", missed: str = "[red]missed[/]") -> tuple[str, str, str, str]:
-        """Return its cells in a table: what, value, bound, and how it is marked."""
+    def cells(self, met: str = "[green]met[/]", missed: str = "[red]missed[/]") -> tuple[str, str, str, str, str]:
+        """Return its cells in a table: what, value, spread, bound, and how it is marked."""
         value = f"{self.value:.2f}{self.unit}"
+        spread = "" if self.low is None else f"{self.low:.2f} to {self.high:.2f}"
         if self.bound is None:
-            return self.what, value, "", ""
+            return self.what, value, spread, "", ""
         bound = f"{'≥' if self.least else '≤'} {self.bound:g}{self.unit}"
-        return self.what, value, bound, met if self.met else missed
+        return self.what, value, spread, bound, met if self.met else missed
 
 
-def goals(measured: Measured, staged: Staged) -> list[Goal]:
-    """Return every goal of the project with what was measured."""
+def goals(measured: Measured, zip_bytes: Mapping[str, int]) -> list[Goal]:
+    """Return every goal of the project with what was measured; the sizes are those of ``ours`` and the ``vendor``'s zip."""
     cold, warm = measured[COLD], measured[WARM]
     few, many = measured[BATCHES][FEW], measured[BATCHES][MANY]
-    efficiency = median(ideal_seconds(run, RECORDS) / run.wall for run in few)
-    stretch = median(run.wall / ideal_seconds(run, MANY_RECORDS) for run in many)
-    growth = ratio(many, few, lambda run: run.cpu / run.records)
-    growth_seconds = ratio(many, few, lambda run: run.wall / run.records)
-    memory = median(run.peak - run.before for run in many)
-    looking = ratio(warm["ours, looking first"], warm["vendor, looking first"], _cpu)
+    looking = warm["ours, looking first"], warm["vendor, looking first"]
     return [
-        Goal("cold_start", "cold start to the first result, of the vendor's", _ratio_cold(cold, "vendor"), 0.33),
-        Goal("cold_start_bare", "the same, of a bare process with pydantic and httpx", _ratio_cold(cold, "bare"), 1.15),
-        Goal(
+        _goal("cold_start", "cold start to the first result, of the vendor's", _cold(cold, "vendor"), 0.33),
+        _goal("cold_start_bare", "the same, of a bare process with pydantic and httpx", _cold(cold, "bare"), 1.15),
+        _goal(
             "warm_cpu",
             "CPU of a warm event (write, publish), of the vendor's",
-            ratio(warm["ours"], warm["vendor"], _cpu),
+            ratios(warm["ours"], warm["vendor"], _cpu),
             0.75,
         ),
-        Goal("warm_cpu_looking", "the same with a look before the write, in both", looking, 0.75),
-        Goal(
+        _goal("warm_cpu_looking", "the same with a look before the write, in both", ratios(*looking, _cpu), 0.75),
+        _goal(
             "warm_cpu_floor",
             "the floor on httpx, of the vendor's",
-            ratio(warm["floor on httpx"], warm["vendor"], _cpu),
+            ratios(warm["floor on httpx"], warm["vendor"], _cpu),
             None,
         ),
-        Goal(
+        _goal(
             "memory",
             f"memory after {WARM_EVENTS:,} events, of the vendor's",
-            ratio(warm["ours, looking first"], warm["vendor, looking first"], lambda run: run.resident),
+            ratios(*looking, lambda run: run.resident),
             0.60,
         ),
-        Goal("zip", "the zip, of the vendor's set", staged.zip_bytes / staged.vendor_zip_bytes, 0.25),
-        Goal("zip_size", "the zip", staged.zip_bytes / _MB, 4, unit=" MB"),
-        Goal("batch_efficiency", f"{FEW}: part of the ideal throughput", efficiency, 0.85, least=True),
-        Goal("batch_growth", f"{MANY}: CPU per record, of that in {FEW}", growth, 1.1),
-        Goal("batch_growth_seconds", f"{MANY}: seconds per record, of those in {FEW}", growth_seconds, 1.1),
-        Goal("batch_stretch", f"{MANY}: multiple of the ideal time", stretch, 1.3),
-        Goal("batch_memory", f"{MANY}: memory at its peak", memory, 60, unit=" MB"),
+        Goal("zip", "the zip, of the vendor's set", zip_bytes["ours"] / zip_bytes["vendor"], 0.25),
+        Goal("zip_size", "the zip", zip_bytes["ours"] / _MB, 4, unit=" MB"),
+        *_batch_goals(few, many),
     ]
 
 
-def ratio(ours: Sequence[Run], theirs: Sequence[Run], of: Callable[[Run], float]) -> float:
-    """Return the median of the ratios within each round."""
-    return median(of(mine) / of(other) for mine, other in zip(ours, theirs, strict=True))
+def _batch_goals(few: Sequence[Run], many: Sequence[Run]) -> list[Goal]:
+    efficiency = [ideal_seconds(run, RECORDS) / run.wall for run in few]
+    growth = ratios(many, few, lambda run: run.cpu / run.records)
+    seconds = ratios(many, few, lambda run: run.wall / run.records)
+    stretch = [run.wall / ideal_seconds(run, MANY_RECORDS) for run in many]
+    added = [run.peak - run.before for run in many]
+    return [
+        _goal("batch_efficiency", f"{FEW}: part of the ideal throughput", efficiency, 0.85, least=True),
+        _goal("batch_growth", f"{MANY}: CPU per record, of that in {FEW}", growth, 1.1),
+        _goal("batch_growth_seconds", f"{MANY}: seconds per record, of those in {FEW}", seconds, 1.1),
+        _goal("batch_stretch", f"{MANY}: multiple of the ideal time", stretch, 1.3),
+        _goal("batch_memory", f"{MANY}: memory added to the resting process at the peak", added, 60, unit=" MB"),
+        _goal(
+            "batch_peak",
+            f"{MANY}: memory of the whole process at its peak",
+            [run.peak for run in many],
+            None,
+            unit=" MB",
+        ),
+    ]
 
 
-def _ratio_cold(cold: Samples, other: str) -> float:
-    return ratio(cold["ours"], cold[other], lambda run: run.start_to_answer)
+def _goal(
+    key: str, what: str, values: Sequence[float], bound: float | None, *, least: bool = False, unit: str = ""
+) -> Goal:
+    return Goal(key, what, median(values), bound, least, unit, *middle_half(values))
+
+
+def middle_half(values: Sequence[float]) -> tuple[float, float]:
+    """Return between what the half of the values in the middle lies."""
+    low, _, high = quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
+    return low, high
+
+
+def ratios(ours: Sequence[Run], theirs: Sequence[Run], of: Callable[[Run], float]) -> list[float]:
+    """Return the ratios within each round."""
+    return [of(mine) / of(other) for mine, other in zip(ours, theirs, strict=True)]
+
+
+def _cold(cold: Samples, other: str) -> list[float]:
+    return ratios(cold["ours"], cold[other], lambda run: run.start_to_answer)
 
 
 def _cpu(run: Run) -> float:
@@ -115,7 +146,7 @@ def _cpu(run: Run) -> float:
 
 def goal_table(found: Sequence[Goal]) -> Table:
     """Return the table of the goals."""
-    table = Table("what", "measured", "goal", "", title="Goals: medians of the ratios within each round")
+    table = Table("what", "measured", "middle half", "goal", "", title="Goals: medians of the ratios within each round")
     for goal in found:
         table.add_row(*goal.cells())
     return table
@@ -126,7 +157,17 @@ def raw_tables(measured: Measured) -> list[Table]:
     tables = []
     for contest, samples in measured.items():
         table = Table(title=f"{contest}: raw medians of {len(next(iter(samples.values())))} rounds")
-        for column in ("", "start → ready", "start → result", "CPU per record", "time", "memory", "peak", "modules"):
+        for column in (
+            "",
+            "start → ready",
+            "start → result",
+            "CPU per record",
+            "time",
+            "memory before",
+            "after",
+            "peak",
+            "modules",
+        ):
             table.add_column(column, justify="right" if column else "left")
         for name, runs in samples.items():
             table.add_row(name, *_medians(runs))
@@ -145,22 +186,24 @@ def _medians(runs: Sequence[Run]) -> list[str]:
         f"{middle(lambda run: run.start_to_answer) * 1e3:,.0f} ms",
         per_record,
         f"{middle(lambda run: run.wall):,.2f} s" if records else "",
+        f"{middle(lambda run: run.before):,.1f} MB",
         f"{middle(lambda run: run.resident):,.1f} MB",
         f"{middle(lambda run: run.peak):,.1f} MB",
-        f"{middle(lambda run: len(run.modules)):,.0f}",
+        f"{middle(lambda run: run.modules):,.0f}",
     ]
 
 
-def document(measured: Measured, staged: Staged, found: Sequence[Goal], date: str) -> dict[str, Any]:
-    """Return what goes into the JSON file: machine, versions, date, goals, ratios and every sample."""
-    by_key = {goal.key: round(goal.value, 4) for goal in found}
+def document(measured: Measured, zip_bytes: Mapping[str, int], date: str, loads: Sequence[float]) -> dict[str, Any]:
+    """Return what goes into the JSON file: machine, versions, date, goals, ratios and every sample.
+
+    ``loads`` are the machine's load averages over a minute, one before each round.
+    """
     return {
         "date": date,
-        "machine": _machine(),
+        "machine": _machine() | {"load": [round(load, 2) for load in loads]},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
-        "ratios": {key: by_key[key] for key in RATIOS},
-        "goals": [goal._asdict() | {"met": goal.met} for goal in found],
-        "zip_bytes": {"ours": staged.zip_bytes, "vendor": staged.vendor_zip_bytes},
+        **judged(measured, zip_bytes),
+        "zip_bytes": dict(zip_bytes),
         "samples": {
             contest: {name: [_sample(run) for run in runs] for name, runs in samples.items()}
             for contest, samples in measured.items()
@@ -168,10 +211,26 @@ def document(measured: Measured, staged: Staged, found: Sequence[Goal], date: st
     }
 
 
+def judged(measured: Measured, zip_bytes: Mapping[str, int]) -> dict[str, Any]:
+    """Return the part of the document that follows from the samples: ratios and goals."""
+    found = goals(measured, zip_bytes)
+    by_key = {goal.key: round(goal.value, 4) for goal in found}
+    return {
+        "ratios": {key: by_key[key] for key in RATIOS},
+        "goals": [goal._asdict() | {"met": goal.met} for goal in found],
+    }
+
+
+def samples(document: Mapping[str, Any]) -> Measured:
+    """Return the samples of a document."""
+    return {
+        contest: {name: [Run(**run) for run in runs] for name, runs in entries.items()}
+        for contest, entries in document["samples"].items()
+    }
+
+
 def _sample(run: Run) -> dict[str, Any]:
-    """One sample; its modules only by number."""
-    rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in run._asdict().items()}
-    return rounded | {"modules": len(run.modules)}
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in run._asdict().items()}
 
 
 def _machine() -> dict[str, Any]:
