@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,6 @@ NEWER = "xx-newer-1"  # of the right form, in no map
 @cache
 def client(product: str, region: str) -> Any:
     """Return the vendor's own client, which has chosen its endpoint."""
-    try:
-        version(PACKAGES[product])
-    except PackageNotFoundError:
-        pytest.skip(f"requirements/dev.txt has {PACKAGES[product]}, this environment has not: install it again")
     made = importlib.import_module(f"{PACKAGES[product]}.client").Client
     return made(Config(access_key_id="test-id", access_key_secret="test-secret", region_id=region))
 
@@ -72,7 +68,6 @@ def test_regions_are_those_of_the_maps() -> None:
 @pytest.mark.parametrize("product", PACKAGES)
 def test_source_beside_the_table_is_the_one_installed(product: str) -> None:
     """The version named beside the table is the one that was asked."""
-    client(product, "cn-hangzhou")
     assert f"* {PACKAGES[product]} {version(PACKAGES[product])}" in str(endpoints.__doc__)
 
 
