@@ -16,6 +16,11 @@ def _switch(invoke: Invoker, **values: Any) -> None:
     invoke.served.world.switches = invoke.served.world.switches.with_values(**values)
 
 
+def _waits(invoke: Invoker) -> list[float]:
+    """Return the seconds waited, without the turns of a thousandth that calls take."""
+    return [wait for wait in invoke.slept if wait >= 0.01]
+
+
 @BOTH
 @pytest.mark.parametrize("reads", [0, 1, 3])
 @pytest.mark.parametrize(
@@ -76,6 +81,16 @@ def test_a_name_that_was_taken_meanwhile_is_refused(invoke: Invoker) -> None:
     assert [entry["Port"] for entry in invoke.accesses()] == [443]
 
 
+@pytest.mark.parametrize("code", ["DuplicateName", "RepeatedVpcAccess"])
+def test_what_somebody_has_made_is_looked_for_until_it_shows(invoke: Invoker, code: str) -> None:
+    """The gateway says that the entry is there already, and shows it only later: unchanged, after one write."""
+    _switch(invoke, visible_after_reads=4)
+    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": code, "when": "after"}])
+
+    assert invoke(request()).result["outcome"] == "unchanged"
+    assert invoke.calls(WRITE) == [WRITE]
+
+
 @pytest.mark.parametrize(
     ("switches", "faults", "why", "writes"),
     [
@@ -89,14 +104,14 @@ def test_a_name_that_was_taken_meanwhile_is_refused(invoke: Invoker) -> None:
         pytest.param(
             {"vpc_access_id": "absent"},
             [],
-            "SetVpcAccess failed with NotConfirmed (no answer): the authorization could not be confirmed",
+            "First: SetVpcAccess failed with NotConfirmed (no answer): the authorization could not be confirmed",
             1,
             id="answer-without-id",
         ),
         pytest.param(
             {"duplicate": "overwrite"},
             [{"operation": WRITE, "cut": "after"}],
-            "SetVpcAccess failed with NoAnswer",
+            "First: SetVpcAccess failed with NoAnswer",
             6,
             id="every-answer-lost",
         ),
@@ -112,7 +127,7 @@ def test_an_entry_that_never_shows_is_due_again(
 
     assert why in str(answer.error)
     assert len(invoke.calls(WRITE)) == writes
-    assert [wait for wait in invoke.slept if wait >= 0.01] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
+    assert _waits(invoke) == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
     assert len(invoke.accesses()) == 1
 
 
@@ -127,7 +142,7 @@ def test_a_look_is_waited_for_only_if_a_second_is_left_for_it(
     answer = invoke(request(), timeout=timeout)
 
     assert "NotConfirmed" in str(answer.error)
-    assert [wait for wait in invoke.slept if wait >= 0.01] == slept
+    assert _waits(invoke) == slept
 
 
 def test_the_line_of_a_record_counts_its_looks_and_the_seconds_waited(invoke: Invoker) -> None:
@@ -149,10 +164,11 @@ def test_a_refusal_of_the_gateway_is_an_answer(invoke: Invoker, code: str) -> No
     assert answer.result["outcome"] == "rejected"
     assert message["data"]["ReasonCode"] == code
     assert invoke.calls(WRITE) == [WRITE]
+    assert not _waits(invoke)
 
 
 @BOTH
-@pytest.mark.parametrize("reads", [0, 3])
+@pytest.mark.parametrize("reads", [0, 3, 6])
 def test_a_refusal_after_doubt_may_be_about_our_own_entry(invoke: Invoker, duplicate: str, reads: int) -> None:
     """The first write took effect and its answer was lost; the second finds the quota used up, by the first."""
     _switch(invoke, duplicate=duplicate, visible_after_reads=reads)
@@ -223,6 +239,17 @@ def test_a_lost_answer_to_replacing_is_tried_again(invoke: Invoker, cut: str) ->
     assert [entry["Port"] for entry in invoke.accesses()] == [443]
 
 
+def test_a_refusal_to_replace_is_an_answer(invoke: Invoker) -> None:
+    """A permanent error of the change is published with the gateway's own code and not tried again."""
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+    invoke.served.faults.set([{"operation": MODIFY, "status": 400, "code": "InvalidDescription"}])
+    answer = invoke(request(Port=443))
+
+    assert (answer.result["outcome"], answer.result["reason"]) == ("rejected", "InvalidDescription")
+    assert invoke.calls(MODIFY) == [MODIFY]
+
+
 def test_replacing_that_never_succeeds_is_due_again(invoke: Invoker) -> None:
     """The gateway never answers: six attempts ever further apart, then transient, and the entry is as it was."""
     invoke(request())
@@ -232,7 +259,7 @@ def test_replacing_that_never_succeeds_is_due_again(invoke: Invoker) -> None:
 
     assert f"First: {MODIFY.partition('.')[2]} failed with NoAnswer" in str(answer.error)
     assert len(invoke.calls(MODIFY)) == 6
-    assert [wait for wait in invoke.slept if wait >= 0.01] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
+    assert _waits(invoke) == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
     assert [entry["Port"] for entry in invoke.accesses()] == [8080]
 
 

@@ -107,6 +107,14 @@ def test_an_announced_instance_does_not_share_a_request_s_rejection(invoke: Invo
     assert answer.results[1]["name"] == "team-a-i-bp1example0001-8080"
 
 
+def test_who_shares_an_entry_is_told_what_it_has_otherwise(invoke: Invoker) -> None:
+    """A record that gets what the first one makes hears which of its own fields that one does not have."""
+    first, second = invoke([request(Description="first"), request(Description="second")]).results
+
+    assert (first["outcome"], first.get("differs")) == ("authorized", None)
+    assert (second["outcome"], second.get("differs")) == ("unchanged", ["Description"])
+
+
 def test_many_rivals_of_one_are_answered_side_by_side(invoke: Invoker) -> None:
     """What was granted decides about all who want the same without a look at the gateway for each."""
     answer = invoke_with(invoke, "a1 " + " ".join(["a2"] * 40))
