@@ -6,14 +6,16 @@ import threading
 from io import StringIO
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from functions.__main__ import main
 from functions._operator import terminal
 
 NAMES = ("outcome", "name", "target", "VpcAccessId", "source", "why")
 TARGETS = ("i-bp67acfmxazb4ph8xyzw:8080 in vpc-bp1aevy8sofi8mh1q5k8n", "172.16.0.3:8443 in vpc-bp1example0001")
 IDS = ("f756933ddbb9fb52face040e75371401", "")
-WHY = "PortNotAllowed: port 22 is not allowed: add it to the setting ALLOWED_PORTS, or ask for a port that is"
+WHY = "PortNotAllowed: port 22 of i-bp67acfmxazb4ph8xyzw is not allowed (https://www.alibabacloud.com/help/en/api-gateway)"
 ROWS = (
     ("authorized", "orders-prod", TARGETS[0], IDS[0], "smq-queue", ""),
     ("refused", "größe-prod", TARGETS[1], IDS[1], "eventbridge/ecs", WHY),
@@ -90,3 +92,13 @@ def test_silence_has_an_end(capsys: pytest.CaptureFixture[str], patience: float,
             threading.Event().wait(0.01)
             err, tries = capsys.readouterr().err, tries + 1
     assert err + capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("no_color", "styled"), [pytest.param("", True, id="colour"), pytest.param("1", False, id="NO_COLOR")]
+)
+def test_no_command_styles_against_the_users_wish(no_color: str, *, styled: bool) -> None:
+    """What is printed without a table follows NO_COLOR, too."""
+    done = CliRunner().invoke(main, ["doctor"], env={"NO_COLOR": no_color}, color=True)
+    assert "problem" in done.stdout
+    assert ("\x1b[" in done.stdout) == styled

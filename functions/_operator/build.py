@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import click
 
-from functions._operator import interpreters, wheels
+from functions._operator import interpreters, terminal, wheels
 from functions._operator.archive import compile_bytecode, pack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,10 +48,11 @@ class Package(NamedTuple):
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "dist", show_default="dist")
 def command(version: str, output: Path, *, local: bool, with_sns: bool) -> None:
     """Build the zip that Function Compute runs, and print what it weighs."""
-    if local:
-        package = build(output / "local", interpreters.running(), native=True, with_sns=with_sns)
-    else:
-        package = build(output, version, with_sns=with_sns)
+    with terminal.waiting("fetching what is locked, and packing"):
+        if local:
+            package = build(output / "local", interpreters.running(), native=True, with_sns=with_sns)
+        else:
+            package = build(output, version, with_sns=with_sns)
     for price in package.prices:
         click.echo(f"{price.package:20}{price.files / _MB:8.2f} MB {price.zipped / _MB:8.2f} MB zipped")
     size = package.archive.stat().st_size

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import click
 
-from functions._operator import access, oss
+from functions._operator import access, oss, terminal
 from functions._operator.build import ROOT, RUNTIMES, build
 from functions._operator.ros import MINUTES, Stacks
 from shared.cloud.session import Session
@@ -91,7 +91,8 @@ def deploy(bucket: str, stack: str, parameters: dict[str, str], version: str, *,
     """
     where = target(stack, bucket)
     access.credentials()  # told before the build, not after it
-    package = build(ROOT / "dist", version)
+    with terminal.waiting("building the zip"):
+        package = build(ROOT / "dist", version)
     code = Code(package.archive, f"{stack}/{package.digest[:16]}.zip", version)
     click.echo(f"1 built {package.archive} ({package.archive.stat().st_size:,} bytes, sha256 {package.digest})")
     confirm = None if yes else lambda: click.confirm("go on?", abort=True)

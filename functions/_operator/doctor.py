@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from functions._operator import access
+from functions._operator.terminal import printable, waiting
 from functions.set_vpc_access.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report
 from shared import settings
 from shared.errors import SettingsError
@@ -29,7 +30,7 @@ def doctor() -> None:
         show(report([Finding("settings", PROBLEM, problem) for problem in error.problems]))
         return
     try:
-        with access.session(_LONGEST) as session:
+        with waiting(f"asking every service, at most {_LONGEST:g} s"), access.session(_LONGEST) as session:
             found = examine(loaded, session)
     except click.ClickException as error:
         found = [Finding("credentials", PROBLEM, error.message)]
@@ -41,6 +42,6 @@ def show(report: dict[str, Any]) -> None:
     for finding in report["doctor"]:
         state = finding["state"]
         mark = click.style(f"{state:8}", fg=_COLOURS.get(state, "red"), bold=state == PROBLEM)
-        click.echo(f"{mark} {finding['subject']:42} {finding['text']}")
+        click.echo(f"{mark} {finding['subject']:42} {printable(finding['text'])}")
     if not report["ok"]:
         sys.exit(1)
