@@ -1,6 +1,6 @@
 """The table of the files under ``events/``: what each is recognised as, what becomes of it, and every call made for it.
 
-``tests/test_events.py`` holds every row against the function; ``tests/catalogue.py`` prints it into the README.
+``tests/shared/events/test_events.py`` holds every row against the function; ``tests/catalogue.py`` prints it into the README.
 """
 
 from __future__ import annotations

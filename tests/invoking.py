@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.set_vpc_access.handler import Handler, Invocation
 from shared import log, settings
 from shared.clock import Clock
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from shared.errors import RetryNeeded
+from shared.flow.engine import Handler, Invocation
 from tests.cloud.core import ManualClock, Switches, World
 from tests.cloud.fixtures import TEMPORARY, Served, new_cloud
 

@@ -10,9 +10,10 @@ import click
 
 from functions._operator import access
 from functions._operator.terminal import printable, waiting
-from functions.set_vpc_access.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report
+from shared.flow.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report
 from shared import settings
 from shared.errors import SettingsError
+from shared.flow.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report
 
 _LONGEST = 120.0  # seconds for all questions
 _COLOURS = {OK: "green", UNKNOWN: "yellow"}

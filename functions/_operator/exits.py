@@ -12,7 +12,7 @@ import click
 
 from functions._operator.terminal import printable
 from shared.errors import AuthorizerError, CredentialsExpired, OperatorNeeded, SettingsError, Transient
-from shared.report import FAILED, REFUSED, REJECTED
+from shared.flow.report import FAILED, REFUSED, REJECTED
 
 DONE, ERROR, NO, LATER, USAGE = 0, 1, 3, 4, 64
 MEANINGS = {
@@ -35,7 +35,7 @@ def table() -> str:
 
 
 def of(results: Sequence[Mapping[str, Any]]) -> int:
-    """Return the code for what became of records: the lines of a summary (``shared.report.line``)."""
+    """Return the code for what became of records: the lines of a summary (``shared.flow.report.line``)."""
     return max(map(_of, results), default=DONE)
 
 

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import click
 
 from functions._operator import access, doctor, exits, fc, terminal
-from functions.set_vpc_access.doctor import EVENT
 from shared.errors import RetryNeeded
+from shared.flow.doctor import EVENT
 
 
 @click.command()

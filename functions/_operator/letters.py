@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from shared.cloud.smq import LARGEST_BODY
 from shared.events.parsing import parse
-from shared.events.records import Ignored, Invalid, Record
 from shared.events.text import decode_base64, read_json
-from shared.report import REFUSED, REJECTED
+from shared.flow.report import REFUSED, REJECTED
+from shared.model.records import Ignored, Invalid, Record
 
 WRONG, TRUNCATED, TOO_DEEP, TOO_LARGE = "wrong", "truncated", "too-deep", "too-large"
 STUCK = frozenset({WRONG, TRUNCATED, TOO_DEEP, TOO_LARGE})

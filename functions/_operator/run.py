@@ -34,8 +34,8 @@ def run(event: Path, timeout: float, *, as_json: bool) -> None:
 
 def _handled(event: bytes, timeout: float) -> Mapping[str, Any]:
     """Return the summary of an event, also where the platform would get an error instead."""
-    from functions.set_vpc_access.bootstrap import start
     from shared import log
+    from shared.flow.runtime import start
 
     runtime = start(os.environ, sys.stderr)
     log.configure(os.environ.get("LOG_LEVEL", "OFF").upper(), sys.stderr)  # the table says it, unless asked for more

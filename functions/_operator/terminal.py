@@ -61,7 +61,7 @@ def waiting(what: str, patience: float = _PATIENCE) -> Iterator[None]:
 
 
 def show_results(results: Sequence[Mapping[str, Any]]) -> None:
-    """Print the lines of a summary (``shared.report.line``): what was decided about what, and why."""
+    """Print the lines of a summary (``shared.flow.report.line``): what was decided about what, and why."""
     fields = ("outcome", "name", "target", "vpc_access_id", "source", "message_id")
     rows = [
         [

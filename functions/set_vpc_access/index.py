@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from functions.set_vpc_access.bootstrap import Runtime, start
+from shared.flow.runtime import Runtime, start
 
 _runtime: Runtime | None = None
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.vpcaccess import VpcAccess
+from shared.model.access import VpcAccess
 
 VERSION = "2016-07-14"
 PAGE_SIZE = 100  # the maximum; the default of 10 made Terraform miss entries (terraform-provider-alicloud PR 9472)

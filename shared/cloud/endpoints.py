@@ -10,7 +10,7 @@ it, and which regions there are, is taken from the endpoint maps of these packag
 * alibabacloud_cloudapi20160714 4.9.0. It calls the product ``cloudapi`` where its map ends; the hosts are ``apigateway``'s.
 * alibabacloud_sts20150401 1.2.0
 
-``tests/test_endpoints.py`` asks those packages region by region. SMQ has no such package; its page knows no exception:
+``tests/shared/cloud/test_endpoints.py`` asks those packages region by region. SMQ has no such package; its page knows no exception:
 https://help.aliyun.com/en/mns/product-overview/regions-and-endpoints
 """
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.events.records import Hook
+from shared.model.records import Hook
 
 VERSION = "2014-08-28"
 STALE = "LifecycleHookIdAndLifecycleActionToken.Invalid"  # the action is over: answered, or timed out

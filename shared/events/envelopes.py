@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from shared.events import notices, wrappers
 from shared.events.fields import are_words, word_of
-from shared.events.records import Content, Inner
 from shared.events.wrappers import cloud_event_id, identified_by, inside, nameless, of_type, only, words
+from shared.model.records import Content, Inner
 
 
 class Envelope(NamedTuple):

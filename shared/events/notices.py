@@ -1,6 +1,6 @@
 """Who announces backends, and what is in the announcement. Each reader takes an object and yields what it announces.
 
-None of them carries the VPC, so that is looked up later (``shared.inventory``). What the event alone decides is decided
+None of them carries the VPC, so that is looked up later (``shared.backends.rules``). What the event alone decides is decided
 here, before anything is asked of the cloud: other states, failed calls, other products.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from shared.events.fields import object_of, word_of, words_of
-from shared.events.records import Content, Hook, Ignored, InstanceNotice, Invalid
 from shared.events.text import LARGEST_MESSAGE
+from shared.model.records import Content, Hook, Ignored, InstanceNotice, Invalid
 
 Event = Mapping[str, Any]
 

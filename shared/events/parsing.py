@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from shared.events.envelopes import ENVELOPES, Envelope
-from shared.events.records import Content, Ignored, Inner, InstanceNotice, Invalid, Record
 from shared.events.text import LARGEST_EVENT, LARGEST_MESSAGE, decode_base64, read_json
+from shared.model.records import Content, Ignored, Inner, InstanceNotice, Invalid, Record
 
 DEEPEST = 16  # wrappers, lists and texts around one another; a hook in a topic message in a queue batch needs 9
 MOST_RECORDS = 10_000  # of one event: the largest batch a trigger delivers

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-from shared.vpcaccess import OWNER_TAG, VpcAccess
+from shared.model.access import OWNER_TAG, VpcAccess
 
 # Parts of patterns hold the characters themselves: engines differ in how they want them escaped (events/schema/).
 _CONTROL = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from shared.events.fields import are_words, is_word, word_of
 from shared.events.notices import alert_form
-from shared.events.records import Content, Ignored, Inner, Invalid
 from shared.events.text import LARGEST_MESSAGE, decode_base64, read_json
+from shared.model.records import Content, Ignored, Inner, Invalid
 
 RESULT_SOURCE = "/vpc-access-authorizer/"  # CloudEvents source of our results, before the owner
 _ATTRIBUTE = "ce-"  # begins the name of a header that holds an attribute of a CloudEvent

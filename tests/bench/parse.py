@@ -1,7 +1,7 @@
 """What ``parse`` costs by the size of the event: ``python -m tests.bench.parse``.
 
 For real batches and for hostile texts of growing size it prints seconds, function calls and peak memory, the last two
-also as a multiple of the event's size. Calls and memory do not depend on the machine, so ``tests/test_hostile.py``
+also as a multiple of the event's size. Calls and memory do not depend on the machine, so ``tests/shared/events/test_hostile.py``
 holds them; seconds do.
 """
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from importlib import import_module
 
+from shared.access.plan import Present
 from shared.cloud.apigateway import ApiGateway
-from shared.plan import Present
-from shared.vpcaccess import VpcAccess
+from shared.model.access import VpcAccess
 
 index = import_module("index")  # the zip's root, as Function Compute finds it
-flow = import_module("functions.set_vpc_access.handler")
+flow = import_module("shared.flow.engine")
 
 
 def _unobserved(_gateway: ApiGateway, _asked: Sequence[VpcAccess], _at_once: int) -> Present:

@@ -1,0 +1,1 @@
+"""Authorizations: plan, observe, apply."""

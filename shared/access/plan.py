@@ -1,0 +1,208 @@
+"""Decide, without knowing any API: what is asked for + what is there + policy → a decision for each record.
+
+``create``   nothing has the name or the target: SetVpcAccess
+``keep``     the authorization is there already, or another record of the batch makes it
+``replace``  an entry of ours has the name but another target: ModifyVpcAccessAndUpdateApis, with ON_CONFLICT=replace only
+``refuse``   with a reason code and the way to lift it
+
+An entry without our mark is never replaced or removed; one that already grants exactly what is asked is kept whoever
+made it, since nothing would be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from shared.model.access import VpcAccess
+from shared.settings import Settings
+
+
+class Wanted(NamedTuple):
+    """What a record asks for. With ``any_name`` (announced backends) an entry of another name serves as well."""
+
+    access: VpcAccess
+    any_name: bool = False
+
+
+class Create(NamedTuple):
+    """Make ``access``, our mark among its tags."""
+
+    access: VpcAccess
+
+
+class Keep(NamedTuple):
+    """``access`` is there (with its id), or record number ``same_as`` of the batch makes it.
+
+    ``drift`` names the fields that are there otherwise than asked for.
+    """
+
+    access: VpcAccess
+    same_as: int | None = None
+    drift: tuple[str, ...] = ()
+
+
+class Replace(NamedTuple):
+    """Point our entry of the same name to ``access``'s target; ``previous`` is what it opens now."""
+
+    access: VpcAccess
+    previous: VpcAccess
+
+
+class Refuse(NamedTuple):
+    """Do nothing, because of ``reason`` (a short fixed word); ``text`` says why and how to lift it.
+
+    If record number ``claimed_by`` of the batch is the only reason, that holds as long as that record gets what it claims.
+    """
+
+    access: VpcAccess
+    reason: str
+    text: str
+    claimed_by: int | None = None
+
+
+Decision = Create | Keep | Replace | Refuse
+
+
+def word(decision: Decision) -> str:
+    """Return the decision's name: ``create``, ``keep``, ``replace`` or ``refuse``."""
+    return type(decision).__name__.lower()
+
+
+class Present:
+    """What the gateway holds, indexed by both keys of an entry."""
+
+    def __init__(self, entries: Iterable[VpcAccess] = ()) -> None:
+        self._by_name: dict[str, VpcAccess] = {}
+        self._by_target: dict[tuple[str, str, int], VpcAccess] = {}
+        for entry in entries:
+            self._by_name[entry.name] = entry
+            self._by_target[entry.target] = entry
+
+    def named(self, name: str) -> VpcAccess | None:
+        """Return the entry of that name."""
+        return self._by_name.get(name)
+
+    def at(self, target: tuple[str, str, int]) -> VpcAccess | None:
+        """Return the entry that opens that target."""
+        return self._by_target.get(target)
+
+
+class Claims:
+    """Which record of a batch has claimed a name or a target; the first to do so has it."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, int] = {}
+        self._targets: dict[tuple[str, str, int], int] = {}
+
+    def add(self, number: int, name: str, target: tuple[str, str, int]) -> None:
+        """Note that record ``number`` claims both."""
+        self._names.setdefault(name, number)
+        self._targets.setdefault(target, number)
+
+    def holder(self, name: str, target: tuple[str, str, int]) -> int | None:
+        """Return the number of the record that claimed the target, or else the name."""
+        return self._targets.get(target, self._names.get(name))
+
+
+def plan(wanted: Sequence[Wanted], present: Present, settings: Settings) -> list[Decision]:
+    """Return one decision for each of ``wanted``, in order. The first record of a batch to claim a name or target has it."""
+    decisions: list[Decision] = []
+    claims = Claims()
+    for number, asked in enumerate(wanted):
+        decision = decide(asked, present, settings)
+        if not isinstance(decision, Refuse):
+            name = decision.access.name  # of what is there already, where it is kept
+            holder = claims.holder(name, asked.access.target)
+            if holder is None:
+                claims.add(number, name, asked.access.target)
+            elif not (isinstance(decision, Keep) and isinstance(decisions[holder], Keep)):
+                decision = shared_claim(asked, wanted[holder].access, holder)
+        decisions.append(decision)
+    return decisions
+
+
+def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
+    """Decide about one request alone."""
+    access = wanted.access
+    refusal = against_policy(access, settings)
+    if refusal:
+        return refusal
+    by_name, by_target = present.named(access.name), present.at(access.target)
+    if by_target is not None and (wanted.any_name or by_target.name == access.name):
+        return _keep_or_rehost(access, by_target, settings)
+    if by_target is not None:
+        return Refuse(
+            access,
+            "TargetTaken",
+            f"{access.target_text()} is authorized already under the name {by_target.name!r} "
+            f"({by_target.vpc_access_id}): use that name, or remove that authorization first",
+        )
+    if by_name is None:
+        return Create(access.marked(settings.owner))
+    if by_name.owner != settings.owner:
+        return Refuse(
+            access,
+            "NameTaken",
+            f"the name {access.name!r} belongs to an authorization that is not ours (owner: {by_name.owner or 'none'}) "
+            f"and opens {by_name.target_text()}: choose another name, or remove that authorization by hand",
+        )
+    if settings.on_conflict != "replace":
+        return Refuse(
+            access,
+            "NameInUse",
+            f"the name {access.name!r} is in use by us for {by_name.target_text()}: choose another name, or let the "
+            "entry be replaced with the setting ON_CONFLICT=replace",
+        )
+    return _replace(access, by_name, settings)
+
+
+def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
+    """Return why policy forbids ``access``, None if it does not; needs no look at the gateway."""
+    if not settings.allows_vpc(access.vpc_id):
+        return Refuse(
+            access, "VpcNotAllowed", f"VPC {access.vpc_id} is not allowed: add it to the setting ALLOWED_VPC_IDS"
+        )
+    if not settings.allows_port(access.port):
+        return Refuse(
+            access, "PortNotAllowed", f"port {access.port} is not allowed: add it to the setting ALLOWED_PORTS"
+        )
+    return None
+
+
+def _keep_or_rehost(access: VpcAccess, there: VpcAccess, settings: Settings) -> Decision:
+    """Keep an entry that opens the target; only its host name can be changed, by the API and by the owner."""
+    drift = _drift(access, there)
+    if "VpcTargetHostName" in drift and settings.on_conflict == "replace" and there.owner == settings.owner:
+        return _replace(access, there, settings)
+    return Keep(there, drift=drift)
+
+
+def _replace(access: VpcAccess, previous: VpcAccess, settings: Settings) -> Replace:
+    return Replace(access.marked(settings.owner)._replace(vpc_access_id=previous.vpc_access_id), previous)
+
+
+def _drift(wanted: VpcAccess, there: VpcAccess) -> tuple[str, ...]:
+    """Name the fields that were asked for otherwise than they are there; what was not asked for does not count."""
+    tags = dict(there.tags)
+    fields = {
+        "Description": wanted.description not in ("", there.description),
+        "VpcTargetHostName": wanted.vpc_target_host_name not in ("", there.vpc_target_host_name),
+        "Tag": any(tags.get(key) != value for key, value in wanted.tags),
+    }
+    return tuple(name for name, differs in fields.items() if differs)
+
+
+def shared_claim(asked: Wanted, first: VpcAccess, number: int) -> Decision:
+    """Settle two records of one batch that want the same name or target: ``first`` is what record ``number`` has of it."""
+    access = asked.access
+    if access.target == first.target and (asked.any_name or access.name == first.name):
+        return Keep(access, same_as=number, drift=_drift(access, first))
+    what = access.target_text() if access.target == first.target else f"the name {access.name!r}"
+    return Refuse(
+        access,
+        "ClaimedInBatch",
+        f"another record of the same batch claims {what} (as {first.name!r} for {first.target_text()}): "
+        "give each authorization its own name and target",
+        claimed_by=number,
+    )

@@ -1,0 +1,1 @@
+"""Backends behind API Gateway: what their products and tags say."""

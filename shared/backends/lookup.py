@@ -1,0 +1,106 @@
+"""Turn announced backends into requests: one look-up for the whole batch, asked again while it may not know them yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from shared import log
+from shared.backends import rules as inventory
+from shared.backends.rules import Backend, Unresolved
+from shared.cloud.ecs import Ecs
+from shared.cloud.session import Session
+from shared.cloud.slb import Slb
+from shared.errors import AuthorizerError
+from shared.flow.report import IGNORED
+from shared.model.jobs import Job
+from shared.model.records import Ignored, InstanceNotice
+from shared.settings import Settings
+
+WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between look-ups; together at most a third of what the invocation has left
+
+Found = dict[str, Backend | AuthorizerError]
+
+
+def resolve_notices(jobs: Sequence[Job], session: Session, settings: Settings) -> list[Job]:
+    """Return the jobs with every notice resolved: into one job for each port, or into its outcome.
+
+    Nothing is asked about notices that are decided by themselves, nor if there are none.
+    """
+    jobs = [_without_asking(job, settings) for job in jobs]
+    open_notices = [notice for job in jobs if (notice := _notice(job)) is not None]
+    if not open_notices:
+        return jobs
+    found = _look_up(open_notices, session, settings)
+    return [resolved for job in jobs for resolved in _resolved(job, found, settings)]
+
+
+def _notice(job: Job) -> InstanceNotice | None:
+    """Return the notice that still has to be looked up."""
+    content = job.record.content
+    return content if isinstance(content, InstanceNotice) and job.outcome is None else None
+
+
+def _without_asking(job: Job, settings: Settings) -> Job:
+    notice = _notice(job)
+    answer = inventory.without_asking(notice, settings) if notice is not None else None
+    return job if answer is None else _ended(job, answer)
+
+
+def _resolved(job: Job, found: Found, settings: Settings) -> Iterable[Job]:
+    notice = _notice(job)
+    if notice is None:
+        return [job]
+    backend = found.get(notice.instance_id)
+    if isinstance(backend, AuthorizerError):
+        return [job.failed(backend)]
+    answer = inventory.resolve(notice, backend, settings)
+    if isinstance(answer, (Ignored, Unresolved)):
+        return [_ended(job, answer)]
+    return [job._replace(access=access) for access in answer]
+
+
+def _ended(job: Job, answer: Ignored | Unresolved) -> Job:
+    kind = IGNORED if isinstance(answer, Ignored) else answer.outcome
+    return job.ended(kind, answer.reason, answer.text)
+
+
+def _look_up(notices: Sequence[InstanceNotice], session: Session, settings: Settings) -> Found:
+    """Ask the products, then again for what they do not know yet; ids are unique across products."""
+    found: Found = {}
+    patience = session.deadline.remaining() / 3
+    waiting = list(notices)
+    for wait in (0.0, *WAITS):
+        patience -= wait
+        if not waiting or patience < 0:
+            break
+        if wait:
+            log.debug("look-up again", wait=wait, instances=len(waiting))
+            session.clock.sleep(wait)
+        found |= _ask(waiting, session, settings)
+        waiting = [notice for notice in waiting if _open(notice, found, settings)]
+    return found
+
+
+def _open(notice: InstanceNotice, found: Found, settings: Settings) -> bool:
+    backend = found.get(notice.instance_id)
+    return not isinstance(backend, AuthorizerError) and inventory.worth_waiting(notice, backend, settings)
+
+
+def _ask(notices: Sequence[InstanceNotice], session: Session, settings: Settings) -> Found:
+    """Ask each product that is concerned, once; an error of one is the answer for its backends only."""
+    instances = _ids(notices, "ecs")
+    found: Found = {}
+    try:
+        if instances:
+            ecs = Ecs(session, settings.ecs_endpoint, settings.region_id)
+            found.update(ecs.describe_instances(instances))
+    except AuthorizerError as error:
+        found.update(dict.fromkeys(instances, error))
+    if balancers := _ids(notices, "slb"):
+        slb = Slb(session, settings.slb_endpoint, settings.region_id)
+        found.update(slb.describe(balancers, settings.port_tag))
+    return found
+
+
+def _ids(notices: Sequence[InstanceNotice], kind: str) -> list[str]:
+    return list(dict.fromkeys(notice.instance_id for notice in notices if notice.kind == kind))

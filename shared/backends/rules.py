@@ -1,0 +1,158 @@
+"""From an announced backend to requests: VPC from the product that owns it, port from the tag that opts it in. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from shared.flow.report import FAILED, REFUSED, REJECTED
+from shared.model.access import VpcAccess
+from shared.model.records import Ignored, InstanceNotice
+from shared.settings import Settings
+
+MOST_PORTS = 20  # of one instance
+LISTENER = "listener"  # value of the tag: open the ports that the load balancer listens on
+FOREIGN = frozenset({"foreign-account", "foreign-region"})  # reasons of notices that are another function's business
+
+_PRODUCT = {"ecs": ("i-", "an ECS instance"), "slb": ("lb-", "a classic load balancer")}
+_LOOK_UP = {"ecs": ("DescribeInstances", "ecs"), "slb": ("DescribeLoadBalancerAttribute", "slb")}
+
+
+class Backend(NamedTuple):
+    """An instance or load balancer as its product describes it.
+
+    ``vpc_id`` is "" in the classic network (``classic``), and where the product does not know it yet.
+    """
+
+    instance_id: str
+    vpc_id: str
+    tags: Mapping[str, str]
+    classic: bool = False
+    listener_ports: tuple[int, ...] = ()
+
+
+class Unresolved(NamedTuple):
+    """The notice cannot become a request. ``outcome`` is REJECTED, REFUSED, or FAILED where a redelivery can help."""
+
+    outcome: str
+    reason: str
+    text: str
+
+
+Resolution = Sequence[VpcAccess] | Ignored | Unresolved
+
+
+def without_asking(notice: InstanceNotice, settings: Settings) -> Ignored | Unresolved | None:
+    """Return what the notice alone decides, None if the backend has to be looked up."""
+    account, region = notice.account_id, notice.region_id
+    if account and settings.account_id and account != settings.account_id:
+        return Ignored("foreign-account", f"{notice.instance_id} is of account {account}, not {settings.account_id}")
+    if region and region != settings.region_id:
+        return Ignored("foreign-region", f"{notice.instance_id} is in {region}, not {settings.region_id}")
+    prefix, product = _PRODUCT[notice.kind]
+    if not notice.instance_id.startswith(prefix):  # a scaling group may hold container groups, "eci-…"
+        return Ignored(
+            "not-a-backend",
+            f"{notice.instance_id!r} is not {product}, whose ids begin with {prefix!r}: nothing else can opt in",
+        )
+    if not re.fullmatch(rf"{prefix}[A-Za-z0-9]{{1,61}}", notice.instance_id):
+        return Unresolved(
+            REJECTED,
+            "NotABackend",
+            f"{notice.instance_id!r} is no well-formed id of {product}: forward the announcement unchanged",
+        )
+    return None
+
+
+def worth_waiting(notice: InstanceNotice, backend: Backend | None, settings: Settings) -> bool:
+    """Tell whether asking again in a moment may give a better answer: the notice can be faster than the look-up."""
+    if notice.early:
+        return False
+    if backend is None:
+        return True
+    value = backend.tags.get(settings.port_tag)
+    if value is None:  # a load balancer is announced only once, at its creation, and its tag may follow that
+        return notice.kind == "slb"
+    return not backend.classic and (
+        not backend.vpc_id or (value == LISTENER and notice.kind == "slb" and not backend.listener_ports)
+    )
+
+
+def resolve(notice: InstanceNotice, backend: Backend | None, settings: Settings) -> Resolution:
+    """Return the requests that a notice stands for, one for each port of its tag, or why there are none."""
+    if backend is None:
+        return _not_found(notice, settings)
+    value = backend.tags.get(settings.port_tag)
+    if value is None:
+        return _untagged(notice, settings)
+    if backend.classic:
+        return Unresolved(
+            REFUSED,
+            "ClassicNetwork",
+            f"{notice.instance_id} is in the classic network: API Gateway reaches only backends in a VPC, move it into one",
+        )
+    if not backend.vpc_id:
+        return _not_found(notice, settings)
+    ports = list(dict.fromkeys(backend.listener_ports)) if value == LISTENER else _ports(value)
+    if not ports:
+        return _without_ports(notice, value, settings)
+    return [
+        VpcAccess(
+            name=settings.name_template.format(
+                owner=settings.owner, instance_id=backend.instance_id, port=port, vpc_id=backend.vpc_id
+            ),
+            vpc_id=backend.vpc_id,
+            instance_id=backend.instance_id,
+            port=port,
+        )
+        for port in ports
+    ]
+
+
+def _untagged(notice: InstanceNotice, settings: Settings) -> Ignored:
+    if notice.kind == "slb":
+        return Ignored(
+            "still-untagged",
+            f"{notice.instance_id} still has no tag {settings.port_tag!r} after the wait that follows its creation: it did "
+            "not opt in; one that is tagged later needs a request of its own",
+        )
+    return Ignored("untagged", f"{notice.instance_id} has no tag {settings.port_tag!r}: it did not opt in")
+
+
+def _not_found(notice: InstanceNotice, settings: Settings) -> Ignored | Unresolved:
+    operation, product = _LOOK_UP[notice.kind]
+    if notice.early:
+        return Ignored("not-yet", f"{notice.instance_id} cannot be described yet: it is announced again when it runs")
+    return Unresolved(
+        FAILED,
+        "InstanceNotFound",
+        f"{notice.instance_id} is not in the answer of {operation}: it may not be visible yet (then a retry finds it), "
+        f"have been released, be in another region than {settings.region_id}, or the function's role lacks the RAM "
+        f"action {product}:{operation}",
+    )
+
+
+def _without_ports(notice: InstanceNotice, value: str, settings: Settings) -> Unresolved:
+    if value == LISTENER and notice.kind == "slb":
+        return Unresolved(
+            FAILED,
+            "NoListener",
+            f"{notice.instance_id} has no listener yet: add one before the event is delivered again, or write the port "
+            f"into the tag {settings.port_tag!r}",
+        )
+    return Unresolved(
+        REJECTED,
+        "InvalidPortTag",
+        f"the tag {settings.port_tag!r} of {notice.instance_id} is {value[:64]!r}: give a port from 1 to 65535, or up "
+        f"to {MOST_PORTS} of them with commas; {LISTENER!r} is for load balancers",
+    )
+
+
+def _ports(value: str) -> list[int]:
+    """Return the ports of a tag's value, none if any of it is no port."""
+    parts = [part.strip() for part in value.split(",")]
+    if not 1 <= len(parts) <= MOST_PORTS or not all(re.fullmatch(r"[0-9]{1,5}", part) for part in parts):
+        return []
+    ports = list(dict.fromkeys(int(part) for part in parts))
+    return ports if all(1 <= port <= 65_535 for port in ports) else []

@@ -1,0 +1,75 @@
+"""With VERIFY_TARGET: does the instance of a direct request exist, in the VPC that the request claims?
+
+Producers choose VPC and instance freely; policy bounds the VPC they may name. This looks whether they told the truth.
+What cannot be looked up is refused, not waited for: an invented id must not keep a whole batch from being finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.access.plan import against_policy
+from shared.backends.rules import Backend
+from shared.cloud.ecs import Ecs
+from shared.cloud.session import Session
+from shared.cloud.slb import Slb
+from shared.errors import AuthorizerError
+from shared.flow.report import REFUSED
+from shared.model.access import VpcAccess
+from shared.model.jobs import Job
+from shared.model.records import InstanceNotice
+from shared.settings import Settings
+
+
+def verify_targets(jobs: Sequence[Job], session: Session, settings: Settings) -> list[Job]:
+    """Return the jobs; direct requests whose target is not as they claim are refused.
+
+    One look-up for every 100 instances, and one for each load balancer: its API has no list.
+    """
+    asked = {number: access for number, job in enumerate(jobs) if (access := _direct(job, settings)) is not None}
+    instances = [access.instance_id for access in asked.values() if access.instance_id.startswith("i-")]
+    balancers = [access.instance_id for access in asked.values() if access.instance_id.startswith("lb-")]
+    found: dict[str, Backend | AuthorizerError] = {}
+    try:
+        if instances:
+            found.update(Ecs(session, settings.ecs_endpoint, settings.region_id).describe_instances(instances))
+    except AuthorizerError as error:
+        found.update(dict.fromkeys(instances, error))
+    if balancers:
+        found.update(Slb(session, settings.slb_endpoint, settings.region_id).attributes(balancers))
+    return [_verified(job, asked[n], found) if n in asked else job for n, job in enumerate(jobs)]
+
+
+def _direct(job: Job, settings: Settings) -> VpcAccess | None:
+    """Return the access of a direct request that policy allows; an announced backend was looked up anyway."""
+    if job.access is None or job.outcome is not None or isinstance(job.record.content, InstanceNotice):
+        return None
+    return None if against_policy(job.access, settings) else job.access
+
+
+def _verified(job: Job, access: VpcAccess, found: dict[str, Backend | AuthorizerError]) -> Job:
+    backend = found.get(access.instance_id)
+    if isinstance(backend, AuthorizerError):
+        return job.failed(backend)
+    if not access.instance_id.startswith(("i-", "lb-")):
+        return job.ended(
+            REFUSED,
+            "TargetNotVerifiable",
+            f"{access.instance_id} cannot be looked up: with VERIFY_TARGET=true only instances (i-…) and classic load "
+            "balancers (lb-…) are authorized",
+        )
+    if backend is None:
+        return job.ended(
+            REFUSED,
+            "TargetNotFound",
+            f"{access.instance_id} was not found: it may not be visible yet (then send the request again), have been "
+            "released, be in another region, or the function's role may lack the permission to describe it",
+        )
+    if backend.vpc_id != access.vpc_id:
+        there = f"in {backend.vpc_id}" if backend.vpc_id else "in the classic network"
+        return job.ended(
+            REFUSED,
+            "WrongVpc",
+            f"{access.instance_id} is {there}, not in {access.vpc_id}: correct VpcId and send it again",
+        )
+    return job

@@ -1,0 +1,1 @@
+"""One invocation, from bytes to the report."""

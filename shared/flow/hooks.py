@@ -1,0 +1,90 @@
+"""Answer the Auto Scaling hooks that announced instances, once every instance has its outcome and its result is out.
+
+One token covers all instances of a hook, so the hook gets one answer. Where a redelivery will decide it is left
+waiting, and its time is extended because a redelivery may come 512 s later
+(https://help.aliyun.com/zh/functioncompute/fc/user-guide/advanced-features-of-triggers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from shared import log
+from shared.backends.rules import FOREIGN
+from shared.cloud.ess import STALE, Ess
+from shared.errors import AuthorizerError, CloudRefused, Transient
+from shared.flow.report import GRANTED, IGNORED, Outcome
+from shared.model.records import Hook, InstanceNotice
+from shared.settings import Settings
+
+CONTINUE, ABANDON, WAIT = "CONTINUE", "ABANDON", "WAIT"
+
+
+class HookAnswer(NamedTuple):
+    """What a hook was told: CONTINUE or ABANDON, WAIT (a redelivery decides), or why it could not be told."""
+
+    hook: Hook
+    answer: str
+    problem: str = ""
+    retry: bool = False
+
+    def line(self) -> dict[str, Any]:
+        """Return what summary and log say; the token is left out, it is what completes a hook."""
+        fields = {"hook": self.hook.hook_id, "answer": self.answer, "problem": self.problem}
+        return {name: value for name, value in fields.items() if value}
+
+
+def settle(outcomes: Sequence[Outcome], ess: Ess, settings: Settings) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Answer every hook among ``outcomes``; those of a hook that could not be told for now are due for redelivery."""
+    answers = {hook: _tell(hook, verdict(own, settings), ess) for hook, own in _by_hook(outcomes).items()}
+    for answer in answers.values():
+        (log.warning if answer.problem else log.info)("hook", **answer.line())
+    return [_marked(outcome, answers) for outcome in outcomes], list(answers.values())
+
+
+def verdict(outcomes: Sequence[Outcome], settings: Settings) -> str:
+    """Decide what a hook is told, from the outcomes of all its instances."""
+    if any(outcome.retry for outcome in outcomes):
+        return WAIT
+    if all(outcome.type in GRANTED or outcome.type == IGNORED for outcome in outcomes):
+        return CONTINUE
+    return settings.hook_on_failure.upper()
+
+
+def hook_of(outcome: Outcome) -> Hook | None:
+    """Return the hook that waits for this outcome; instances of other accounts and regions are not ours to answer."""
+    content = outcome.record.content
+    foreign = outcome.type == IGNORED and outcome.reason in FOREIGN
+    return content.hook if isinstance(content, InstanceNotice) and not foreign else None
+
+
+def _by_hook(outcomes: Sequence[Outcome]) -> dict[Hook, list[Outcome]]:
+    hooks: dict[Hook, list[Outcome]] = {}
+    for outcome in outcomes:
+        hook = hook_of(outcome)
+        if hook is not None:
+            hooks.setdefault(hook, []).append(outcome)
+    return hooks
+
+
+def _tell(hook: Hook, answer: str, ess: Ess) -> HookAnswer:
+    try:
+        if answer == WAIT:
+            ess.heartbeat(hook)
+        else:
+            ess.complete(hook, answer)
+    except CloudRefused as error:
+        stale = "the hook is over: it was answered before, or its time ran out" if error.code == STALE else str(error)
+        return HookAnswer(hook, answer, stale)
+    except AuthorizerError as error:
+        return HookAnswer(hook, answer, str(error), retry=isinstance(error, Transient))
+    return HookAnswer(hook, answer)
+
+
+def _marked(outcome: Outcome, answers: Mapping[Hook, HookAnswer]) -> Outcome:
+    hook = hook_of(outcome)
+    answer = answers[hook] if hook is not None else None
+    if answer is None or not answer.retry or outcome.retry:
+        return outcome
+    return outcome._replace(retry=True, reason="HookNotAnswered", text=f"the hook was not answered: {answer.problem}")

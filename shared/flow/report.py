@@ -1,0 +1,181 @@
+"""What became of each record: outcomes, the result message of each, and the summary of all. Pure.
+
+A result message is a CloudEvent 1.0 in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
+Its ``id`` depends on the record and the kind of answer only, so a redelivered record answers under the same id and a
+consumer can drop repeats; "not yet" (failed) and "no" (refused, rejected) have ids of their own, because a later
+"yes" must not be taken for their repeat.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from shared.model.access import VpcAccess
+from shared.model.records import InstanceNotice, Record
+
+AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
+REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
+IGNORED, PLANNED = "ignored", "planned"
+GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
+SILENT = frozenset({IGNORED, PLANNED})
+LARGEST_MESSAGE = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
+_LARGEST_FIELD = 3_100  # bytes that a name of 256 characters can take; longer ones are no names of ours, but must fit
+_LARGEST_REASON, _LONGEST_REASON = 6_000, 2_000  # bytes, characters
+
+
+class Outcome(NamedTuple):
+    """What became of one record, or of one port of an announced backend."""
+
+    record: Record
+    type: str
+    access: VpcAccess | None = None
+    reason: str = ""  # a short fixed word: PortNotAllowed, InvalidRecord, the cloud's Code …
+    text: str = ""
+    request_id: str = ""
+    drift: tuple[str, ...] = ()
+    retry: bool = False  # the record can succeed when it is delivered again
+    published: str = ""  # MessageId of the result message
+
+    @property
+    def name(self) -> str:
+        """Return the name asked for, as far as it is known."""
+        return self.access.name if self.access else getattr(self.record.content, "name", "")
+
+
+def result_id(outcome: Outcome, owner: str) -> str:
+    """Return the id of an outcome's result message: 32 hexadecimal characters, the same for every delivery."""
+    record = outcome.record
+    key = record.message_id or sha256(_canonical(record.original).encode("utf-8", "surrogatepass")).hexdigest()
+    target = outcome.access.target if outcome.access else ()
+    kind = "granted" if outcome.type in GRANTED else outcome.type
+    return sha256(json.dumps([owner, key, record.part, target, kind]).encode()).hexdigest()[:32]
+
+
+def result_message(outcome: Outcome, owner: str, now: str) -> str:
+    """Return the result message as ASCII JSON text of at most LARGEST_MESSAGE bytes; ``now`` is RFC 3339.
+
+    The original of a refusal takes what room the rest leaves; cut off, it is marked so.
+    """
+    data = _data(outcome)
+    message = {
+        "specversion": "1.0",
+        "id": result_id(outcome, owner),
+        "source": f"/vpc-access-authorizer/{owner}",
+        "type": f"vpcaccess.{outcome.type}",
+        **({"subject": _fitting(outcome.name, _LARGEST_FIELD)} if outcome.name else {}),  # CloudEvents: never empty
+        "time": now,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    if outcome.type in (REFUSED, REJECTED):
+        original = _canonical(outcome.record.original)
+        rest = _json(message | {"data": data | {"Original": "", "OriginalTruncated": True}})
+        data["Original"] = _fitting(original, LARGEST_MESSAGE - len(rest) + len('""'))
+        if data["Original"] != original:
+            data["OriginalTruncated"] = True
+    return _json(message)
+
+
+def _data(outcome: Outcome) -> dict[str, Any]:
+    """Return what a result says in the vendor's field names, each bounded."""
+    access = outcome.access
+    data: dict[str, Any] = {"SourceMessageId": outcome.record.message_id, "Source": outcome.record.source}
+    if access:
+        data |= {
+            "Name": access.name,
+            "VpcId": access.vpc_id,
+            "InstanceId": access.instance_id,
+            "Port": access.port,
+        }
+    elif isinstance(outcome.record.content, InstanceNotice):
+        data["InstanceId"] = outcome.record.content.instance_id
+    if outcome.type in GRANTED and access:
+        data["VpcAccessId"] = access.vpc_access_id
+    if outcome.request_id:
+        data["RequestId"] = outcome.request_id
+    if outcome.drift:
+        data["Differs"] = list(outcome.drift)
+    if outcome.reason:
+        data |= {"ReasonCode": outcome.reason, "Reason": outcome.text[:_LONGEST_REASON]}
+    if outcome.type == FAILED:
+        data["WillRetry"] = outcome.retry
+    sizes = {"Reason": _LARGEST_REASON}
+    return {
+        name: _fitting(value, sizes.get(name, _LARGEST_FIELD)) if isinstance(value, str) else value
+        for name, value in data.items()
+    }
+
+
+def line(outcome: Outcome) -> dict[str, Any]:
+    """Return what the summary and the log say about one record; empty fields are left out."""
+    access = outcome.access
+    fields = {
+        "outcome": outcome.type,
+        "source": outcome.record.source,
+        "message_id": outcome.record.message_id,
+        "part": outcome.record.part,
+        "name": outcome.name,
+        "target": access.target_text() if access else "",
+        "vpc_access_id": access.vpc_access_id if access else "",
+        "reason": outcome.reason,
+        "text": outcome.text,
+        "differs": list(outcome.drift),
+        "retry": outcome.retry,
+        "result": outcome.published,
+    }
+    return {name: value for name, value in fields.items() if value not in ("", [], False)}
+
+
+def summary(outcomes: Sequence[Outcome], request_id: str) -> dict[str, Any]:
+    """Return the JSON-able answer of the invocation: counts by outcome, and a line for each record in input order."""
+    return {
+        "request_id": request_id,
+        "records": len(outcomes),
+        "counts": counts(outcomes),
+        "results": [line(outcome) for outcome in outcomes],
+    }
+
+
+def counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Return how many outcomes there are of each type."""
+    return dict(Counter(outcome.type for outcome in outcomes))
+
+
+def retry_text(outcomes: Sequence[Outcome]) -> str:
+    """Return one sentence about what has to be delivered again, "" if nothing has."""
+    again = [outcome for outcome in outcomes if outcome.retry]
+    if not again:
+        return ""
+    reasons = Counter(outcome.reason for outcome in again).most_common(3)
+    first = next((outcome.text for outcome in again if outcome.text), "no text")
+    listed = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+    return f"{len(again)} of {len(outcomes)} records can succeed when delivered again: {listed}. First: {first}"
+
+
+_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _fitting(text: str, most: int) -> str:
+    """Return as much of ``text`` as takes ``most`` bytes as a JSON string, where one character can take twelve."""
+    if 12 * len(text) + len('""') <= most:
+        return text
+    text = text[: max(0, most)]
+    while text and (size := len(json.dumps(text))) > most:
+        text = text[: len(text) * most // size]
+    return text
+
+
+def _canonical(value: Any) -> str:
+    """Return text that is the same for equal values; what the parser could just read may be too deep to write again."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    except RecursionError:
+        return '"nested too deeply to be shown"'

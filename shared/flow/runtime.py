@@ -1,0 +1,106 @@
+"""The only place that knows how the function is put together, and what Function Compute's context looks like.
+
+Contexts differ by runtime: python3.12 has no ``credentials``
+(https://help.aliyun.com/zh/functioncompute/fc/user-guide/context-in-event-handlers), so the environment comes first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TextIO
+
+from shared import log, settings
+from shared.cloud.endpoints import region_notice
+from shared.cloud.signing import Credentials
+from shared.errors import SettingsError
+from shared.flow.engine import Handler, Invocation
+from shared.flow.replies import is_awaited, response
+
+_KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+_DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
+
+
+class Runtime(NamedTuple):
+    """A function instance, ready for events."""
+
+    handler: Handler
+    environment: Mapping[str, str]
+
+    def invoke(self, event: Any, context: Any) -> str | dict[str, Any]:
+        """Handle one event and return the function's answer: an HTTP response if a client waits, else the summary as JSON.
+
+        The platform hands over bytes; text, or what JSON was read as, is taken too, as programs that call the handler
+        themselves pass it. ``{"doctor": true}`` is no event but a question: what is missing?
+        (``shared.flow.doctor``)
+        """
+        event = _bytes(event)
+        if b'"doctor"' in event[:64] and not self.handler.settings.dry_run:  # it tries writes, of what is not there
+            from shared.flow import doctor  # nothing else needs it
+
+            if doctor.is_asked(event):
+                session = self.handler.session(self._invocation(context))
+                return json.dumps(doctor.report(doctor.examine(self.handler.settings, session)))
+        summary = self.answer(event, context)
+        if is_awaited(result["source"] for result in summary["results"]):
+            return response(summary)
+        return json.dumps(summary)  # ASCII: half a surrogate pair in an answer of the cloud could not be encoded
+
+    def answer(self, event: bytes, context: Any) -> dict[str, Any]:
+        """Handle one event with what its context says and return the summary."""
+        return self.handler.handle(event, self._invocation(context))
+
+    def _invocation(self, context: Any) -> Invocation:
+        return Invocation(
+            request_id=str(getattr(context, "request_id", "")),
+            timeout=_timeout(context),
+            credentials=lambda: credentials(self.environment, context),
+        )
+
+
+def start(environment: Mapping[str, str], stream: TextIO | None = None) -> Runtime:
+    """Read the settings and build the handler, whose log goes to ``stream`` (standard output); raises SettingsError."""
+    loaded = settings.load(environment)
+    log.configure(loaded.log_level, stream)
+    if notice := region_notice(loaded.region_id):
+        log.warning("region not known", region=loaded.region_id, text=notice)
+    return Runtime(Handler(loaded, environment=environment), environment)
+
+
+def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
+    """Return the role's temporary key: from the environment, read anew each time, or from the context of older runtimes."""
+    key_id, secret, token = (environment.get(name, "").strip() for name in _KEYS)
+    if key_id and secret:
+        wrong = [name for name, value in zip(_KEYS, (key_id, secret, token), strict=True) if not _is_plain(value)]
+        if wrong:
+            raise SettingsError([f"{name} holds a character that no access key has: set it again" for name in wrong])
+        return Credentials(key_id, secret, token)
+    given = getattr(context, "credentials", None)
+    if given is None or not given.access_key_id:
+        raise SettingsError(
+            [
+                "no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+            ]
+        )
+    return Credentials(given.access_key_id, given.access_key_secret, given.security_token or "")
+
+
+def _bytes(event: Any) -> bytes:
+    """Return an event as the platform hands it over. Half of a surrogate pair is kept, to be refused as no UTF-8."""
+    if isinstance(event, (bytes, bytearray)):
+        return bytes(event)
+    text = event if isinstance(event, str) else json.dumps(event)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _is_plain(value: str) -> bool:
+    """Tell whether a value can stand in a header: printable ASCII. What does not fit must not get as far as an error."""
+    return value.isascii() and value.isprintable()
+
+
+def _timeout(context: Any) -> float:
+    timeout = getattr(getattr(context, "function", None), "timeout", None)
+    try:
+        return float(timeout) if timeout else _DEFAULT_TIMEOUT
+    except (TypeError, ValueError):
+        return _DEFAULT_TIMEOUT

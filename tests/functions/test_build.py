@@ -1,0 +1,269 @@
+"""What is deployed: the real zip for both runtimes, and the rules by which it is made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import ZipFile
+
+import click
+import pytest
+
+from functions._operator import archive, interpreters, wheels
+from functions._operator.build import Package, build, stage
+
+LIMIT = 3_200_000  # bytes; two thirds of it are pydantic's compiled core
+
+
+class Built(NamedTuple):
+    """A package and the interpreter it is for."""
+
+    package: Package
+    interpreter: Path
+
+    def names(self) -> list[str]:
+        with ZipFile(self.package.archive) as packed:
+            return packed.namelist()
+
+
+@pytest.fixture
+def built(package: Package) -> Built:
+    """The package for one of Function Compute's runtimes."""
+    return Built(package, interpreters.find(package.version))
+
+
+def test_second_build_has_the_same_bytes(built: Built, tmp_path: Path) -> None:
+    """Building again, elsewhere and later, gives the same zip."""
+    again = build(tmp_path, built.package.version)
+    assert again.digest == built.package.digest
+    assert again.archive.read_bytes() == built.package.archive.read_bytes()
+
+
+def test_zip_is_light(built: Built) -> None:
+    """The zip stays under its limit, and the price list accounts for every file in it."""
+    assert built.package.archive.stat().st_size < LIMIT
+    with ZipFile(built.package.archive) as packed:
+        files = sum(member.file_size for member in packed.infolist())
+    assert sum(price.files for price in built.package.prices) == files
+    assert {price.package for price in built.package.prices} >= {"pydantic_core", "httpx", "functions, shared"}
+
+
+def test_zip_holds_the_function_and_nothing_else(built: Built) -> None:
+    """The handler stands at the root; tests, commands, metadata and the operator's side are not in it."""
+    names = built.names()
+    assert {"index.py", "functions/__init__.py", "shared/flow/engine.py", "shared/access/plan.py"} <= set(names)
+    tops = {name.split("/")[0] for name in names}
+    assert not tops & {"tests", "bin", "anyio", "click", "rich", "fc2", "requests", "pip", "template.yml"}
+    unwanted = [
+        n for n in names if "_operator" in n or ".dist-info" in n or "/tests/" in n or "__main__" in n.split("/")[:2]
+    ]
+    assert unwanted == []
+
+
+@pytest.mark.parametrize("with_sns", [True, False])
+def test_extra_is_in_the_zip_on_request_only(with_sns: bool, tmp_path: Path) -> None:
+    """What publishes to Amazon SNS is left out unless it is asked for; a native build is for the running Python."""
+    package = build(tmp_path, interpreters.running(), native=True, with_sns=with_sns)
+    with ZipFile(package.archive) as packed:
+        names = packed.namelist()
+    assert ("shared/cloud/aws/sns.py" in names) is with_sns
+    tag = f"cpython-{interpreters.running().replace('.', '')}"
+    assert f"__pycache__/index.{tag}.pyc" in names
+
+
+def test_every_module_has_bytecode_that_its_runtime_accepts_unchecked(built: Built) -> None:
+    """Each module comes with bytecode of the runtime's minor version that is used without looking at the source."""
+    magic = subprocess.run(
+        [built.interpreter, "-c", "import importlib.util, sys; sys.stdout.buffer.write(importlib.util.MAGIC_NUMBER)"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    with ZipFile(built.package.archive) as packed:
+        modules = [Path(name) for name in packed.namelist() if name.endswith(".py")]
+        tag = f"cpython-{built.package.version.replace('.', '')}"
+        for module in modules:
+            code = packed.read((module.parent / "__pycache__" / f"{module.stem}.{tag}.pyc").as_posix())
+            assert code[:8] == magic + b"\x01\x00\x00\x00", module
+
+
+def test_nothing_tells_where_it_was_built(built: Built) -> None:
+    """No file names the folder of the build; tracebacks show the place of the code in Function Compute."""
+    with ZipFile(built.package.archive) as packed:
+        for name in packed.namelist():
+            assert str(built.package.folder).encode() not in packed.read(name), name
+        version = built.package.version.replace(".", "")
+        assert b"/code/shared/plan.py" in packed.read(f"shared/__pycache__/plan.cpython-{version}.pyc")
+
+
+def test_zip_runs_on_its_own(built: Built, tmp_path: Path) -> None:
+    """Unpacked and without any other package in reach, the function starts and answers on its runtime."""
+    with ZipFile(built.package.archive) as packed:
+        packed.extractall(tmp_path)
+    program = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "import index, json, types\n"
+        "index.initialize(None)\n"
+        'answer = index.handler(b\'{"triggerTime":"2026-01-05T04:00:00Z","triggerName":"t","payload":""}\','
+        " types.SimpleNamespace(request_id='r-1'))\n"
+        "print(json.loads(answer)['counts'])\n"
+    )
+    settings = {
+        "OWNER": "team-a",
+        "ALLOWED_VPC_IDS": "*",
+        "ALLOWED_PORTS": "80",
+        "RESULT_TOPIC": "results",
+        "DRY_RUN": "true",
+        "FC_REGION": "cn-hangzhou",
+        "FC_ACCOUNT_ID": "1234567890123456",
+        "LOG_LEVEL": "ERROR",
+    }
+    done = subprocess.run(
+        [built.interpreter, "-S", "-B", "-W", "error", "-c", program],
+        cwd=tmp_path,
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("{")
+    assert done.stderr == ""
+
+
+def test_packing_depends_on_names_and_contents_only(tmp_path: Path) -> None:
+    """Times, permissions and the order of creation leave no trace in a zip; a changed byte does."""
+    digests = []
+    for number, names in enumerate((["b.py", "a/c.py"], ["a/c.py", "b.py"], ["a/c.py", "b.py"])):
+        folder = tmp_path / str(number)
+        for name in names:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x = 1\n" if number < 2 else "x = 2\n")
+            path.chmod(0o600 if number else 0o755)
+        digests.append(archive.pack(folder, tmp_path / f"{number}.zip"))
+    assert digests[0] == digests[1] != digests[2]
+    with ZipFile(tmp_path / "0.zip") as packed:
+        assert packed.namelist() == ["a/c.py", "b.py"]
+        assert {oct(member.external_attr >> 16) for member in packed.infolist()} == {"0o100644"}
+
+
+def test_module_that_does_not_compile_stops_the_build(tmp_path: Path) -> None:
+    """A syntax error is told with its file instead of being shipped."""
+    (tmp_path / "broken.py").write_text("def\n")
+    with pytest.raises(click.ClickException, match=r"broken\.py"):
+        archive.compile_bytecode(tmp_path, Path(sys.executable))
+
+
+def wheel_of(folder: Path, *members: str) -> Path:
+    """Make a wheel with these members."""
+    path = folder / "made_up-1.0-py3-none-any.whl"
+    with ZipFile(path, "w") as packed:
+        for member in members:
+            packed.writestr(member, "x = 1\n")
+        packed.writestr("made_up-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
+        packed.writestr("made_up-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("member", "kept"),
+    [
+        pytest.param("made_up/core.py", True, id="module"),
+        pytest.param("made_up/data.pem", True, id="data"),
+        pytest.param("made_up-1.0.dist-info/entry_points.txt", False, id="metadata"),
+        pytest.param("made_up/tests/test_core.py", False, id="tests"),
+        pytest.param("made_up/core.pyi", False, id="stub"),
+        pytest.param("anyio/_core/_eventloop.py", False, id="asynchronous"),
+        pytest.param("pydantic/_internal/_model_construction.py", False, id="models"),
+        pytest.param("pydantic_core/core_schema.py", True, id="core"),
+    ],
+)
+def test_wheels_are_unpacked_without_what_is_never_used(member: str, kept: bool, tmp_path: Path) -> None:
+    """A wheel's modules and data are kept, the listed rest is left out."""
+    wheel = wheel_of(tmp_path, member)
+    assert wheels.unpack(wheel, tmp_path / "out") == "made_up"
+    assert (tmp_path / "out" / member).exists() is kept
+
+
+def test_wheel_that_installs_elsewhere_is_refused(tmp_path: Path) -> None:
+    """A wheel with scripts or headers would be unpacked wrongly, so the build stops."""
+    wheel = wheel_of(tmp_path, "made_up-1.0.data/scripts/run")
+    with pytest.raises(click.ClickException, match=r"made_up-1\.0\.data/scripts/run outside of site-packages"):
+        wheels.unpack(wheel, tmp_path / "out")
+
+
+def test_staging_leaves_nothing_of_the_last_build(tmp_path: Path) -> None:
+    """A file that is gone from the sources is gone from the next package."""
+    for name in ("functions/__init__.py", "functions/set_vpc_access/index.py", "shared/new.py"):
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_text("")
+    (tmp_path / "out" / "shared").mkdir(parents=True)
+    (tmp_path / "out" / "shared" / "old.py").write_text("")
+    owners = stage(tmp_path / "out", [wheel_of(tmp_path, "made_up/core.py")], tmp_path / "root")
+    assert owners == {"made_up": "made_up"}
+    found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.py"))
+    assert found == ["functions/__init__.py", "index.py", "made_up/core.py", "shared/new.py"]
+
+
+def fetch(requirement: str, folder: Path) -> list[Path]:
+    """Fetch what a requirements file of one line asks for, into a cache in ``folder``."""
+    requirements = folder / "runtime.txt"
+    requirements.write_text(f"{requirement}\n")
+    here = Path(sys.executable)
+    return wheels.fetch(requirements, interpreters.running(), here, native=True, cache=folder / "cache")
+
+
+def test_wheels_are_downloaded_once(tmp_path: Path) -> None:
+    """Wheels kept for the same locked requirements, version and platform are used without asking pip again."""
+    wheel = wheel_of(tmp_path, "made_up/core.py")
+    requirement = f"made-up @ {wheel.as_uri()} --hash=sha256:{sha256(wheel.read_bytes()).hexdigest()}"
+    first = fetch(requirement, tmp_path)
+    wheel.unlink()
+    assert [path.name for path in first] == [wheel.name]
+    assert fetch(requirement, tmp_path) == first
+
+
+@pytest.mark.parametrize(
+    ("digest", "said"),
+    [
+        pytest.param("sha256:" + "0" * 64, "DO NOT MATCH THE HASHES", id="another-file"),
+        pytest.param("", "Hashes are required", id="not-locked"),
+    ],
+)
+def test_wheel_that_is_not_the_locked_one_stops_the_build(digest: str, said: str, tmp_path: Path) -> None:
+    """What pip says about a wrong or missing hash is shown, and nothing half downloaded is kept."""
+    wheel = wheel_of(tmp_path, "made_up/core.py")
+    hashed = f" --hash={digest}" if digest else ""
+    with pytest.raises(click.ClickException, match=rf"(?s)could not download the wheels of runtime\.txt.*{said}"):
+        fetch(f"made-up @ {wheel.as_uri()}{hashed}", tmp_path)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_interpreter_is_named_by_hand(tmp_path: Path) -> None:
+    """The variable for a version comes before every search, and a wrong one is not silently replaced."""
+    running = interpreters.running()
+    name = interpreters.variable(running)
+    assert interpreters.find(running, {name: sys.executable}) == Path(sys.executable)
+    with pytest.raises(click.ClickException, match=f"set {name} to its path"):
+        interpreters.find(running, {name: str(tmp_path / "nowhere")})
+
+
+def test_missing_interpreter_is_told_with_the_ways_to_get_one(tmp_path: Path) -> None:
+    """A shim that does not run is passed over; the refusal names the version and the variable."""
+    shim = tmp_path / "python3.99"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    with pytest.raises(click.ClickException, match=r"needs an interpreter of that version.*PYTHON_3_99"):
+        interpreters.find("3.99", {"PATH": str(tmp_path)}, home=tmp_path)
+
+
+def test_interpreter_of_a_version_manager_is_found(tmp_path: Path) -> None:
+    """An interpreter that is not on PATH is found where version managers keep them."""
+    place = tmp_path / ".pyenv" / "versions" / "3.99.4" / "bin"
+    place.mkdir(parents=True)
+    (place / "python").write_text("#!/bin/sh\necho 3.99\n")
+    (place / "python").chmod(0o755)
+    assert interpreters.find("3.99", {"PATH": ""}, home=tmp_path) == place / "python"

@@ -1,0 +1,129 @@
+"""A mistake at the terminal is told once, in words that say where it is cured; it is never passed over in silence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.flow.runtime import Runtime
+from shared.settings import ENDPOINTS
+from tests.invoking import Invoker, queue_event, request, state_change
+
+pytestmark = pytest.mark.enable_socket
+
+ROOT = Path(__file__).parents[2]
+EVENT = "events/manual/authorize.json"
+
+
+class Printed(NamedTuple):
+    """How a command ended and what it printed where."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, **environment: str) -> Printed:
+    """Run ``make run`` or ``make doctor`` without the make; only this environment is there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.demo.run", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Printed(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        pytest.param(["--cloud", "foo", EVENT], {}, "'foo' is neither local nor real", id="cloud"),
+        pytest.param(["--cloud", "http://127.0.0.1:99999", EVENT], {}, "needs a port from 1 to 65535", id="cloud-port"),
+        pytest.param(
+            ["--doctor", "--deny", "apigateway:SetVpcAcces"], {}, "'apigateway:SetVpcAcces' is not one of", id="deny"
+        ),
+        pytest.param([EVENT], {"FC_REGION": "hangzhou"}, "FC_REGION is 'hangzhou' but must be the id of", id="region"),
+        pytest.param(
+            [EVENT],
+            {"ALIBABA_CLOUD_REGION_ID": "hangzhou"},
+            "ID is 'hangzhou' but must be the id of",
+            id="region-of-terminal",
+        ),
+    ],
+)
+def test_mistake_is_told_once(arguments: list[str], environment: dict[str, str], said: str) -> None:
+    """One line names what is wrong, nothing is done, and no traceback is shown."""
+    printed = run(*arguments, **environment)
+    assert printed.code != 0
+    assert printed.err.count(said) == 1
+    assert "Traceback" not in printed.err
+    assert "CloudAPI" not in printed.out
+
+
+def test_place_may_end_in_a_slash() -> None:
+    """A stand-in's URL is taken with a slash at its end, as a browser gives it."""
+    printed = run("--cloud", "http://127.0.0.1:9/", "--doctor")
+    assert "no answer" in printed.out
+
+
+def test_unknown_region_is_used_with_a_warning() -> None:
+    """A region that no map knows costs a warning on standard error; what is printed for programs stays whole."""
+    printed = run("--json", EVENT, FC_REGION="xx-newer-1")
+    (warning,) = map(json.loads, printed.err.splitlines())
+    assert printed.code == 0, printed.err
+    assert (warning["level"], warning["event"], warning["region"]) == ("WARNING", "region not known", "xx-newer-1")
+    assert json.loads(printed.out)["counts"] == {"authorized": 1}
+
+
+REAL = {  # settings of a function that works somewhere, at an address where nobody is
+    "OWNER": "team-a",
+    "ALLOWED_VPC_IDS": "vpc-bp1example0001",
+    "ALLOWED_PORTS": "8080",
+    "RESULT_TOPIC": "results",
+    **dict.fromkeys(ENDPOINTS, "http://127.0.0.1:9"),
+    "FC_REGION": "cn-hangzhou",
+}
+
+
+@pytest.mark.parametrize("event", [EVENT, "events/smq-queue/batch.json", "events/ecs/running.json"])
+def test_missing_key_is_told_at_the_terminal(event: str) -> None:
+    """Whatever the event holds, a missing key is told once and as what it is, with the variables to set."""
+    printed = run("--cloud", "real", event, **REAL)
+    told = printed.out + printed.err
+    assert printed.code == 1
+    assert told.count("no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID") == 1
+    assert "delivered again" not in told
+    assert "Traceback" not in told
+
+
+def test_missing_key_ends_an_invocation_before_any_call(invoke: Invoker) -> None:
+    """Without a key a batch fails as a whole: for the one thing that is missing, not record by record."""
+    event = json.dumps(queue_event(*[json.dumps(request(Name=f"a-{number}")) for number in range(3)])).encode()
+    with pytest.raises(SettingsError, match="no credentials"):
+        Runtime(invoke.configure(), {}).invoke(event, None)
+    assert invoke.calls() == []
+    assert invoke.lines() == []
+
+
+def test_what_needs_no_call_needs_no_key(invoke: Invoker) -> None:
+    """An event that is none of ours is ignored with or without a key."""
+    answer = Runtime(invoke.configure(), {}).invoke(json.dumps(state_change(state="Stopped")).encode(), None)
+    assert json.loads(str(answer))["counts"] == {"ignored": 1}
+
+
+def test_client_without_the_functions_key_is_answered(invoke: Invoker) -> None:
+    """A client that waits gets the missing key as a 503 with its text, since the platform would hide an error."""
+    event = (ROOT / "events" / "http" / "post.json").read_bytes()
+    answer = Runtime(invoke.configure(), {}).invoke(event, None)
+    assert isinstance(answer, dict)
+    assert answer["statusCode"] == 503
+    assert "no credentials" in answer["body"]

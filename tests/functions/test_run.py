@@ -1,0 +1,185 @@
+"""`make run`: one event by hand, on the embedded stand-in; what it prints and how it ends."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.enable_socket
+
+ROOT = Path(__file__).parents[2]
+EVENT = "events/manual/authorize.json"
+REQUEST: dict[str, Any] = json.loads((ROOT / EVENT).read_text(encoding="utf-8"))
+
+
+def _run(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Return exit code and everything printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.demo.run", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def _on_a_terminal(*arguments: str, **environment: str) -> str:
+    """Return what a terminal of 80 columns is sent."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.demo.run", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "80", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    sent = b""
+    with process:
+        while True:
+            try:
+                read = os.read(ours, 65_536)
+            except OSError:  # the other end is closed
+                break
+            sent += read
+    os.close(ours)
+    return sent.decode()
+
+
+def test_an_event_is_authorized() -> None:
+    """The table says what it was recognised as and what became of it, then what the stand-in saw."""
+    code, printed = _run(EVENT)
+
+    assert code == 0
+    assert "authorized" in printed
+    assert "CloudAPI.SetVpcAccess 1x" in printed
+    assert "writes: 2" in printed
+    assert "\x1b" not in printed
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing() -> None:
+    """With DRY_RUN=1 the decision is shown and the stand-in saw no write."""
+    code, printed = _run(EVENT, DRY_RUN="1")
+
+    assert code == 0
+    assert "planned" in printed
+    assert "create" in printed
+    assert "writes: 0" in printed
+
+
+def test_the_plan_can_be_json() -> None:
+    """With --json nothing but the summary is printed, for other programs."""
+    code, printed = _run("--json", EVENT, DRY_RUN="1")
+
+    assert code == 0
+    assert json.loads(printed)["results"][0]["reason"] == "create"
+
+
+def test_a_bad_event_names_what_is_missing(tmp_path: Path) -> None:
+    """Three missing fields are named, without a traceback, and the exit code says that it was rejected."""
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"Name":"x"}')
+    code, printed = _run(str(bad))
+
+    assert code == 3
+    for field in ("VpcId", "InstanceId", "Port"):
+        assert f"{field} is missing" in " ".join(printed.split())
+    assert "Traceback" not in printed
+
+
+def test_one_record_that_fails_for_now_hides_no_other(tmp_path: Path) -> None:
+    """Of a mixed batch every record is shown, at 80 columns with every id and target whole; then the error, once."""
+    batch = tmp_path / "mixed.json"
+    batch.write_text(json.dumps([REQUEST, {**REQUEST, "Name": "ssh", "Port": 22}, {"Name": "half"}]))
+    code, printed = _run(str(batch), "--deny", "apigateway:SetVpcAccess", COLUMNS="80")
+    (error,) = (line for line in printed.splitlines() if line.startswith("Error"))
+
+    assert code == 4
+    for what in ("failed", "refused", "rejected", "i-bp1example0001:8080 in vpc-bp1example0001", "VpcId is missing"):
+        assert what in printed[: printed.index(error)]
+    assert error == "Error: 1 of 3 records failed for now; the same event can succeed later"
+    assert printed.count("apigateway:SetVpcAccess") == 1
+    assert "stand-in saw" in printed
+
+
+def test_the_json_of_a_partly_failed_batch_is_whole(tmp_path: Path) -> None:
+    """With --json the summary has every record, the failed one too."""
+    batch = tmp_path / "mixed.json"
+    batch.write_text(json.dumps([REQUEST, {**REQUEST, "Name": "ssh", "Port": 22}]))
+    code, printed = _run("--json", str(batch), "--deny", "apigateway:SetVpcAccess")
+    summary, error = printed.split("\nError: ")
+
+    assert (code, error.count("\n")) == (4, 1)
+    assert json.loads(summary)["counts"] == {"failed": 1, "refused": 1}
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        pytest.param("events/manual/port-not-allowed.json", 3, id="would-be-refused"),
+        pytest.param("no/such/file.json", 64, id="usage"),
+    ],
+)
+def test_a_dry_run_can_gate(event: str, code: int) -> None:
+    """The exit code of a dry run says that something would be refused."""
+    assert _run(event, DRY_RUN="1")[0] == code
+
+
+@pytest.mark.parametrize(
+    ("environment", "styled"), [({}, True), ({"NO_COLOR": "1"}, False)], ids=["colour", "NO_COLOR"]
+)
+def test_styles_and_progress_are_for_terminals(environment: dict[str, str], styled: bool) -> None:
+    """A terminal sees that something goes on, and styles; with NO_COLOR no style at all, bold and dim included."""
+    sent = _on_a_terminal(EVENT, **environment)
+
+    assert "handling authorize.json" in sent
+    assert bool(re.search(r"\x1b\[[0-9;]*m", sent)) == styled
+
+
+def test_a_wrong_secret_is_told_without_secrets() -> None:
+    """With another secret at the stand-in it is told that the signature was refused, and nothing of it is shown."""
+    code, printed = _run(EVENT, STAND_IN_SECRET="MARK-other-secret")
+
+    assert code == 4
+    assert "The signature was refused" in " ".join(printed.split())
+    for secret in ("MARK", "test-access-key-secret", "ACS3-HMAC-SHA256", "StringToSign", "Traceback"):
+        assert secret not in printed
+
+
+def test_missing_settings_are_listed_without_a_traceback() -> None:
+    """Against the real cloud with an empty environment, every missing setting is named."""
+    code, printed = _run("--cloud", "real", EVENT)
+
+    assert code == 1
+    for name in ("OWNER", "ALLOWED_VPC_IDS", "ALLOWED_PORTS", "RESULT_TOPIC", "ALIBABA_CLOUD_REGION_ID"):
+        assert name in printed
+    assert "Traceback" not in printed
+
+
+def test_the_doctor_is_content_with_the_stand_in() -> None:
+    """Every line is ok when nothing is missing, and nothing was opened."""
+    code, printed = _run("--doctor")
+
+    assert code == 0
+    assert "problem" not in printed
+    assert "apigateway:SetVpcAccess" in printed
+
+
+def test_the_doctor_names_a_missing_permission() -> None:
+    """With one RAM action denied there is one problem, and it names the action."""
+    code, printed = _run("--doctor", "--deny", "apigateway:SetVpcAccess")
+    problems = [line for line in printed.splitlines() if line.startswith("problem")]
+
+    assert code == 1
+    assert len(problems) == 1
+    assert "apigateway:SetVpcAccess" in problems[0]

@@ -1,0 +1,319 @@
+"""``template.yml`` without the cloud: against the vendor's registry, our own rules, the code, and the stand-in."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from functions._operator.build import RUNTIMES
+from functions.set_vpc_access import index
+from shared import settings
+from shared.events.fields import word_of
+from shared.events.parsing import parse
+from shared.model.records import InstanceNotice
+from tests.cloud.core import Switches
+from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, Trigger
+from tests.cloud.fc.triggers.pattern import matches
+from tests.cloud.fc.wire import parse_trigger
+from tests.invoking import Invoker, request
+from tests.registry.check import Template
+from tests.registry.stack import ACCOUNT, REGION, REQUIRED, Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "template.yml"
+DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+REGISTRY = json.loads((ROOT / "tests" / "registry" / "registry.json").read_text(encoding="utf-8"))
+API_RATE = 50  # calls per second and user; https://help.aliyun.com/document_detail/342760.htm
+LONGEST_TRIGGERED = 300  # seconds; https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-queue-triggers
+
+
+def stack(document: Mapping[str, Any] = DOCUMENT, **parameters: Any) -> Stack:
+    """Return the stack that a template makes with these parameters."""
+    return Stack(document, {**REQUIRED, **parameters})
+
+
+def triggers(of: Stack, switches: Switches | None = None) -> dict[str, Trigger]:
+    """Read every trigger as strictly as the local Function Compute does; ValueError for what it does not know."""
+    found = [parse_trigger(each, switches or Switches()) for each in of.of_type("ALIYUN::FC3::Trigger")]
+    return {trigger.name: trigger for trigger in found}
+
+
+def environment(of: Stack) -> dict[str, str]:
+    """Return the function's environment variables as Function Compute hands them over."""
+    return {name: str(value) for name, value in of.properties("Function")["EnvironmentVariables"].items()}
+
+
+def own_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the registry cannot see: maps that it does not look into, and keys outside of resources."""
+    known = {
+        "": {"ROSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs"},
+        "Parameters": {"Type", "Label", "Description", "Default", "AllowedPattern", "AllowedValues", "MinValue"}
+        | {"MaxValue", "ConstraintDescription", "AssociationProperty", "AssociationPropertyMetadata"},
+        "Outputs": {"Description", "Value"},
+    }
+    for key in document.keys() ^ known[""]:
+        yield f"top level: {key}"
+    for section in ("Parameters", "Outputs"):
+        for name, item in document.get(section, {}).items():
+            for key in item.keys() - known[section]:
+                yield f"{section}.{name}: {key}"
+            for text in ("Label", "Description", "ConstraintDescription"):
+                if text in item and item[text].keys() != {"en", "zh-cn"}:
+                    yield f"{section}.{name}.{text}: not in both languages"
+            if {"Parameters": "Type", "Outputs": "Value"}[section] not in item:
+                yield f"{section}.{name}: incomplete"
+    for group in document["Metadata"]["ALIYUN::ROS::Interface"]["ParameterGroups"]:
+        if group["Label"]["default"].keys() != {"en", "zh-cn"}:
+            yield "a group's label is not in both languages"
+    if document["Description"].keys() != {"en", "zh-cn"}:
+        yield "the description is not in both languages"
+    if document["Parameters"]["CodeObject"]["AssociationPropertyMetadata"] != {"BucketName": "${CodeBucket}"}:
+        yield "the picker of the code does not know its bucket"
+    if stack(document).properties("DeadLetterAlarm")["Resources"][0].keys() != {"userId", "region", "queue"}:
+        yield "dimensions of the dead letters' metric"
+    for trigger in ("RequestTrigger", "InstanceTrigger"):
+        sink = stack(document).properties(trigger)["TriggerConfig"]["eventSinkConfig"]
+        if sink != {"deliveryOption": {"eventSchema": "CloudEvents"}}:
+            yield f"{trigger} does not deliver CloudEvents"
+    if environment(stack(document)).keys() != {variable.name for variable in settings.VARIABLES} - {
+        *settings.ENDPOINTS
+    }:
+        yield "the environment's names are not the settings'"
+    triggers(stack(document))
+
+
+def broken(document: Mapping[str, Any]) -> bool:
+    """Tell whether any check of this file finds a template wrong."""
+    try:
+        return bool([*Template(document, REGISTRY).problems(), *own_problems(document)])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return True
+
+
+def test_template_fits_the_registry() -> None:
+    """Types, properties, required ones, shapes, bounds, values, patterns and references are the vendor's."""
+    assert Template(DOCUMENT, REGISTRY).problems() == []
+
+
+def test_template_fits_our_own_rules() -> None:
+    """What the registry does not look into is right too: triggers, environment, parameters, outputs, languages."""
+    assert list(own_problems(DOCUMENT)) == []
+
+
+def test_template_may_be_sent() -> None:
+    """The template stays below the limit of ROS for a template's size."""
+    assert FILE.stat().st_size < 524_288  # https://www.alibabacloud.com/help/doc-detail/28854.htm
+
+
+def test_extract_holds_what_the_template_uses() -> None:
+    """The committed extract has the template's types, no more, from one version of the vendor's packages."""
+    assert REGISTRY["resources"].keys() == {resource["Type"] for resource in DOCUMENT["Resources"].values()}
+    assert len(set(REGISTRY["source"].values())) == 1
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every key in a template that somebody else has named, not we."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from places(item, (*path, number))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            ours = path in {("Parameters",), ("Resources",), ("Outputs",), ("Conditions",)} or path[-1:] == ("Fn::Sub",)
+            if not ours:
+                yield (*path, key)
+            yield from places(item, (*path, key))
+
+
+def misspelt(path: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the template with one key misspelt."""
+    document = copy.deepcopy(DOCUMENT)
+    holder: Any = document
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[f"{path[-1]}x"] = holder.pop(path[-1])
+    return document
+
+
+def test_every_key_matters() -> None:
+    """Whichever one key of the template is misspelt, a check of this file notices."""
+    unnoticed = [".".join(map(str, path)) for path in places(DOCUMENT) if not broken(misspelt(path))]
+    assert unnoticed == []
+
+
+def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
+    """Return an edit of the template's resources that sets the value at ``path``."""
+
+    def edit(document: dict[str, Any]) -> None:
+        holder: Any = document["Resources"]
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = to
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "problem"),
+    [
+        pytest.param(change("ResultTopic", "Type", to="ALIYUN::MNS::Topicc"), "unknown type", id="type"),
+        pytest.param(change("ResultTopic", "Properties", to={}), "TopicName is missing", id="required"),
+        pytest.param(change("LogStore", "Properties", "TTL", to="90"), "not a number", id="text-for-number"),
+        pytest.param(change("LogStore", "Properties", "TTL", to=True), "not a number", id="boolean-for-number"),
+        pytest.param(change("LogStore", "Properties", "TTL", to=4000), "range is 1 to 3650", id="range"),
+        pytest.param(change("LogStore", "Properties", "LogstoreName", to="ab"), "length is 3 to 63", id="length"),
+        pytest.param(change("LogProject", "Properties", "Name", to="a_b c"), "does not match", id="pattern"),
+        pytest.param(
+            change("RefusedAlarm", "Properties", "Detail", "Configuration", "GroupConfiguration", "Type", to="none"),
+            "not one of",
+            id="value",
+        ),
+        pytest.param(
+            change("Function", "Properties", "Timeout", to={"Ref": "LogLevel"}), "not a number", id="parameter"
+        ),
+        pytest.param(change("Function", "Properties", "Role", to={"Ref": "Rôle"}), "refers to Rôle", id="ref"),
+        pytest.param(
+            change("Function", "Properties", "Role", to={"Fn::GetAtt": ["Role", "ARN"]}), "Role.ARN", id="attribute"
+        ),
+        pytest.param(change("Function", "Properties", "Role", to={"Fn::GetAtt": ["No", "Arn"]}), "of No", id="get-att"),
+        pytest.param(change("Function", "Properties", "Role", to={"Fn::Sub": "${No}"}), "refers to No", id="sub"),
+        pytest.param(change("Function", "Properties", "Role", to={"Fn::Subs": "a"}), "unknown function", id="function"),
+        pytest.param(change("Function", "DependsOn", to="Logs"), "depends on Logs", id="depends-on"),
+        pytest.param(change("DeadLetterAlarm", "Condition", to="Always"), "unknown condition", id="condition"),
+    ],
+)
+def test_mistake_is_named(edit: Callable[[dict[str, Any]], None], problem: str) -> None:
+    """Each kind of mistake is told with its place."""
+    document = copy.deepcopy(DOCUMENT)
+    edit(document)
+    assert any(problem in found for found in Template(document, REGISTRY).problems())
+
+
+def test_environment_makes_valid_settings() -> None:
+    """The function starts with what the template gives it; where products are reached follows from the region."""
+    loaded = settings.load({**environment(stack()), "FC_REGION": REGION, "FC_ACCOUNT_ID": ACCOUNT})
+    assert loaded.result_topic == "set-vpc-access-results"
+    assert loaded.ess_endpoint == "https://ess.aliyuncs.com"
+
+
+def test_parameters_default_to_the_settings_defaults() -> None:
+    """An operator who leaves a parameter alone gets what the code does by itself."""
+    defaults = {variable.name: variable.default for variable in settings.VARIABLES if variable.default}
+    given = environment(stack())
+    assert {name: given[name] for name in defaults} == defaults
+
+
+def test_environment_fits_function_compute() -> None:
+    """All variables together stay below 4 KB with room for long lists of VPCs and ports."""
+    vpcs = ",".join(f"vpc-bp1example{number:010}" for number in range(50))
+    size = sum(len(f"{name}={value}") for name, value in environment(stack(AllowedVpcIds=vpcs)).items())
+    assert (
+        size < 4096
+    )  # FC_* ones not counted; https://help.aliyun.com/zh/functioncompute/fc/user-guide/environment-variables
+
+
+def test_handlers_are_in_the_code() -> None:
+    """Handler and initializer name functions of ``index.py``; the runtimes offered are those that are built for."""
+    function = stack().properties("Function")
+    names = [function["Handler"], function["InstanceLifecycleConfig"]["Initializer"]["Handler"]]
+    assert [name.partition(".")[0] for name in names] == ["index", "index"]
+    assert all(callable(getattr(index, name.partition(".")[2])) for name in names)
+    assert DOCUMENT["Parameters"]["Runtime"]["AllowedValues"] == [f"python{version}" for version in RUNTIMES]
+
+
+def test_api_rate_holds() -> None:
+    """With the defaults all instances together stay below the account's API rate."""
+    given = stack()
+    most = given.properties("MostInstances")["ReservedConcurrency"]
+    assert most * int(environment(given)["MAX_CALLS_PER_SECOND"]) <= API_RATE
+
+
+def test_names_fit_whatever_the_function_is_called() -> None:
+    """The longest name of a function that the parameter allows leaves every derived name within its limit."""
+    longest = "a" * 40
+    assert re.fullmatch(DOCUMENT["Parameters"]["FunctionName"]["AllowedPattern"], longest)
+    given = stack(FunctionName=longest)
+    resources = REGISTRY["resources"]
+    for name, resource in DOCUMENT["Resources"].items():
+        properties = given.properties(name)
+        for key, shape in resources[resource["Type"]]["properties"].items():
+            if key.endswith("Name") and key in properties and "length" in shape:
+                assert shape["length"][0] <= len(properties[key]) <= shape["length"][1], f"{name}.{key}"
+    assert len(given.properties("Role")["RoleName"]) <= 64
+    assert len(given.properties("LogProject")["Name"]) <= 63
+    assert len(given.properties("RequestQueue")["QueueName"]) <= 120  # the strictest of the documented limits
+
+
+def test_requests_come_in_batches_and_fail_into_the_dead_letters() -> None:
+    """The queue's messages come untouched and in batches, are tried again, and never block the queue."""
+    trigger = triggers(stack())["requests"]
+    assert isinstance(trigger, QueueTrigger)
+    assert (trigger.queue, trigger.dead_letter_queue) == ("set-vpc-access-requests", "set-vpc-access-dead-letters")
+    assert (trigger.streaming, trigger.tolerate_errors, trigger.decode_base64) == (True, True, False)
+    assert (trigger.batch_size, trigger.batch_window, len(trigger.retry.waits)) == (100, 1, 3)
+
+
+@pytest.mark.parametrize("reading", ["true-is-sync", "true-is-async"])
+def test_triggers_call_synchronously(reading: str) -> None:
+    """Whatever ``asyncInvocationType`` means, both triggers call synchronously: only then do their retries work."""
+    found = triggers(stack(), Switches(fc_async_invocation_type=reading))
+    kinds = (QueueTrigger, EventBridgeTrigger)
+    assert [each.asynchronous for each in found.values() if isinstance(each, kinds)] == [False, False]
+
+
+def test_message_stays_hidden_for_the_longest_invocation() -> None:
+    """No message is handed out again while an invocation may still work on it, and none outlives a trigger's limit."""
+    longest = DOCUMENT["Parameters"]["Timeout"]["MaxValue"]
+    assert longest <= LONGEST_TRIGGERED
+    assert stack().properties("RequestQueue")["VisibilityTimeout"] > longest
+
+
+def event_files() -> list[Any]:
+    """Return a parameter for every sample event that is JSON."""
+    found = [*sorted((ROOT / "events").glob("*/*.json"))]
+    return [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in found if path.parent.name != "schema"]
+
+
+@pytest.mark.parametrize("path", event_files())
+def test_filter_lets_through_what_the_function_acts_on(path: Path) -> None:
+    """The filter takes the sample events that are single notices about ECS instances, and those whose data has no state."""
+    trigger = triggers(stack())["instances"]
+    assert isinstance(trigger, EventBridgeTrigger)
+    raw = path.read_bytes()
+    try:
+        event = json.loads(raw)
+    except ValueError:
+        event = None
+    announced = any(isinstance(record.content, InstanceNotice) for record in parse(raw))
+    state_change = isinstance(event, dict) and event.get("type") == "ecs:Instance:StateChange"
+    wanted = state_change and (announced or not word_of(event, "data", "state"))
+    assert (isinstance(event, dict) and matches(trigger.pattern, event)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("alarm", "outcome", "changes"),
+    [
+        pytest.param("RefusedAlarm", "refused", {"Port": 22}, id="refused"),
+        pytest.param("FailedAlarm", "failed", {}, id="failed"),
+        pytest.param("FailedAlarm", "authorized", {}, id="fine"),
+    ],
+)
+def test_alarms_look_for_lines_that_the_code_writes(
+    invoke: Invoker, alarm: str, outcome: str, changes: dict[str, Any]
+) -> None:
+    """An alarm's query finds the log lines of its outcome and no others, by fields that the index has."""
+    configuration = stack().properties(alarm)["Detail"]["Configuration"]
+    terms = dict(re.findall(r"message\.(\w+): (\w+)", configuration["QueryList"][0]["Query"]))
+    (message,) = stack().properties("LogIndex")["KeyIndices"]
+    assert terms.keys() <= {key["Name"] for key in message["JsonKeyIndices"]}
+    if outcome == "failed":
+        invoke.served.faults.add(operation="CloudAPI.SetVpcAccess", status=503, code="ServiceUnavailable")
+    invoke(request(**changes), timeout=10.0)
+    found = [line for line in invoke.lines() if all(line.get(key) == value for key, value in terms.items())]
+    assert [line["outcome"] for line in found] == ([outcome] if outcome in terms.values() else [])

@@ -1,0 +1,202 @@
+"""The plan: pure decisions from what is asked, what is there and what policy allows."""
+
+from typing import Any
+
+import pytest
+
+from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide, plan, word
+from shared.model.access import OWNER_TAG, VpcAccess
+from shared.settings import Settings, load
+from tests.invoking import SETTINGS, VPC
+
+OURS = ((OWNER_TAG, "team-a"),)
+WANTED = VpcAccess("orders", VPC, "i-1", 8080)
+THERE = WANTED._replace(tags=OURS, vpc_access_id="id-1")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The settings of the suite: team-a, one VPC, ports 80, 443 and 8000-8999."""
+    return load(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "expected"),
+    [
+        pytest.param(WANTED, [], Create, id="nothing-there"),
+        pytest.param(WANTED, [THERE], Keep, id="ours-as-asked"),
+        pytest.param(WANTED, [THERE._replace(tags=())], Keep, id="made-by-hand-as-asked"),
+        pytest.param(WANTED, [THERE._replace(name="other", instance_id="i-9")], Create, id="unrelated"),
+        pytest.param(WANTED, [THERE._replace(name="Orders", port=8081)], Create, id="names-differ-by-case"),
+    ],
+)
+def test_what_is_there_decides(wanted: VpcAccess, there: list[VpcAccess], expected: type, settings: Settings) -> None:
+    """An entry with both keys is kept whoever made it; without a clash the entry is created."""
+    assert isinstance(decide(Wanted(wanted), Present(there), settings), expected)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "reason", "lift"),
+    [
+        pytest.param(WANTED._replace(vpc_id="vpc-other"), [], "VpcNotAllowed", "ALLOWED_VPC_IDS", id="vpc"),
+        pytest.param(WANTED._replace(port=22), [], "PortNotAllowed", "ALLOWED_PORTS", id="port"),
+        pytest.param(
+            WANTED._replace(port=22),
+            [THERE._replace(port=22)],
+            "PortNotAllowed",
+            "ALLOWED_PORTS",
+            id="port-open-already",
+        ),
+        pytest.param(WANTED, [THERE._replace(port=80, tags=())], "NameTaken", "by hand", id="foreign-name"),
+        pytest.param(WANTED, [THERE._replace(port=80, tags=())], "NameTaken", "(owner: none)", id="nobodys-name"),
+        pytest.param(
+            WANTED,
+            [THERE._replace(port=80, tags=((OWNER_TAG, "team-b"),))],
+            "NameTaken",
+            "team-b",
+            id="other-teams-name",
+        ),
+        pytest.param(WANTED, [THERE._replace(port=80)], "NameInUse", "ON_CONFLICT=replace", id="our-name-elsewhere"),
+        pytest.param(WANTED, [THERE._replace(name="other")], "TargetTaken", "use that name", id="target"),
+    ],
+)
+def test_refusals_say_how_to_lift_them(
+    wanted: VpcAccess, there: list[VpcAccess], reason: str, lift: str, settings: Settings
+) -> None:
+    """Every refusal carries a fixed word and the way out."""
+    decision = decide(Wanted(wanted), Present(there), settings)
+
+    assert isinstance(decision, Refuse)
+    assert decision.reason == reason
+    assert lift in decision.text
+
+
+def test_created_entries_carry_our_mark(settings: Settings) -> None:
+    """The owner's tag is added to the tags that were asked for."""
+    decision = decide(Wanted(WANTED._replace(tags=(("env", "prod"),))), Present(), settings)
+
+    assert isinstance(decision, Create)
+    assert decision.access.tags == (("env", "prod"), (OWNER_TAG, "team-a"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "there", "drift"),
+    [
+        pytest.param({}, {}, (), id="same"),
+        pytest.param({"description": "new"}, {}, ("Description",), id="description"),
+        pytest.param({"vpc_target_host_name": "a.example"}, {}, ("VpcTargetHostName",), id="host"),
+        pytest.param({"tags": (("env", "prod"),)}, {}, ("Tag",), id="tag"),
+        pytest.param({}, {"description": "old"}, (), id="description-not-asked-for"),
+        pytest.param({}, {"vpc_target_host_name": "a.example"}, (), id="host-not-asked-for"),
+        pytest.param({}, {"tags": (*OURS, ("env", "prod"))}, (), id="tag-not-asked-for"),
+    ],
+)
+def test_keeping_names_what_differs(
+    changes: dict[str, Any], there: dict[str, Any], drift: tuple[str, ...], settings: Settings
+) -> None:
+    """A kept entry reports the fields that were asked for differently; what was not asked for does not count."""
+    decision = decide(Wanted(WANTED._replace(**changes)), Present([THERE._replace(**there)]), settings)
+
+    assert isinstance(decision, Keep)
+    assert decision.drift == drift
+
+
+@pytest.mark.parametrize(
+    ("second", "words", "detail"),
+    [
+        pytest.param(Wanted(WANTED), ["create", "keep"], 0, id="the-same-twice"),
+        pytest.param(Wanted(WANTED._replace(port=8081)), ["create", "refuse"], "ClaimedInBatch", id="same-name"),
+        pytest.param(Wanted(WANTED._replace(name="b")), ["create", "refuse"], "ClaimedInBatch", id="same-target"),
+        pytest.param(Wanted(WANTED._replace(name="b", port=8081)), ["create", "create"], None, id="unrelated"),
+        pytest.param(Wanted(WANTED._replace(name="b"), any_name=True), ["create", "keep"], 0, id="any-name-will-do"),
+        pytest.param(
+            Wanted(WANTED._replace(port=8081), any_name=True),
+            ["create", "refuse"],
+            "ClaimedInBatch",
+            id="any-name-but-not-any-target",
+        ),
+    ],
+)
+def test_records_of_one_batch_are_settled_in_the_plan(
+    second: Wanted, words: list[str], detail: int | str | None, settings: Settings
+) -> None:
+    """The first record to claim a name or target has it; one that it serves shares its answer, another is refused."""
+    decisions = plan([Wanted(WANTED), second], Present(), settings)
+
+    assert [word(decision) for decision in decisions] == words
+    assert _detail(decisions[1]) == detail
+
+
+def test_sharing_names_what_differs(settings: Settings) -> None:
+    """A record that shares another's entry reports the fields that the other one asks for differently."""
+    decisions = plan([Wanted(WANTED), Wanted(WANTED._replace(description="mine"))], Present(), settings)
+
+    assert decisions[1] == Keep(WANTED._replace(description="mine"), same_as=0, drift=("Description",))
+
+
+@pytest.mark.parametrize(
+    ("second", "what"),
+    [
+        pytest.param(WANTED._replace(port=8081), "the name 'orders'", id="name"),
+        pytest.param(WANTED._replace(name="b"), f"i-1:8080 in {VPC}", id="target"),
+    ],
+)
+def test_a_rival_is_told_what_it_lost_and_to_whom(second: VpcAccess, what: str, settings: Settings) -> None:
+    """The refusal names what both records want, and what the first one asks for with it."""
+    decision = plan([Wanted(WANTED), Wanted(second)], Present(), settings)[1]
+
+    assert isinstance(decision, Refuse)
+    assert f"claims {what} (as 'orders' for i-1:8080 in {VPC})" in decision.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "expected"),
+    [
+        pytest.param(WANTED._replace(port=8081), [THERE], Replace, id="ours-moves"),
+        pytest.param(WANTED._replace(vpc_target_host_name="a.example"), [THERE], Replace, id="ours-new-host"),
+        pytest.param(WANTED._replace(description="new"), [THERE], Keep, id="a-description-cannot-be-changed"),
+        pytest.param(WANTED._replace(port=8081), [THERE._replace(tags=())], Refuse, id="made-by-hand"),
+        pytest.param(
+            WANTED._replace(port=8081), [THERE._replace(tags=((OWNER_TAG, "team-b"),))], Refuse, id="other-team"
+        ),
+        pytest.param(
+            WANTED._replace(vpc_target_host_name="a.example"), [THERE._replace(tags=())], Keep, id="foreign-host"
+        ),
+        pytest.param(WANTED._replace(port=22), [THERE], Refuse, id="policy-comes-first"),
+        pytest.param(
+            WANTED._replace(port=8081), [THERE, THERE._replace(name="b", port=8081)], Refuse, id="target-of-another"
+        ),
+    ],
+)
+def test_replacing_is_for_our_own_entries_only(wanted: VpcAccess, there: list[VpcAccess], expected: type) -> None:
+    """With ON_CONFLICT=replace our entry moves; nobody else's is touched, and policy still decides first."""
+    decision = decide(Wanted(wanted), Present(there), load({**SETTINGS, "ON_CONFLICT": "replace"}))
+
+    assert isinstance(decision, expected)
+    if isinstance(decision, Replace):
+        assert decision.access.vpc_access_id == "id-1"
+        assert decision.access.owner == "team-a"
+
+
+@pytest.mark.parametrize("other", ["orders", "made-by-hand"])
+def test_an_announced_backend_is_served_by_an_entry_of_any_name(other: str, settings: Settings) -> None:
+    """A notice leaves the name to us, so an entry that opens the target already is kept."""
+    decision = decide(Wanted(WANTED, any_name=True), Present([THERE._replace(name=other)]), settings)
+
+    assert decision == Keep(THERE._replace(name=other))
+
+
+def _detail(decision: Decision) -> int | str | None:
+    if isinstance(decision, Keep):
+        return decision.same_as
+    return decision.reason if isinstance(decision, Refuse) else None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_kept_entry_is_not_moved_by_the_same_batch(order: int) -> None:
+    """One record keeps our entry, another wants its name elsewhere: the first to come has it, the other is refused."""
+    records = [Wanted(WANTED), Wanted(WANTED._replace(port=8443))][::order]
+    decisions = plan(records, Present([THERE]), load({**SETTINGS, "ON_CONFLICT": "replace"}))
+
+    assert word(decisions[0]) in ("keep", "replace")
+    assert _detail(decisions[1]) == "ClaimedInBatch"

@@ -1,0 +1,66 @@
+"""Absence counts only where it is proven: an empty answer is also what a missing permission looks like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.cloud.ecs import Ecs
+from shared.errors import OperatorNeeded
+from shared.flow.engine import Invocation
+from tests.answering import session_answering
+from tests.cloud.seeds import seed
+from tests.invoking import VPC, Invoker
+
+LIVE = [{"InstanceId": f"i-live{number}", "VpcId": VPC, "Status": "Stopped"} for number in range(3)]
+HERE = "http://127.0.0.1:8080"
+
+
+def _ecs(invoke: Invoker) -> Ecs:
+    session = invoke.configure().session(Invocation("r", 60, lambda: invoke.credentials))
+    return Ecs(session, HERE, "cn-hangzhou")
+
+
+@pytest.mark.parametrize(
+    ("world", "asked", "absent"),
+    [
+        pytest.param({"instances": LIVE}, ["i-gone"], {"i-gone"}, id="gone"),
+        pytest.param({"instances": LIVE}, ["i-live0", "i-gone"], {"i-gone"}, id="one-of-two"),
+        pytest.param({"instances": LIVE}, ["i-live0"], set(), id="stopped-is-alive"),
+        pytest.param({"instances": []}, ["i-gone"], set(), id="nothing-to-see-proves-nothing"),
+        pytest.param(
+            {"instances": LIVE, "permissions": [{"unseen": [item["InstanceId"] for item in LIVE]}]},
+            ["i-gone"],
+            set(),
+            id="a-policy-that-hides-everything",
+        ),
+        pytest.param(
+            {"instances": LIVE}, [f"i-gone{n}" for n in range(200)], {f"i-gone{n}" for n in range(200)}, id="many"
+        ),
+        pytest.param({"instances": LIVE}, [], set(), id="none"),
+    ],
+)
+def test_absence_needs_a_right_and_something_to_see(
+    invoke: Invoker, world: dict[str, Any], asked: list[str], absent: set[str]
+) -> None:
+    """An id is absent if the caller may look, sees others, and not this one."""
+    seed(invoke.served.app, world)
+
+    assert _ecs(invoke).proven_absent(asked) == absent
+
+
+def test_without_the_right_nothing_is_absent(invoke: Invoker) -> None:
+    """The dry run says what the empty list does not: the permission is missing, and which."""
+    seed(invoke.served.app, {"instances": LIVE, "permissions": [{"denied": ["ecs:DescribeInstances"]}]})
+
+    with pytest.raises(OperatorNeeded, match="ecs:DescribeInstances"):
+        _ecs(invoke).proven_absent(["i-gone"])
+
+
+def test_a_dry_run_that_was_none_proves_nothing() -> None:
+    """A cloud that carries the dry run out has not said that the caller may look."""
+    live = {"InstanceId": "i-live"}
+    ecs = Ecs(session_answering({"RequestId": "r", "Instances": {"Instance": [live]}}), HERE, "cn-hangzhou")
+
+    assert ecs.proven_absent(["i-gone"]) == set()

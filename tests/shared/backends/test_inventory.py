@@ -1,0 +1,338 @@
+"""Announced backends: what decides without a call, what a tag stands for, and how long a slow look-up is waited for."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+
+from shared import settings
+from shared.backends.rules import Backend, Unresolved, resolve, without_asking
+from shared.clock import Clock, Deadline
+from shared.cloud.pace import Pace
+from shared.cloud.session import Session
+from shared.cloud.signing import Credentials
+from shared.cloud.slb import Slb
+from shared.cloud.transport import Transport
+from shared.errors import Doubtful
+from shared.flow.report import FAILED, REFUSED, REJECTED
+from shared.model.records import Ignored, InstanceNotice
+from tests.cloud.core import Credential
+from tests.cloud.seeds import seed
+from tests.invoking import SETTINGS, VPC, Invoker, request, state_change
+
+LOADED = settings.load(SETTINGS)
+LOOK_UP = "ECS.DescribeInstances"
+INSTANCE, BALANCER = "i-bp1example0001", "lb-bp1example0001"
+
+
+def _notice(kind: str = "ecs", instance_id: str = INSTANCE, **fields: Any) -> InstanceNotice:
+    return InstanceNotice(kind, instance_id, **fields)
+
+
+def _backend(port: str | None, kind: str = "ecs", **fields: Any) -> Backend:
+    tags = {} if port is None else {"apigateway-port": port}
+    return Backend(**{"instance_id": BALANCER if kind == "slb" else INSTANCE, "vpc_id": VPC, "tags": tags, **fields})
+
+
+@pytest.mark.parametrize(
+    ("notice", "reason"),
+    [
+        pytest.param(_notice(account_id="6543210987654321"), "foreign-account", id="foreign-account"),
+        pytest.param(_notice(region_id="cn-shanghai"), "foreign-region", id="foreign-region"),
+        pytest.param(_notice(instance_id="eci-bp1example0001"), "not-a-backend", id="container-group"),
+        pytest.param(_notice(instance_id="AY130111111111111111"), "not-a-backend", id="id-of-an-unknown-form"),
+        pytest.param(_notice(instance_id="i-bp1 example"), "NotABackend", id="malformed-id"),
+        pytest.param(_notice(instance_id="i-"), "NotABackend", id="prefix-only"),
+        pytest.param(_notice("slb", "alb-bp1example0001"), "not-a-backend", id="application-load-balancer"),
+        pytest.param(_notice("slb", INSTANCE), "not-a-backend", id="instance-for-balancer"),
+        pytest.param(_notice(account_id="1234567890123456", region_id="cn-hangzhou"), "", id="ours"),
+        pytest.param(_notice(), "", id="says-nothing"),
+    ],
+)
+def test_what_a_notice_decides_by_itself(notice: InstanceNotice, reason: str) -> None:
+    """Foreign accounts and regions, other things than backends and malformed ids need no look-up."""
+    answer = without_asking(notice, LOADED)
+
+    assert (answer.reason if answer else "") == reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "tag", "fields", "ports"),
+    [
+        pytest.param("ecs", "8080", {}, [8080], id="one"),
+        pytest.param("ecs", " 80 , 443,80", {}, [80, 443], id="list-with-a-repeat"),
+        pytest.param("slb", "8080", {"listener_ports": (80,)}, [8080], id="balancer-by-tag"),
+        pytest.param("slb", "listener", {"listener_ports": (80, 443, 80)}, [80, 443], id="balancer-by-listener"),
+    ],
+)
+def test_ports_come_from_the_tag(kind: str, tag: str, fields: dict[str, Any], ports: list[int]) -> None:
+    """Each port of the tag, or of the listeners it points to, is one request with a name of its own."""
+    backend = _backend(tag, kind, **fields)
+    answer = resolve(_notice(kind, backend.instance_id), backend, LOADED)
+
+    assert not isinstance(answer, (Ignored, Unresolved))
+    assert [access.port for access in answer] == ports
+    assert [access.name for access in answer] == [f"team-a-{backend.instance_id}-{port}" for port in ports]
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend", "early", "outcome", "reason"),
+    [
+        pytest.param("ecs", None, False, FAILED, "InstanceNotFound", id="not-found"),
+        pytest.param("ecs", None, True, "ignored", "not-yet", id="not-found-but-announced-again"),
+        pytest.param("ecs", _backend(None), False, "ignored", "untagged", id="untagged"),
+        pytest.param("slb", _backend(None, "slb"), False, "ignored", "still-untagged", id="balancer-still-untagged"),
+        pytest.param("ecs", _backend("80", vpc_id="", classic=True), False, REFUSED, "ClassicNetwork", id="classic"),
+        pytest.param("ecs", _backend("80", vpc_id=""), False, FAILED, "InstanceNotFound", id="vpc-not-known-yet"),
+        pytest.param(
+            "ecs", _backend("80", vpc_id=""), True, "ignored", "not-yet", id="vpc-not-known-yet-announced-again"
+        ),
+        pytest.param("ecs", _backend("listener"), False, REJECTED, "InvalidPortTag", id="instances-have-no-listener"),
+        pytest.param("slb", _backend("listener", "slb"), False, FAILED, "NoListener", id="no-listener-yet"),
+        *(
+            pytest.param("ecs", _backend(value), False, REJECTED, "InvalidPortTag", id=f"tag-{value[:12]!r}")
+            for value in ("", "http", "0", "65536", "80;443", "80,", "８０", "-1", ",".join(map(str, range(1, 22))))
+        ),
+    ],
+)
+def test_why_there_is_no_request(kind: str, backend: Backend | None, outcome: str, reason: str, *, early: bool) -> None:
+    """What cannot be resolved says why, and whether a redelivery can help."""
+    answer = resolve(_notice(kind, BALANCER if kind == "slb" else INSTANCE, early=early), backend, LOADED)
+
+    assert isinstance(answer, (Ignored, Unresolved))
+    assert answer.reason == reason
+    assert (answer.outcome if isinstance(answer, Unresolved) else "ignored") == outcome
+
+
+def _instances(invoke: Invoker, *numbers: int, **fields: Any) -> None:
+    tagged = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}, **fields}
+    seed(invoke.served.app, {"instances": [{"InstanceId": f"i-bp1example{n:04}", **tagged} for n in numbers]})
+
+
+def test_a_batch_is_looked_up_in_one_call(invoke: Invoker) -> None:
+    """A hundred announcements are one DescribeInstances with MaxResults, a hundred and one are two."""
+    _instances(invoke, *range(101))
+    events = [state_change(f"i-bp1example{n:04}") for n in range(101)]
+    invoke(events[:100])
+    assert len(invoke.calls(LOOK_UP)) == 1
+
+    invoke(events)
+    assert len(invoke.calls(LOOK_UP)) == 3
+    sizes = [len(json.loads(entry.parameters["InstanceIds"])) for entry in invoke.served.world.journal(LOOK_UP)]
+    assert sizes == [100, 100, 1]
+    assert all(entry.parameters["MaxResults"] == "100" for entry in invoke.served.world.journal(LOOK_UP))
+
+
+def test_only_what_is_missing_is_asked_again(invoke: Invoker) -> None:
+    """Of a batch, the second look-up asks for the instances that the first did not know."""
+    _instances(invoke, 1)
+    _instances(invoke, 2, VisibleAfterReads=1)
+    invoke([state_change("i-bp1example0001"), state_change("i-bp1example0002")])
+    asked = [json.loads(entry.parameters["InstanceIds"]) for entry in invoke.served.world.journal(LOOK_UP)]
+
+    assert asked == [["i-bp1example0001", "i-bp1example0002"], ["i-bp1example0002"]]
+    assert invoke.slept[:1] == [1.0]
+    assert len(invoke.accesses()) == 2
+
+
+@pytest.mark.parametrize(
+    ("timeout", "waits"),
+    [
+        pytest.param(60.0, [1.0, 2.0, 4.0, 8.0], id="plenty"),
+        pytest.param(30.0, [1.0, 2.0, 4.0], id="a-third-of-28-s"),
+        pytest.param(5.0, [1.0], id="a-third-of-3.75-s"),
+        pytest.param(3.0, [], id="hardly-any"),
+    ],
+)
+def test_waiting_is_bounded_by_the_budget(invoke: Invoker, timeout: float, waits: list[float]) -> None:
+    """An instance that never shows is waited for in growing steps, a third of the time at most, then raised."""
+    answer = invoke(state_change("i-bp1example0099"), timeout=timeout)
+
+    assert invoke.slept == waits
+    assert answer.error is not None
+    for cause in ("visible", "released", "region", "ecs:DescribeInstances"):
+        assert cause in str(answer.error)
+
+
+def test_a_missing_permission_looks_like_a_missing_instance(invoke: Invoker) -> None:
+    """The API hides everything from a role without permission; the answer names that cause among the four."""
+    _instances(invoke, 1)
+    invoke.served.world.add_credential(
+        Credential(
+            "test-sts-key-id",
+            "test-sts-key-secret",
+            security_token="test-security-token",
+            denied=frozenset({"ecs:DescribeInstances"}),
+        )
+    )
+    answer = invoke(state_change("i-bp1example0001"))
+
+    assert answer.error is not None
+    assert "ecs:DescribeInstances" in str(answer.error)
+
+
+def test_an_id_that_the_api_refuses_costs_only_itself(invoke: Invoker) -> None:
+    """A refused look-up is repeated by halves until the culprit is alone; the others are authorized."""
+    _instances(invoke, 1, 2, 3)
+    refused = {"operation": LOOK_UP, "times": 3, "status": 400, "code": "InvalidInstanceId.Malformed"}
+    invoke.served.faults.set([refused])  # of all four, of the half with the culprit, of the culprit alone
+    answer = invoke([state_change(f"i-bp1example{n:04}") for n in (9, 1, 2, 3)])
+
+    assert [result["outcome"] for result in answer.results] == ["rejected", "authorized", "authorized", "authorized"]
+
+
+TAGS, ATTRIBUTE = "SLB.ListTagResources", "SLB.DescribeLoadBalancerAttribute"
+
+
+def _created(number: int) -> dict[str, Any]:
+    """Return ActionTrail's record of a new load balancer."""
+    return {
+        "eventId": f"F7393A43-6A4A-4409-AEDD-8B1C47DE{number:04}",
+        "eventName": "CreateLoadBalancer",
+        "eventTime": "2026-01-05T04:18:26Z",
+        "serviceName": "Slb",
+        "acsRegion": "cn-hangzhou",
+        "referencedResources": {"ACS::SLB::LoadBalancer": [f"lb-bp1example{number:04}"]},
+    }
+
+
+def _balancers(invoke: Invoker, *numbers: int, **fields: Any) -> None:
+    tagged = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}, **fields}
+    seed(invoke.served.app, {"load_balancers": [{"LoadBalancerId": f"lb-bp1example{n:04}", **tagged} for n in numbers]})
+
+
+def test_tags_are_asked_for_twenty_at_a_time(invoke: Invoker) -> None:
+    """Twenty-one load balancers take two ListTagResources, and a description only where the tag is."""
+    _balancers(invoke, *range(21))
+    answer = invoke([_created(n) for n in range(21)])
+
+    assert len(invoke.calls(TAGS)) == 2
+    assert len(invoke.calls(ATTRIBUTE)) == 21
+    assert answer.summary["counts"] == {"authorized": 21}
+
+
+@pytest.mark.parametrize(
+    ("reads", "outcome", "waits"),
+    [
+        pytest.param(0, "authorized", [], id="tagged-at-its-creation"),
+        pytest.param(1, "authorized", [1.0], id="a-second-later"),
+        pytest.param(4, "authorized", [1.0, 2.0, 4.0, 8.0], id="just-in-time"),
+        pytest.param(5, "ignored", [1.0, 2.0, 4.0, 8.0], id="too-late"),
+    ],
+)
+def test_a_tag_may_follow_the_creation(invoke: Invoker, reads: int, outcome: str, waits: list[float]) -> None:
+    """A load balancer is announced once, so an untagged one is asked for again, alone, while the time allows it."""
+    _balancers(invoke, 1)
+    _balancers(invoke, 2, TaggedAfterReads=reads)
+    answer = invoke([_created(1), _created(2)])
+    asked = [
+        [value for name, value in entry.parameters.items() if name.startswith("ResourceId.")]
+        for entry in invoke.served.world.journal(TAGS)
+    ]
+
+    assert [result["outcome"] for result in answer.results] == ["authorized", outcome]
+    assert [slept for slept in invoke.slept if slept >= 1] == waits
+    assert asked == [["lb-bp1example0001", "lb-bp1example0002"], *(["lb-bp1example0002"] for _ in waits)]
+    assert len(invoke.calls(ATTRIBUTE)) == 1 + (outcome == "authorized")
+    if outcome == "ignored":
+        assert answer.summary["ignored_because"] == {"still-untagged": 1}
+
+
+def test_the_wait_for_a_tag_is_bounded_by_the_budget(invoke: Invoker) -> None:
+    """With hardly any time left an untagged load balancer is ignored at once."""
+    _balancers(invoke, 1, Tags={"team": "shop"})
+    invoke(_created(1), timeout=3.0)
+
+    assert invoke.slept == []
+    assert invoke.calls() == [TAGS]
+
+
+@pytest.mark.parametrize(
+    ("last", "result"),
+    [
+        pytest.param("", Backend(BALANCER, "", {"team": "shop"}), id="end"),
+        pytest.param("3", Doubtful, id="a-page-that-follows-itself-is-no-end"),
+    ],
+)
+def test_a_longer_list_of_tags_is_read_to_its_end(last: str, result: Backend | type[Doubtful]) -> None:
+    """NextToken leads to the next page; a list that does not end is no list, and no endless invocation either."""
+    tagged = {"TagResource": [{"ResourceId": BALANCER, "TagKey": "team", "TagValue": "shop"}]}
+    pages = [("2", {"TagResource": []}), ("3", tagged), (last, {"TagResource": []})]
+    answers = [{"RequestId": "r", "NextToken": token, "TagResources": rows} for token, rows in pages]
+    asked = []
+
+    def answer(sent: httpx.Request) -> httpx.Response:
+        asked.append(dict(parse_qsl(sent.extensions["target"].decode().partition("?")[2])).get("NextToken"))
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(answers[len(asked) - 1]).encode()))
+
+    clock = Clock()
+    session = Session(
+        Transport(inner=httpx.MockTransport(answer)),
+        clock,
+        Deadline(clock, 60),
+        Pace(clock, 1000),
+        lambda: Credentials("test-access-key-id", "test-access-key-secret"),
+    )
+    found = Slb(session, "http://127.0.0.1:1", "cn-hangzhou").describe([BALANCER], "apigateway-port")
+
+    assert asked == [None, "2", "3"]
+    assert found[BALANCER] == result if isinstance(result, Backend) else isinstance(found[BALANCER], result)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcomes"),
+    [
+        pytest.param(
+            {"operation": ATTRIBUTE, "nth": 1, "status": 404, "code": "InvalidLoadBalancerId.NotFound"},
+            ["authorized", "authorized"],
+            id="found-a-moment-later",
+        ),
+        pytest.param(
+            {"operation": ATTRIBUTE, "nth": 1, "status": 400, "code": "InvalidParameter"},
+            ["rejected", "authorized"],
+            id="one-refused",
+        ),
+        pytest.param(
+            {"operation": TAGS, "nth": 1, "status": 400, "code": "InvalidParameter"},
+            ["rejected", "rejected"],
+            id="tags-refused",
+        ),
+    ],
+)
+def test_a_failing_look_up_costs_only_what_it_was_about(
+    invoke: Invoker, fault: dict[str, Any], outcomes: list[str]
+) -> None:
+    """A load balancer that cannot be described leaves the others of its batch alone."""
+    _balancers(invoke, 1, 2)
+    invoke.served.faults.set([fault])
+    answer = invoke([_created(1), _created(2)])
+
+    assert [result["outcome"] for result in answer.results] == outcomes
+
+
+@pytest.mark.parametrize(
+    ("operation", "failed", "action"),
+    [
+        pytest.param(TAGS, "lb-bp1example0001", "slb:ListTagResources", id="tags"),
+        pytest.param(ATTRIBUTE, "lb-bp1example0001", "slb:DescribeLoadBalancerAttribute", id="load-balancer"),
+        pytest.param(LOOK_UP, "i-bp1example0001", "ecs:DescribeInstances", id="instances"),
+    ],
+)
+def test_a_product_without_permission_fails_only_its_own(
+    invoke: Invoker, operation: str, failed: str, action: str
+) -> None:
+    """Without the right to look up one kind of backend its records are raised, the rest of the batch is done."""
+    _balancers(invoke, 1)
+    _instances(invoke, 1)
+    invoke.served.faults.set([{"operation": operation, "status": 403, "code": "Forbidden.RAM"}])
+    answer = invoke([_created(1), state_change("i-bp1example0001"), request()])
+    outcomes = {
+        line["part"]: line["outcome"] for line in invoke.lines() if line["event"] == "record" and "part" in line
+    }
+
+    assert answer.error is not None
+    assert action in str(answer.error)
+    assert [instance_id for instance_id, outcome in outcomes.items() if outcome == "failed"] == [failed]
+    assert sum(message["type"] == "vpcaccess.failed" for message in invoke.messages()) == 1

@@ -1,0 +1,79 @@
+"""The files under ``events/``: what each is recognised as, what becomes of it, and every call that is made for it."""
+
+import json
+
+import pytest
+
+from shared.events.parsing import parse
+from shared.flow.replies import is_awaited, response
+from shared.model.access import VpcAccess
+from shared.model.records import Ignored, InstanceNotice, Invalid
+from tests.cloud.seeds import seed
+from tests.events_table import CALLS, EVENTS, ROWS, Row
+from tests.invoking import Invoker
+
+KINDS = {VpcAccess: "request", InstanceNotice: "notice", Ignored: "ignored", Invalid: "invalid"}
+EACH = [pytest.param(row, id=row.file) for row in ROWS]
+
+
+@pytest.fixture
+def cloud(invoke: Invoker) -> Invoker:
+    """The function on the cloud that the files are about."""
+    seed(invoke.served.app, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
+    return invoke
+
+
+def _also(cloud: Invoker, raised: bool, summary: dict[str, object]) -> str:
+    words = ["raises"] if raised else []
+    results = summary.get("results")
+    if isinstance(results, list) and is_awaited(result["source"] for result in results):
+        words.append(f"HTTP {response(summary)['statusCode']}")
+    for line in cloud.lines():
+        if line["event"] == "hook":
+            stale = " (stale)" if "hook is over" in line.get("problem", "") else ""
+            words.append(f"hook {line['answer']}{stale}")
+    return ", ".join(words)
+
+
+def test_every_file_has_one_row() -> None:
+    """A file without a row fails, and so does a row without a file or a second row."""
+    files = {path for path in EVENTS.rglob("*") if path.is_file() and path.parent.name != "schema"}
+    files.remove(EVENTS / "cloud.json")
+
+    assert sorted(path.relative_to(EVENTS).as_posix() for path in files) == sorted(row.file for row in ROWS)
+
+
+@pytest.mark.parametrize("row", EACH)
+def test_an_event_is_recognised(row: Row) -> None:
+    """Each record names the wrappers it came in and is what the table says."""
+    records = parse((EVENTS / row.file).read_bytes())
+
+    assert [f"{record.source} {KINDS[type(record.content)]}" for record in records] == row.recognised
+
+
+@pytest.mark.parametrize("row", EACH)
+def test_an_event_is_handled(cloud: Invoker, row: Row) -> None:
+    """The outcomes, the calls in their order, the published results, and whether it is raised are the table's."""
+    answer = cloud((EVENTS / row.file).read_bytes())
+    lines = [line for line in cloud.lines() if line["event"] == "record"]
+    outcomes = [f"{line['outcome']} {line.get('reason', '')}".removesuffix("InvalidRecord").strip() for line in lines]
+    published = [message["type"].removeprefix("vpcaccess.") for message in cloud.messages()]
+
+    assert outcomes == row.outcomes
+    assert [call for call in cloud.calls() if call in CALLS.values()] == row.calls
+    assert published == [kind for outcome in row.outcomes if (kind := outcome.split()[0]) != "ignored"]
+    assert _also(cloud, answer.error is not None, answer.summary) == row.also
+
+
+@pytest.mark.parametrize("row", EACH)
+def test_a_redelivery_answers_under_the_same_ids(cloud: Invoker, row: Row) -> None:
+    """Handled again, an event publishes results of the same ids, and grants what it granted before."""
+    ids, granted = [], []
+    for _ in range(2):
+        cloud((EVENTS / row.file).read_bytes())
+        messages = cloud.messages()
+        ids.append(sorted(message["id"] for message in messages))
+        granted.append(sorted(message["data"].get("VpcAccessId", "") for message in messages))
+
+    assert ids[0] == ids[1]
+    assert granted[0] == granted[1]

@@ -1,0 +1,109 @@
+"""HTTP: the status tells what became of a request, and the function answers instead of raising."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.flow.replies import is_awaited, response
+from shared.flow.runtime import Runtime
+from tests.invoking import Invoker, request
+
+
+def _result(outcome: str, *, retry: bool = False) -> dict[str, Any]:
+    return {"outcome": outcome, "source": "http", **({"retry": True} if retry else {})}
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        pytest.param([_result("authorized"), _result("unchanged"), _result("replaced")], 200, id="granted"),
+        pytest.param([_result("ignored")], 200, id="ignored"),
+        pytest.param([_result("planned")], 200, id="dry-run"),
+        pytest.param([_result("rejected")], 400, id="rejected"),
+        pytest.param([_result("refused"), _result("refused")], 403, id="refused"),
+        pytest.param([_result("failed", retry=True)], 503, id="later"),
+        pytest.param([_result("authorized", retry=True)], 503, id="granted-but-not-published"),
+        pytest.param([_result("failed")], 500, id="failed-for-good"),
+        pytest.param([_result("authorized"), _result("refused")], 207, id="mixed"),
+        pytest.param([_result("rejected"), _result("refused")], 207, id="two-kinds-of-no"),
+    ],
+)
+def test_the_status_says_what_became_of_it(results: list[dict[str, Any]], status: int) -> None:
+    """One kind of outcome has one status, several are 207; only 503 tells when to ask again."""
+    answer = response({"results": results})
+
+    assert answer["statusCode"] == status
+    assert ("Retry-After" in answer["headers"]) == (status == 503)
+    assert json.loads(answer["body"]) == {"results": results}
+    assert answer["isBase64Encoded"] is False
+
+
+@pytest.mark.parametrize(
+    ("source", "awaited"),
+    [
+        pytest.param("http", True, id="http"),
+        pytest.param("http/eventbridge/ecs", True, id="announcement-over-http"),
+        pytest.param("api-gateway", True, id="api-gateway"),
+        pytest.param("http-async", False, id="asynchronous"),
+        pytest.param("smq-queue/http", False, id="inside-a-message"),
+        pytest.param("fc-destination/http", False, id="dead-letter"),
+    ],
+)
+def test_who_waits_for_an_answer(source: str, *, awaited: bool) -> None:
+    """Only the outermost wrapper tells whether a client waits."""
+    assert is_awaited([source]) is awaited
+
+
+def _http(body: str) -> bytes:
+    event = {"version": "v1", "rawPath": "/", "headers": {}, "queryParameters": {}, "body": body}
+    return json.dumps({**event, "isBase64Encoded": False, "requestContext": {"requestId": "1-x"}}).encode()
+
+
+def _runtime(invoke: Invoker) -> Runtime:
+    key = invoke.credentials
+    environment = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token,
+    }
+    return Runtime(invoke.configure(), environment)
+
+
+def test_a_client_gets_a_response(invoke: Invoker) -> None:
+    """An HTTP request is answered by what the trigger turns into a response, with the VpcAccessId in its body."""
+    answer = _runtime(invoke).invoke(_http(json.dumps(request())), SimpleNamespace(request_id="req-1"))
+    (entry,) = invoke.accesses()
+
+    assert isinstance(answer, dict)
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["results"][0]["vpc_access_id"] == entry["VpcAccessId"]
+
+
+@pytest.mark.parametrize(
+    ("event", "counts"),
+    [
+        pytest.param(json.dumps(request()).encode(), {"authorized": 1}, id="bytes"),
+        pytest.param(json.dumps(request()), {"authorized": 1}, id="text"),
+        pytest.param(request(), {"authorized": 1}, id="object"),
+        pytest.param([request(), request(Name="orders-2", Port=22)], {"authorized": 1, "refused": 1}, id="list"),
+        pytest.param(None, {"rejected": 1}, id="none"),
+        pytest.param('{"Name": "\ud800"}', {"rejected": 1}, id="half-a-surrogate-pair"),
+    ],
+)
+def test_everybody_else_gets_the_summary(invoke: Invoker, event: Any, counts: dict[str, int]) -> None:
+    """Any other invocation returns the summary as JSON text, whether its event is bytes, text or what JSON holds."""
+    answer = _runtime(invoke).invoke(event, SimpleNamespace(request_id="req-1"))
+
+    assert isinstance(answer, str)
+    assert json.loads(answer)["counts"] == counts
+
+
+def test_nothing_is_raised_at_a_client(invoke: Invoker) -> None:
+    """What would be raised for a redelivery is a 503 over HTTP, since the platform would hide an error behind 502."""
+    invoke.served.faults.set([{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission"}])
+    answer = _runtime(invoke).invoke(_http(json.dumps(request())), SimpleNamespace(request_id="req-1"))
+
+    assert isinstance(answer, dict)
+    assert answer["statusCode"] == 503
