@@ -25,72 +25,72 @@ GRANT = "write publish"
 
 # file | recognised as | what becomes of it | calls (grant: write publish) | raises, HTTP status, what a hook is told
 TABLE = """
-actiontrail/create-instance.json | eventbridge/actiontrail notice | authorized | ecs read grant
+actiontrail/create-instance.json | eventbridge/actiontrail appeared | authorized | ecs read grant
 actiontrail/create-of-another-product.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/create-on-console.json | eventbridge/actiontrail notice | authorized | ecs read grant
+actiontrail/create-on-console.json | eventbridge/actiontrail appeared | authorized | ecs read grant
 actiontrail/delete-disk-by-service.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/record-alone.json | actiontrail notice | authorized | ecs read grant
+actiontrail/record-alone.json | actiontrail appeared | authorized | ecs read grant
 actiontrail/run-instances-failed.json | eventbridge/actiontrail ignored | ignored call-failed
-actiontrail/run-instances.json | 2x eventbridge/actiontrail notice | 2x authorized | ecs read 2x(grant)
+actiontrail/run-instances.json | 2x eventbridge/actiontrail appeared | 2x authorized | ecs read 2x(grant)
 actiontrail/stop-instance.json | eventbridge/actiontrail ignored | ignored event-name
 actiontrail/without-instances.json | eventbridge/actiontrail invalid | rejected | publish
 api-gateway/post-plain.json | api-gateway request | authorized | read grant | HTTP 200
 api-gateway/post-rejected.json | api-gateway invalid | rejected | publish | HTTP 400
 api-gateway/post.json | api-gateway request | authorized | read grant | HTTP 200
-cloudmonitor/created.json | cloudmonitor notice | authorized | ecs read grant
-cloudmonitor/in-a-queue.json | smq-queue/cloudmonitor notice | authorized | ecs read grant
+cloudmonitor/created.json | cloudmonitor appeared | authorized | ecs read grant
+cloudmonitor/in-a-queue.json | smq-queue/cloudmonitor appeared | authorized | ecs read grant
 cloudmonitor/other-product.json | cloudmonitor ignored | ignored product
-cloudmonitor/running.json | cloudmonitor notice | authorized | ecs read grant
+cloudmonitor/running.json | cloudmonitor appeared | authorized | ecs read grant
 cloudmonitor/spot-interruption.json | cloudmonitor ignored | ignored event-name
-cloudmonitor/stopping.json | cloudmonitor ignored | ignored state
-cloudmonitor/subscription-in-a-queue.json | smq-queue/cloudmonitor notice | authorized | ecs read grant
+cloudmonitor/stopping.json | cloudmonitor changed | ignored state
+cloudmonitor/subscription-in-a-queue.json | smq-queue/cloudmonitor appeared | authorized | ecs read grant
 cloudmonitor/subscription-other-event.json | cloudmonitor ignored | ignored event-name
 cloudmonitor/subscription-resolved.json | cloudmonitor ignored | ignored resolved
-cloudmonitor/subscription-stopping.json | cloudmonitor ignored | ignored state
-cloudmonitor/subscription-webhook-form.json | http/cloudmonitor notice | authorized | ecs read grant | HTTP 200
-cloudmonitor/subscription-webhook.json | http/cloudmonitor notice | authorized | ecs read grant | HTTP 200
+cloudmonitor/subscription-stopping.json | cloudmonitor changed | ignored state
+cloudmonitor/subscription-webhook-form.json | http/cloudmonitor appeared | authorized | ecs read grant | HTTP 200
+cloudmonitor/subscription-webhook.json | http/cloudmonitor appeared | authorized | ecs read grant | HTTP 200
 cloudmonitor/subscription-without-content.json | cloudmonitor invalid | rejected | publish
-cloudmonitor/subscription.json | cloudmonitor notice | authorized | ecs read grant
+cloudmonitor/subscription.json | cloudmonitor appeared | authorized | ecs read grant
 cloudmonitor/system-maintenance.json | cloudmonitor ignored | ignored event-name
-ecs/batch-with-duplicate.json | 3x eventbridge/ecs notice | 2x authorized, unchanged | ecs read 2x(grant) publish
-ecs/bus-region-with-suffix.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/classic-network.json | eventbridge/ecs notice | refused ClassicNetwork | ecs publish
-ecs/created.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/deleted.json | eventbridge/ecs ignored | ignored state
+ecs/batch-with-duplicate.json | 3x eventbridge/ecs appeared | 2x authorized, unchanged | ecs read 2x(grant) publish
+ecs/bus-region-with-suffix.json | eventbridge/ecs appeared | authorized | ecs read grant
+ecs/classic-network.json | eventbridge/ecs appeared | refused ClassicNetwork | ecs publish
+ecs/created.json | eventbridge/ecs appeared | authorized | ecs read grant
+ecs/deleted.json | eventbridge/ecs ended | ignored state
 ecs/disk-event.json | eventbridge ignored | ignored event-type
-ecs/foreign-account.json | eventbridge/ecs notice | ignored foreign-account
-ecs/foreign-region.json | eventbridge/ecs notice | ignored foreign-region
-ecs/invalid-port-tag.json | eventbridge/ecs notice | rejected InvalidPortTag | ecs publish
-ecs/not-found.json | eventbridge/ecs notice | failed InstanceNotFound | 5x(ecs) publish | raises
-ecs/pending-not-visible-yet.json | eventbridge/ecs notice | ignored not-yet | ecs
-ecs/pending.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/port-not-allowed.json | eventbridge/ecs notice | refused PortNotAllowed | ecs publish
-ecs/running-not-visible-yet.json | eventbridge/ecs notice | authorized | 3x(ecs) read grant
-ecs/running.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/several-ports.json | eventbridge/ecs notice | 2x authorized | ecs read 2x(grant)
-ecs/state-under-content.json | eventbridge/ecs notice | authorized | ecs read grant
-ecs/stopped-under-content.json | eventbridge/ecs ignored | ignored state
-ecs/stopping.json | eventbridge/ecs ignored | ignored state
-ecs/untagged.json | eventbridge/ecs notice | ignored untagged | ecs
-ecs/vpc-not-allowed.json | eventbridge/ecs notice | refused VpcNotAllowed | ecs publish
+ecs/foreign-account.json | eventbridge/ecs appeared | ignored foreign-account
+ecs/foreign-region.json | eventbridge/ecs appeared | ignored foreign-region
+ecs/invalid-port-tag.json | eventbridge/ecs appeared | rejected InvalidPortTag | ecs publish
+ecs/not-found.json | eventbridge/ecs appeared | failed InstanceNotFound | 5x(ecs) publish | raises
+ecs/pending-not-visible-yet.json | eventbridge/ecs appeared | ignored not-yet | ecs
+ecs/pending.json | eventbridge/ecs appeared | authorized | ecs read grant
+ecs/port-not-allowed.json | eventbridge/ecs appeared | refused PortNotAllowed | ecs publish
+ecs/running-not-visible-yet.json | eventbridge/ecs appeared | authorized | 3x(ecs) read grant
+ecs/running.json | eventbridge/ecs appeared | authorized | ecs read grant
+ecs/several-ports.json | eventbridge/ecs appeared | 2x authorized | ecs read 2x(grant)
+ecs/state-under-content.json | eventbridge/ecs appeared | authorized | ecs read grant
+ecs/stopped-under-content.json | eventbridge/ecs changed | ignored state
+ecs/stopping.json | eventbridge/ecs changed | ignored state
+ecs/untagged.json | eventbridge/ecs appeared | ignored untagged | ecs
+ecs/vpc-not-allowed.json | eventbridge/ecs appeared | refused VpcNotAllowed | ecs publish
 ecs/without-state.json | eventbridge/ecs invalid | rejected | publish
-ess/hook-container-group.json | 2x ess-hook notice | 2x ignored not-a-backend | complete | hook CONTINUE
-ess/hook-foreign-region.json | ess-hook notice | ignored foreign-region
-ess/hook-gone.json | 2x ess-hook notice | authorized, failed InstanceNotFound | 5x(ecs) read grant publish beat | raises, hook WAIT
-ess/hook-mixed-group.json | 2x ess-hook notice | authorized, ignored not-a-backend | ecs read grant complete | hook CONTINUE
-ess/hook-rejected.json | 2x ess-hook notice | authorized, rejected InvalidPortTag | ecs read grant publish complete | hook CONTINUE
-ess/hook-scale-in.json | ess-hook ignored | ignored transition
-ess/hook-stale-token.json | ess-hook notice | authorized | ecs read grant complete | hook CONTINUE (stale)
+ess/hook-container-group.json | 2x ess-hook appeared | 2x ignored not-a-backend | complete | hook CONTINUE
+ess/hook-foreign-region.json | ess-hook appeared | ignored foreign-region
+ess/hook-gone.json | 2x ess-hook appeared | authorized, failed InstanceNotFound | 5x(ecs) read grant publish beat | raises, hook WAIT
+ess/hook-mixed-group.json | 2x ess-hook appeared | authorized, ignored not-a-backend | ecs read grant complete | hook CONTINUE
+ess/hook-rejected.json | 2x ess-hook appeared | authorized, rejected InvalidPortTag | ecs read grant publish complete | hook CONTINUE
+ess/hook-scale-in.json | ess-hook leaving | ignored transition | complete | hook CONTINUE
+ess/hook-stale-token.json | ess-hook appeared | authorized | ecs read grant complete | hook CONTINUE (stale)
 ess/hook-test.json | eventbridge ignored | ignored event-type
-ess/hook-untagged.json | ess-hook notice | ignored untagged | ecs complete | hook CONTINUE
-ess/hook-via-eventbridge.json | 3x eventbridge/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-queue.json | 3x smq-queue/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-topic-base64.json | 3x smq-topic/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-topic.json | 3x smq-topic/ess-hook notice | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
+ess/hook-untagged.json | ess-hook appeared | ignored untagged | ecs complete | hook CONTINUE
+ess/hook-via-eventbridge.json | 3x eventbridge/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
+ess/hook-via-queue.json | 3x smq-queue/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
+ess/hook-via-topic-base64.json | 3x smq-topic/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
+ess/hook-via-topic.json | 3x smq-topic/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
 ess/hook-without-instances.json | ess-hook invalid | rejected | publish
-ess/scale-out-partial-success.json | eventbridge/ess notice | authorized | ecs read grant
+ess/scale-out-partial-success.json | eventbridge/ess appeared | authorized | ecs read grant
 ess/scale-out-start.json | eventbridge ignored | ignored event-type
-ess/scale-out-success.json | 2x eventbridge/ess notice | 2x authorized | ecs read 2x(grant)
+ess/scale-out-success.json | 2x eventbridge/ess appeared | 2x authorized | ecs read 2x(grant)
 ess/scale-out-without-instances.json | eventbridge/ess invalid | rejected | publish
 eventbridge/data-base64.json | eventbridge request | authorized | read grant
 eventbridge/other-product.json | eventbridge ignored | ignored event-type
@@ -100,7 +100,7 @@ fc-destination/empty-payload.json | fc-destination invalid | rejected | publish
 fc-destination/failed-in-a-queue.json | smq-queue/fc-destination/smq-queue request | authorized | read grant
 fc-destination/failed-queue-batch.json | fc-destination/smq-queue request | authorized | read grant
 fc-destination/failed-request.json | fc-destination request | authorized | read grant
-fc-destination/succeeded.json | fc-destination ignored | ignored succeeded
+fc-destination/succeeded.json | fc-destination succeeded | ignored succeeded
 fc-destination/via-eventbridge.json | fc-destination request | authorized | read grant
 foreign/mns-http-notification.json | smq-topic request | authorized | read grant
 foreign/oss.json | manual invalid | rejected | publish
@@ -110,7 +110,7 @@ hostile/half-a-surrogate-pair.json | manual invalid | rejected | publish
 hostile/huge-id.json | manual invalid | rejected | publish
 hostile/log-forgery.json | manual invalid | rejected | publish
 hostile/long-number.json | manual invalid | rejected | publish
-hostile/mixed.json | smq-queue request, manual invalid, timer ignored | authorized, rejected, ignored timer | read grant publish
+hostile/mixed.json | smq-queue request, manual invalid, timer timer | authorized, rejected, ignored timer | read grant publish
 hostile/nested-lists.json | manual invalid | rejected | publish
 hostile/not-a-number.json | manual invalid | rejected | publish
 hostile/not-utf-8.bin | manual invalid | rejected | publish
@@ -118,11 +118,11 @@ hostile/text-in-text.json | manual request | authorized | read grant
 hostile/truncated.txt | manual invalid | rejected | publish
 http/cloudevent-binary.json | http/eventbridge request | authorized | read grant | HTTP 200
 http/get.json | http invalid | rejected | publish | HTTP 400
-http/post-async.json | http-async/eventbridge/ecs notice | failed InstanceNotFound | 5x(ecs) publish | raises
+http/post-async.json | http-async/eventbridge/ecs appeared | failed InstanceNotFound | 5x(ecs) publish | raises
 http/post-base64.json | http request | authorized | read grant | HTTP 200
 http/post-batch-mixed.json | 2x http request | authorized, refused PortNotAllowed | read grant publish | HTTP 207
 http/post-not-base64.json | http invalid | rejected | publish | HTTP 400
-http/post-not-found.json | http/eventbridge/ecs notice | failed InstanceNotFound | 5x(ecs) publish | HTTP 503
+http/post-not-found.json | http/eventbridge/ecs appeared | failed InstanceNotFound | 5x(ecs) publish | HTTP 503
 http/post-not-json.json | http invalid | rejected | publish | HTTP 400
 http/post-refused.json | http request | refused PortNotAllowed | publish | HTTP 403
 http/post.json | http request | authorized | read grant | HTTP 200
@@ -151,14 +151,14 @@ rabbitmq/raw-data.json | rabbitmq request | authorized | read grant
 rocketmq/batch.json | 2x rocketmq request | 2x authorized | read 2x(grant)
 rocketmq/raw-data.json | rocketmq request | authorized | read grant
 slb/application-load-balancer.json | eventbridge/actiontrail ignored | ignored event-name
-slb/create-load-balancer.json | eventbridge/actiontrail notice | authorized | tags slb read grant
-slb/create-on-console.json | eventbridge/actiontrail notice | authorized | tags slb read grant
-slb/delete-load-balancer.json | eventbridge/actiontrail ignored | ignored event-name
-slb/internet-facing.json | eventbridge/actiontrail notice | refused ClassicNetwork | tags slb publish
-slb/no-listener-yet.json | eventbridge/actiontrail notice | failed NoListener | 5x(tags slb) publish | raises
-slb/port-from-listener.json | eventbridge/actiontrail notice | 2x authorized | tags slb read 2x(grant)
-slb/tagged-a-moment-later.json | eventbridge/actiontrail notice | authorized | 3x(tags) slb read grant
-slb/untagged.json | eventbridge/actiontrail notice | ignored still-untagged | 5x(tags)
+slb/create-load-balancer.json | eventbridge/actiontrail appeared | authorized | tags slb read grant
+slb/create-on-console.json | eventbridge/actiontrail appeared | authorized | tags slb read grant
+slb/delete-load-balancer.json | eventbridge/actiontrail ended | ignored event-name
+slb/internet-facing.json | eventbridge/actiontrail appeared | refused ClassicNetwork | tags slb publish
+slb/no-listener-yet.json | eventbridge/actiontrail appeared | failed NoListener | 5x(tags slb) publish | raises
+slb/port-from-listener.json | eventbridge/actiontrail appeared | 2x authorized | tags slb read 2x(grant)
+slb/tagged-a-moment-later.json | eventbridge/actiontrail appeared | authorized | 3x(tags) slb read grant
+slb/untagged.json | eventbridge/actiontrail appeared | ignored still-untagged | 5x(tags)
 smq-queue/base64.json | smq-queue request | authorized | read grant
 smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | read 2x(grant) publish
 smq-queue/byte-order-mark.json | smq-queue request | authorized | read grant
@@ -176,7 +176,7 @@ smq-topic/stream-attributes.json | smq-topic request | authorized | read grant
 smq-topic/stream-base64.txt | manual request | authorized | read grant
 smq-topic/stream-text.txt | manual invalid | rejected | publish
 smq-topic/stream.json | manual request | authorized | read grant
-timer/timer.json | timer ignored | ignored timer
+timer/timer.json | timer timer | ignored timer
 """
 
 

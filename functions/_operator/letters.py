@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from shared.cloud.smq import LARGEST_BODY
 from shared.events.parsing import parse
 from shared.events.text import decode_base64, read_json
-from shared.flow.report import REFUSED, REJECTED
+from shared.model.outcome import REFUSED, REJECTED
 from shared.model.records import Ignored, Invalid, Record
 
 WRONG, TRUNCATED, TOO_DEEP, TOO_LARGE = "wrong", "truncated", "too-deep", "too-large"

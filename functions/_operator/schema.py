@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from shared.events.parsing import MOST_RECORDS
 from shared.events.request import ACCESS_REQUEST, BLANKS, RESERVED_KEYS
-from shared.flow.report import FAILED, GRANTED, REFUSED, REJECTED
+from shared.model.outcome import FAILED, GRANTED, REFUSED, REJECTED
 
 FOLDER = Path(__file__).parents[2] / "events" / "schema"
 _KINDS = sorted(GRANTED | {REFUSED, REJECTED, FAILED})

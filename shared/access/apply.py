@@ -9,9 +9,9 @@ from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace,
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, Transient
-from shared.flow.report import AUTHORIZED, FAILED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
 from shared.model.access import VpcAccess
-from shared.model.records import InstanceNotice, Record
+from shared.model.outcome import AUTHORIZED, FAILED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
+from shared.model.records import Appeared, Record
 from shared.settings import Settings
 
 _MOST_ROUNDS = 6  # writes and looks around one record; each is retried by itself where that is safe
@@ -26,7 +26,7 @@ _TAKEN = (
 
 def wanted(record: Record, access: VpcAccess) -> Wanted:
     """Return what ``record`` asks for: a notice leaves the name to us, so an entry of any name will do."""
-    return Wanted(access, any_name=isinstance(record.content, InstanceNotice))
+    return Wanted(access, any_name=isinstance(record.content, Appeared))
 
 
 class Applier:

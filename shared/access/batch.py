@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 from shared.access.apply import Applier, wanted
 from shared.access.plan import Claims, Decision, Keep, Refuse, shared_claim
-from shared.flow.report import FAILED, GRANTED, UNCHANGED, Outcome
-from shared.model.jobs import Job
+from shared.model.outcome import FAILED, GRANTED, UNCHANGED, Job, Outcome
 
 
 class Batch:

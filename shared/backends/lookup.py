@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from shared import log
 from shared.backends import rules as inventory
-from shared.backends.rules import Backend, Unresolved
+from shared.backends.rules import Unresolved
 from shared.cloud.ecs import Ecs
 from shared.cloud.session import Session
 from shared.cloud.slb import Slb
 from shared.errors import AuthorizerError
-from shared.flow.report import IGNORED
-from shared.model.jobs import Job
-from shared.model.records import Ignored, InstanceNotice
+from shared.model.backend import Backend
+from shared.model.outcome import IGNORED, Job
+from shared.model.records import Appeared, Ignored
 from shared.settings import Settings
 
 WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between look-ups; together at most a third of what the invocation has left
@@ -34,10 +34,10 @@ def resolve_notices(jobs: Sequence[Job], session: Session, settings: Settings) -
     return [resolved for job in jobs for resolved in _resolved(job, found, settings)]
 
 
-def _notice(job: Job) -> InstanceNotice | None:
+def _notice(job: Job) -> Appeared | None:
     """Return the notice that still has to be looked up."""
     content = job.record.content
-    return content if isinstance(content, InstanceNotice) and job.outcome is None else None
+    return content if isinstance(content, Appeared) and job.outcome is None else None
 
 
 def _without_asking(job: Job, settings: Settings) -> Job:
@@ -64,7 +64,7 @@ def _ended(job: Job, answer: Ignored | Unresolved) -> Job:
     return job.ended(kind, answer.reason, answer.text)
 
 
-def _look_up(notices: Sequence[InstanceNotice], session: Session, settings: Settings) -> Found:
+def _look_up(notices: Sequence[Appeared], session: Session, settings: Settings) -> Found:
     """Ask the products, then again for what they do not know yet; ids are unique across products."""
     found: Found = {}
     patience = session.deadline.remaining() / 3
@@ -81,12 +81,12 @@ def _look_up(notices: Sequence[InstanceNotice], session: Session, settings: Sett
     return found
 
 
-def _open(notice: InstanceNotice, found: Found, settings: Settings) -> bool:
+def _open(notice: Appeared, found: Found, settings: Settings) -> bool:
     backend = found.get(notice.instance_id)
     return not isinstance(backend, AuthorizerError) and inventory.worth_waiting(notice, backend, settings)
 
 
-def _ask(notices: Sequence[InstanceNotice], session: Session, settings: Settings) -> Found:
+def _ask(notices: Sequence[Appeared], session: Session, settings: Settings) -> Found:
     """Ask each product that is concerned, once; an error of one is the answer for its backends only."""
     instances = _ids(notices, "ecs")
     found: Found = {}
@@ -102,5 +102,5 @@ def _ask(notices: Sequence[InstanceNotice], session: Session, settings: Settings
     return found
 
 
-def _ids(notices: Sequence[InstanceNotice], kind: str) -> list[str]:
+def _ids(notices: Sequence[Appeared], kind: str) -> list[str]:
     return list(dict.fromkeys(notice.instance_id for notice in notices if notice.kind == kind))

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.flow.report import FAILED, REFUSED, REJECTED
 from shared.model.access import VpcAccess
-from shared.model.records import Ignored, InstanceNotice
+from shared.model.backend import KINDS, Backend
+from shared.model.outcome import FAILED, REFUSED, REJECTED
+from shared.model.records import Appeared, Ignored, Leaving
 from shared.settings import Settings
 
 MOST_PORTS = 20  # of one instance
 LISTENER = "listener"  # value of the tag: open the ports that the load balancer listens on
-FOREIGN = frozenset({"foreign-account", "foreign-region"})  # reasons of notices that are another function's business
-
-_PRODUCT = {"ecs": ("i-", "an ECS instance"), "slb": ("lb-", "a classic load balancer")}
-_LOOK_UP = {"ecs": ("DescribeInstances", "ecs"), "slb": ("DescribeLoadBalancerAttribute", "slb")}
-
-
-class Backend(NamedTuple):
-    """An instance or load balancer as its product describes it.
-
-    ``vpc_id`` is "" in the classic network (``classic``), and where the product does not know it yet.
-    """
-
-    instance_id: str
-    vpc_id: str
-    tags: Mapping[str, str]
-    classic: bool = False
-    listener_ports: tuple[int, ...] = ()
 
 
 class Unresolved(NamedTuple):
@@ -43,29 +27,38 @@ class Unresolved(NamedTuple):
 Resolution = Sequence[VpcAccess] | Ignored | Unresolved
 
 
-def without_asking(notice: InstanceNotice, settings: Settings) -> Ignored | Unresolved | None:
-    """Return what the notice alone decides, None if the backend has to be looked up."""
+def foreign(notice: Appeared | Leaving, settings: Settings) -> Ignored | None:
+    """Return why a notice is of another account or region, and so another function's business; None if it is ours."""
     account, region = notice.account_id, notice.region_id
+    what = notice.instance_id if isinstance(notice, Appeared) else f"hook {notice.hook.hook_id}"
     if account and settings.account_id and account != settings.account_id:
-        return Ignored("foreign-account", f"{notice.instance_id} is of account {account}, not {settings.account_id}")
+        return Ignored("foreign-account", f"{what} is of account {account}, not {settings.account_id}")
     if region and region != settings.region_id:
-        return Ignored("foreign-region", f"{notice.instance_id} is in {region}, not {settings.region_id}")
-    prefix, product = _PRODUCT[notice.kind]
-    if not notice.instance_id.startswith(prefix):  # a scaling group may hold container groups, "eci-…"
+        return Ignored("foreign-region", f"{what} is in {region}, not {settings.region_id}")
+    return None
+
+
+def without_asking(notice: Appeared, settings: Settings) -> Ignored | Unresolved | None:
+    """Return what the notice alone decides, None if the backend has to be looked up."""
+    ignored = foreign(notice, settings)
+    if ignored is not None:
+        return ignored
+    kind = KINDS[notice.kind]
+    if not notice.instance_id.startswith(kind.prefix):  # a scaling group may hold container groups, "eci-…"
         return Ignored(
             "not-a-backend",
-            f"{notice.instance_id!r} is not {product}, whose ids begin with {prefix!r}: nothing else can opt in",
+            f"{notice.instance_id!r} is not {kind.noun}, whose ids begin with {kind.prefix!r}: nothing else can opt in",
         )
-    if not re.fullmatch(rf"{prefix}[A-Za-z0-9]{{1,61}}", notice.instance_id):
+    if not kind.is_id(notice.instance_id):
         return Unresolved(
             REJECTED,
             "NotABackend",
-            f"{notice.instance_id!r} is no well-formed id of {product}: forward the announcement unchanged",
+            f"{notice.instance_id!r} is no well-formed id of {kind.noun}: forward the announcement unchanged",
         )
     return None
 
 
-def worth_waiting(notice: InstanceNotice, backend: Backend | None, settings: Settings) -> bool:
+def worth_waiting(notice: Appeared, backend: Backend | None, settings: Settings) -> bool:
     """Tell whether asking again in a moment may give a better answer: the notice can be faster than the look-up."""
     if notice.early:
         return False
@@ -79,7 +72,7 @@ def worth_waiting(notice: InstanceNotice, backend: Backend | None, settings: Set
     )
 
 
-def resolve(notice: InstanceNotice, backend: Backend | None, settings: Settings) -> Resolution:
+def resolve(notice: Appeared, backend: Backend | None, settings: Settings) -> Resolution:
     """Return the requests that a notice stands for, one for each port of its tag, or why there are none."""
     if backend is None:
         return _not_found(notice, settings)
@@ -110,7 +103,7 @@ def resolve(notice: InstanceNotice, backend: Backend | None, settings: Settings)
     ]
 
 
-def _untagged(notice: InstanceNotice, settings: Settings) -> Ignored:
+def _untagged(notice: Appeared, settings: Settings) -> Ignored:
     if notice.kind == "slb":
         return Ignored(
             "still-untagged",
@@ -120,20 +113,20 @@ def _untagged(notice: InstanceNotice, settings: Settings) -> Ignored:
     return Ignored("untagged", f"{notice.instance_id} has no tag {settings.port_tag!r}: it did not opt in")
 
 
-def _not_found(notice: InstanceNotice, settings: Settings) -> Ignored | Unresolved:
-    operation, product = _LOOK_UP[notice.kind]
+def _not_found(notice: Appeared, settings: Settings) -> Ignored | Unresolved:
+    kind = KINDS[notice.kind]
     if notice.early:
         return Ignored("not-yet", f"{notice.instance_id} cannot be described yet: it is announced again when it runs")
     return Unresolved(
         FAILED,
         "InstanceNotFound",
-        f"{notice.instance_id} is not in the answer of {operation}: it may not be visible yet (then a retry finds it), "
+        f"{notice.instance_id} is not in the answer of {kind.operation}: it may not be visible yet (then a retry finds it), "
         f"have been released, be in another region than {settings.region_id}, or the function's role lacks the RAM "
-        f"action {product}:{operation}",
+        f"action {kind.action}",
     )
 
 
-def _without_ports(notice: InstanceNotice, value: str, settings: Settings) -> Unresolved:
+def _without_ports(notice: Appeared, value: str, settings: Settings) -> Unresolved:
     if value == LISTENER and notice.kind == "slb":
         return Unresolved(
             FAILED,

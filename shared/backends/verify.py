@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.access.plan import against_policy
-from shared.backends.rules import Backend
 from shared.cloud.ecs import Ecs
 from shared.cloud.session import Session
 from shared.cloud.slb import Slb
 from shared.errors import AuthorizerError
-from shared.flow.report import REFUSED
 from shared.model.access import VpcAccess
-from shared.model.jobs import Job
-from shared.model.records import InstanceNotice
+from shared.model.backend import Backend
+from shared.model.outcome import REFUSED, Job
+from shared.model.records import Appeared
 from shared.settings import Settings
 
 
@@ -42,7 +41,7 @@ def verify_targets(jobs: Sequence[Job], session: Session, settings: Settings) ->
 
 def _direct(job: Job, settings: Settings) -> VpcAccess | None:
     """Return the access of a direct request that policy allows; an announced backend was looked up anyway."""
-    if job.access is None or job.outcome is not None or isinstance(job.record.content, InstanceNotice):
+    if job.access is None or job.outcome is not None or isinstance(job.record.content, Appeared):
         return None
     return None if against_policy(job.access, settings) else job.access
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from shared.backends.rules import Backend
 from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.errors import CloudRefused
+from shared.model.backend import Backend
 
 VERSION = "2014-05-26"
 MOST_IDS = 100  # per call; with the default page size of 10 a longer answer would be cut silently

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from shared.backends.rules import Backend
 from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful
+from shared.model.backend import Backend
 
 VERSION = "2014-05-15"
 MOST_IDS = 20  # per call of ListTagResources

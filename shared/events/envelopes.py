@@ -72,7 +72,7 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
         "eventbridge/ess-hook",
         _CLOUD_EVENT,
-        of_type("ess:LifecycleHook:ScaleOut"),
+        of_type("ess:LifecycleHook:ScaleOut", "ess:LifecycleHook:ScaleIn"),
         cloud_event_id,
         notices.hook_event,
     ),

@@ -1,7 +1,7 @@
-"""Who announces backends, and what is in the announcement. Each reader takes an object and yields what it announces.
+"""Who tells of backends, and what is in the notice. Each reader takes an object and yields the facts that it tells.
 
-None of them carries the VPC, so that is looked up later (``shared.backends.rules``). What the event alone decides is decided
-here, before anything is asked of the cloud: other states, failed calls, other products.
+None of them carries the VPC, so that is looked up later (``shared.backends``). What is no fact about a backend of ours
+(other products, calls that failed) is told as ignored; what to do with a fact is the function's business.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl
 
 from shared.events.fields import object_of, word_of, words_of
 from shared.events.text import LARGEST_MESSAGE
-from shared.model.records import Content, Hook, Ignored, InstanceNotice, Invalid
+from shared.model.records import Appeared, Changed, Content, Ended, Hook, Ignored, Invalid, Leaving
 
 Event = Mapping[str, Any]
 
 _CREATED = frozenset({"Created", "Pending"})  # the vendor's pages disagree on the first state after creation
+_DELETED = "Deleted"  # the only final state: a stopped instance may come back
 ALERT_KEYS = frozenset({"severity", "strategyName", "alert"})  # of an event subscription's notification, or form
 _MOST_FIELDS = 100  # of a form; CloudMonitor's has 16
 _META = ("meta", "sysEventMeta")  # where an alert describes its event
@@ -92,15 +93,15 @@ def _monitored(product: str, name: str, content: Any, region: str, account: str)
 
 
 def _state_change(data: Any, region: str, account: str) -> Content:
-    """Act on Running; try Created and Pending, in case the instance can be described already."""
+    """Running is an appearance, and Created and Pending may be: perhaps the instance can be described already."""
     instance_id, state = word_of(data, "resourceId"), word_of(data, "state")
     if instance_id.startswith("acs:"):
         instance_id = instance_id.rpartition("/")[2]
     if not instance_id or not state:
         return Invalid('the event needs an instance "i-…" as resourceId and its state: forward it unchanged')
-    if state != "Running" and state not in _CREATED:
-        return Ignored("state", f"instance {instance_id} is {state}: only Running is acted on")
-    return InstanceNotice("ecs", instance_id, region, account, early=state in _CREATED)
+    if state == "Running" or state in _CREATED:
+        return Appeared("ecs", instance_id, region, account, early=state in _CREATED)
+    return (Ended if state == _DELETED else Changed)("ecs", instance_id, region, account, state)
 
 
 def hook_message(event: Event) -> Iterator[Content]:
@@ -113,7 +114,7 @@ def hook_message(event: Event) -> Iterator[Content]:
 
 
 def hook_event(event: Event) -> Iterator[Content]:
-    """EventBridge's ``ess:LifecycleHook:ScaleOut``; assumed: ``data`` has the fields of the message on SMQ.
+    """EventBridge's ``ess:LifecycleHook:ScaleOut`` and ``…ScaleIn``; assumed: ``data`` has the fields of the message on SMQ.
 
     https://alibabacloud.com/help/en/eventbridge/user-guide/auto-scaling-events names the type and shows no body.
     """
@@ -128,7 +129,7 @@ def scale_out_event(event: Event) -> Iterator[Content]:
         yield Invalid(f"{event['type']} without data.instanceIds, a list of instances: forward the event unchanged")
         return
     for instance_id in instance_ids:
-        yield InstanceNotice("ecs", instance_id, region, account)
+        yield Appeared("ecs", instance_id, region, account)
 
 
 def _hook(content: Any, region: str, account: str) -> Iterator[Content]:
@@ -141,10 +142,10 @@ def _hook(content: Any, region: str, account: str) -> Iterator[Content]:
             "forward the message unchanged"
         )
     elif transition not in ("", "SCALE_OUT"):
-        yield Ignored("transition", f"hook {hook.hook_id} is of {transition}: only SCALE_OUT is acted on")
+        yield Leaving(hook, transition, tuple(instance_ids), region, account)
     else:
         for instance_id in instance_ids:
-            yield InstanceNotice("ecs", instance_id, region, account, hook)
+            yield Appeared("ecs", instance_id, region, account, hook)
 
 
 def action_trail_event(event: Event) -> Iterator[Content]:
@@ -166,16 +167,16 @@ def action_trail(record: Event, account: str = "") -> Iterator[Content]:
     those of the system itself do.
     """
     name, service = word_of(record, "eventName"), word_of(record, "serviceName").lower()
-    creation = _CREATIONS.get((service, name))
-    if creation is None:
+    told = _TOLD.get((service, name))
+    if told is None:
         yield Ignored("event-name", f"{name} of {service or 'an unnamed service'} creates no backend")
         return
     if record.get("errorCode"):
         yield Ignored(
-            "call-failed", f"{name} failed with {word_of(record, 'errorCode') or 'an error'}: nothing was made"
+            "call-failed", f"{name} failed with {word_of(record, 'errorCode') or 'an error'}: nothing was done"
         )
         return
-    kind, resource, answer = creation
+    kind, resource, answer = told
     referenced = words_of(record, "referencedResources", resource) or []
     answered = words_of(record, "responseElements", *answer) or [word_of(record, "responseElements", *answer)]
     ids = list(filter(None, dict.fromkeys([*referenced, *answered])))
@@ -183,19 +184,24 @@ def action_trail(record: Event, account: str = "") -> Iterator[Content]:
         yield Invalid(f"{name} of {service} names no {resource} in referencedResources: forward the record unchanged")
     region, owner = word_of(record, "acsRegion"), word_of(record, "userIdentity", "accountId") or account
     for instance_id in ids:
-        yield InstanceNotice(kind, instance_id, region, owner)
+        if name in _DELETIONS:
+            yield Ended(kind, instance_id, region, owner, name)
+        else:
+            yield Appeared(kind, instance_id, region, owner)
 
 
 _INSTANCE = ("ecs", "ACS::ECS::Instance")
 _BALANCER = ("slb", "ACS::SLB::LoadBalancer", ("LoadBalancerId",))
-_CREATIONS: Mapping[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
+_DELETIONS = frozenset({"DeleteLoadBalancer"})
+_TOLD: Mapping[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
     ("ecs", "RunInstances"): (*_INSTANCE, ("InstanceIdSets", "InstanceIdSet")),
     ("ecs", "CreateInstance"): (*_INSTANCE, ("InstanceId",)),
     ("ecs", "Create"): (*_INSTANCE, ("InstanceId",)),  # the console's record has no responseElements
     ("slb", "CreateLoadBalancer"): _BALANCER,
     ("slb", "Create"): _BALANCER,
+    ("slb", "DeleteLoadBalancer"): _BALANCER,
 }
-"""(service, eventName) → what it makes: our kind, its resource type, and where the API's answer names it.
+"""(service, eventName) → what it makes, or ends (``_DELETIONS``): our kind, its resource type, where the answer names it.
 
 Names: https://www.alibabacloud.com/help/en/actiontrail/developer-reference/api-actiontrail-2020-07-06-describeresourcelifecycleevents
 and https://www.alibabacloud.com/help/doc-detail/155857.htm. ``Create`` alone is any product's, hence the service.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from shared.events.envelopes import ENVELOPES, Envelope
 from shared.events.text import LARGEST_EVENT, LARGEST_MESSAGE, decode_base64, read_json
-from shared.model.records import Content, Ignored, Inner, InstanceNotice, Invalid, Record
+from shared.model.records import Appeared, Content, Ended, Ignored, Inner, Invalid, Record
 
 DEEPEST = 16  # wrappers, lists and texts around one another; a hook in a topic message in a queue batch needs 9
 MOST_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
@@ -51,9 +51,9 @@ class Piece(NamedTuple):
         return self._replace(source=source, message_id=identity, part="" if identity else self.part)
 
     def record(self, content: Content) -> Record:
-        """Return the record of what was understood; an announced instance is a part of its message."""
+        """Return the record of what was understood; a backend that appeared or ended is a part of its message."""
         part = self.part
-        if isinstance(content, InstanceNotice):
+        if isinstance(content, (Appeared, Ended)):
             part = "/".join(filter(None, (part, content.instance_id)))
         return Record(self.source or "manual", self.message_id or self.passing_id, part, content, self.value)
 

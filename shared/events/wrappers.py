@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from shared.events.fields import are_words, is_word, word_of
 from shared.events.notices import alert_form
 from shared.events.text import LARGEST_MESSAGE, decode_base64, read_json
-from shared.model.records import Content, Ignored, Inner, Invalid
+from shared.model.records import Content, Ignored, Inner, Invalid, Succeeded, Timer
 
 RESULT_SOURCE = "/vpc-access-authorizer/"  # CloudEvents source of our results, before the owner
 _ATTRIBUTE = "ce-"  # begins the name of a header that holds an attribute of a CloudEvent
@@ -237,9 +237,9 @@ def is_destination(event: Event) -> bool:
 
 
 def open_destination(event: Event) -> Iterator[Inner | Content]:
-    """Open the event that failed; a record of a success has nothing left to do."""
+    """Open the event that failed; the record of a success is a fact by itself."""
     if not word_of(event, "requestContext", "condition"):
-        yield Ignored("succeeded", "the record tells of an invocation that succeeded: nothing is left to do")
+        yield Succeeded(word_of(event, "requestContext", "requestId"))
     elif not event["requestPayload"]:
         yield Invalid("requestPayload is empty: the record does not hold the event that failed")
     else:
@@ -247,5 +247,6 @@ def open_destination(event: Event) -> Iterator[Inner | Content]:
 
 
 def open_timer(event: Event) -> Iterator[Inner | Content]:
-    """Timers are reserved: https://help.aliyun.com/zh/functioncompute/fc/user-guide/time-triggers"""
-    yield Ignored("timer", f"timer {event['triggerName']}: this function has nothing to do on a timer")
+    """A timer of the function: https://help.aliyun.com/zh/functioncompute/fc/user-guide/time-triggers"""
+    payload = event["payload"]
+    yield Timer(event["triggerName"], payload if isinstance(payload, str) else "")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from functions.set_vpc_access.desire import desire as job_of
 from shared import log
 from shared.access.apply import Applier, wanted
 from shared.access.batch import Batch
@@ -24,20 +25,9 @@ from shared.cloud.transport import Transport
 from shared.errors import AuthorizerError, OutOfTime, RetryNeeded
 from shared.events.parsing import parse
 from shared.flow.replies import is_awaited
-from shared.flow.report import (
-    FAILED,
-    IGNORED,
-    PLANNED,
-    SILENT,
-    Outcome,
-    counts,
-    line,
-    result_message,
-    retry_text,
-    summary,
-)
-from shared.model.jobs import Job, job_of
-from shared.model.records import InstanceNotice
+from shared.flow.report import counts, line, result_message, retry_text, summary
+from shared.model.outcome import FAILED, IGNORED, PLANNED, SILENT, Job, Outcome
+from shared.model.records import Appeared
 from shared.parallel import in_parallel
 from shared.settings import Settings
 
@@ -100,7 +90,7 @@ class Handler:
 
     def _resolve(self, jobs: list[Job], session: Session) -> list[Job]:
         """Turn notices into requests, and with VERIFY_TARGET look whether direct requests are true."""
-        if any(isinstance(job.record.content, InstanceNotice) for job in jobs):
+        if any(isinstance(job.record.content, Appeared) for job in jobs):
             from shared.backends.lookup import resolve_notices  # a request by name needs no look-up: 2 ms
 
             jobs = resolve_notices(jobs, session, self.settings)

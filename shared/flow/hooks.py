@@ -1,5 +1,6 @@
 """Answer the Auto Scaling hooks that announced instances, once every instance has its outcome and its result is out.
 
+A hook of a scale-in is only told to go on: nothing is taken back before an instance is gone.
 One token covers all instances of a hook, so the hook gets one answer. Where a redelivery will decide it is left
 waiting, and its time is extended because a redelivery may come 512 s later
 (https://help.aliyun.com/zh/functioncompute/fc/user-guide/advanced-features-of-triggers).
@@ -11,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared import log
-from shared.backends.rules import FOREIGN
+from shared.backends.rules import foreign
 from shared.cloud.ess import STALE, Ess
 from shared.errors import AuthorizerError, CloudRefused, Transient
-from shared.flow.report import GRANTED, IGNORED, Outcome
-from shared.model.records import Hook, InstanceNotice
+from shared.model.outcome import GRANTED, IGNORED, Outcome
+from shared.model.records import Appeared, Hook, Leaving
 from shared.settings import Settings
 
 CONTINUE, ABANDON, WAIT = "CONTINUE", "ABANDON", "WAIT"
@@ -37,10 +38,14 @@ class HookAnswer(NamedTuple):
 
 def settle(outcomes: Sequence[Outcome], ess: Ess, settings: Settings) -> tuple[list[Outcome], list[HookAnswer]]:
     """Answer every hook among ``outcomes``; those of a hook that could not be told for now are due for redelivery."""
-    answers = {hook: _tell(hook, verdict(own, settings), ess) for hook, own in _by_hook(outcomes).items()}
+    hooks: dict[Hook, list[Outcome]] = {}
+    for outcome in outcomes:
+        if (hook := hook_of(outcome, settings)) is not None:
+            hooks.setdefault(hook, []).append(outcome)
+    answers = {hook: _tell(hook, verdict(own, settings), ess) for hook, own in hooks.items()}
     for answer in answers.values():
         (log.warning if answer.problem else log.info)("hook", **answer.line())
-    return [_marked(outcome, answers) for outcome in outcomes], list(answers.values())
+    return [_marked(outcome, answers, settings) for outcome in outcomes], list(answers.values())
 
 
 def verdict(outcomes: Sequence[Outcome], settings: Settings) -> str:
@@ -52,20 +57,10 @@ def verdict(outcomes: Sequence[Outcome], settings: Settings) -> str:
     return settings.hook_on_failure.upper()
 
 
-def hook_of(outcome: Outcome) -> Hook | None:
-    """Return the hook that waits for this outcome; instances of other accounts and regions are not ours to answer."""
+def hook_of(outcome: Outcome, settings: Settings) -> Hook | None:
+    """Return the hook that waits for this outcome; those of other accounts and regions are not ours to answer."""
     content = outcome.record.content
-    foreign = outcome.type == IGNORED and outcome.reason in FOREIGN
-    return content.hook if isinstance(content, InstanceNotice) and not foreign else None
-
-
-def _by_hook(outcomes: Sequence[Outcome]) -> dict[Hook, list[Outcome]]:
-    hooks: dict[Hook, list[Outcome]] = {}
-    for outcome in outcomes:
-        hook = hook_of(outcome)
-        if hook is not None:
-            hooks.setdefault(hook, []).append(outcome)
-    return hooks
+    return content.hook if isinstance(content, (Appeared, Leaving)) and not foreign(content, settings) else None
 
 
 def _tell(hook: Hook, answer: str, ess: Ess) -> HookAnswer:
@@ -82,8 +77,8 @@ def _tell(hook: Hook, answer: str, ess: Ess) -> HookAnswer:
     return HookAnswer(hook, answer)
 
 
-def _marked(outcome: Outcome, answers: Mapping[Hook, HookAnswer]) -> Outcome:
-    hook = hook_of(outcome)
+def _marked(outcome: Outcome, answers: Mapping[Hook, HookAnswer], settings: Settings) -> Outcome:
+    hook = hook_of(outcome, settings)
     answer = answers[hook] if hook is not None else None
     if answer is None or not answer.retry or outcome.retry:
         return outcome

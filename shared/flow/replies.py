@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.flow.report import FAILED, REFUSED, REJECTED
+from shared.model.outcome import FAILED, REFUSED, REJECTED
 
 _WAITING = ("http", "api-gateway")  # sources with a client at the other end
 _STATUS = {REJECTED: 400, REFUSED: 403, FAILED: 500}

@@ -1,4 +1,4 @@
-"""What became of each record: outcomes, the result message of each, and the summary of all. Pure.
+"""What is told of outcomes: the result message of each, its line in the log, the summary of all. Pure.
 
 A result message is a CloudEvent 1.0 in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 Its ``id`` depends on the record and the kind of answer only, so a redelivered record answers under the same id and a
@@ -12,38 +12,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
-from shared.model.access import VpcAccess
-from shared.model.records import InstanceNotice, Record
+from shared.model.outcome import FAILED, GRANTED, REFUSED, REJECTED, Outcome
+from shared.model.records import Appeared
 
-AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
-REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
-IGNORED, PLANNED = "ignored", "planned"
-GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
-SILENT = frozenset({IGNORED, PLANNED})
 LARGEST_MESSAGE = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
 _LARGEST_FIELD = 3_100  # bytes that a name of 256 characters can take; longer ones are no names of ours, but must fit
 _LARGEST_REASON, _LONGEST_REASON = 6_000, 2_000  # bytes, characters
-
-
-class Outcome(NamedTuple):
-    """What became of one record, or of one port of an announced backend."""
-
-    record: Record
-    type: str
-    access: VpcAccess | None = None
-    reason: str = ""  # a short fixed word: PortNotAllowed, InvalidRecord, the cloud's Code …
-    text: str = ""
-    request_id: str = ""
-    drift: tuple[str, ...] = ()
-    retry: bool = False  # the record can succeed when it is delivered again
-    published: str = ""  # MessageId of the result message
-
-    @property
-    def name(self) -> str:
-        """Return the name asked for, as far as it is known."""
-        return self.access.name if self.access else getattr(self.record.content, "name", "")
 
 
 def result_id(outcome: Outcome, owner: str) -> str:
@@ -91,7 +67,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
             "InstanceId": access.instance_id,
             "Port": access.port,
         }
-    elif isinstance(outcome.record.content, InstanceNotice):
+    elif isinstance(outcome.record.content, Appeared):
         data["InstanceId"] = outcome.record.content.instance_id
     if outcome.type in GRANTED and access:
         data["VpcAccessId"] = access.vpc_access_id

@@ -14,15 +14,58 @@ class Hook(NamedTuple):
     token: str
 
 
-class InstanceNotice(NamedTuple):
-    """Somebody announced a backend. VPC, port and name still have to be looked up."""
+class Appeared(NamedTuple):
+    """A backend was announced. VPC, port and name still have to be looked up."""
 
-    kind: str  # "ecs" | "slb"
+    kind: str  # of KINDS
     instance_id: str
-    region_id: str = ""  # "" where the notice does not say
+    region_id: str = ""  # "" where the announcement does not say
     account_id: str = ""
     hook: Hook | None = None
     early: bool = False  # it does not run yet and is announced again when it does: not worth waiting for
+
+
+class Ended(NamedTuple):
+    """A backend is gone, says ``event``: the state Deleted of an instance, the call that deleted a load balancer."""
+
+    kind: str
+    instance_id: str
+    region_id: str
+    account_id: str
+    event: str
+
+
+class Changed(NamedTuple):
+    """An instance went into ``state``, which is neither an appearance nor an end: Stopped, Starting …"""
+
+    kind: str
+    instance_id: str
+    region_id: str
+    account_id: str
+    state: str
+
+
+class Leaving(NamedTuple):
+    """A scaling group is about to remove instances and waits for an answer; ``transition`` is the vendor's word."""
+
+    hook: Hook
+    transition: str
+    instance_ids: tuple[str, ...]
+    region_id: str = ""
+    account_id: str = ""
+
+
+class Timer(NamedTuple):
+    """A timer of the function fired; ``payload`` is the text that its trigger was given."""
+
+    name: str
+    payload: str
+
+
+class Succeeded(NamedTuple):
+    """The record of an asynchronous invocation that succeeded; one of a failure is opened, its event is what counts."""
+
+    request_id: str
 
 
 class Ignored(NamedTuple):
@@ -43,7 +86,8 @@ class Invalid(NamedTuple):
     retry: bool = False
 
 
-Content = VpcAccess | InstanceNotice | Ignored | Invalid
+Content = VpcAccess | Appeared | Ended | Changed | Leaving | Timer | Succeeded | Ignored | Invalid
+"""What a record says. Facts only: what to do with one is decided by the function that it came to."""
 
 
 class Inner(NamedTuple):

@@ -22,7 +22,8 @@ with atheris.instrument_imports(include=["shared", "json"]):
     from shared.events.envelopes import ENVELOPES
     from shared.events.parsing import MOST_RECORDS, parse
     from shared.events.wrappers import MESSAGE_TYPES
-    from shared.flow.report import REJECTED, Outcome, line, result_message
+    from shared.flow.report import line, result_message
+    from shared.model.outcome import REJECTED, Outcome
     from shared.model.records import Record
 
 LARGEST_RESULT = 48 * 1024  # bytes, so that its Base64 fits into SMQ's 64 KB

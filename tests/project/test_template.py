@@ -17,7 +17,7 @@ from functions.set_vpc_access import index
 from shared import settings
 from shared.events.fields import word_of
 from shared.events.parsing import parse
-from shared.model.records import InstanceNotice
+from shared.model.records import Appeared
 from tests.cloud.core import Switches
 from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, Trigger
 from tests.cloud.fc.triggers.pattern import matches
@@ -290,7 +290,7 @@ def test_filter_lets_through_what_the_function_acts_on(path: Path) -> None:
         event = json.loads(raw)
     except ValueError:
         event = None
-    announced = any(isinstance(record.content, InstanceNotice) for record in parse(raw))
+    announced = any(isinstance(record.content, Appeared) for record in parse(raw))
     state_change = isinstance(event, dict) and event.get("type") == "ecs:Instance:StateChange"
     wanted = state_change and (announced or not word_of(event, "data", "state"))
     assert (isinstance(event, dict) and matches(trigger.pattern, event)) == wanted

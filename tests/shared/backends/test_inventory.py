@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared import settings
-from shared.backends.rules import Backend, Unresolved, resolve, without_asking
+from shared.backends.rules import Unresolved, resolve, without_asking
 from shared.clock import Clock, Deadline
 from shared.cloud.pace import Pace
 from shared.cloud.session import Session
@@ -16,8 +16,9 @@ from shared.cloud.signing import Credentials
 from shared.cloud.slb import Slb
 from shared.cloud.transport import Transport
 from shared.errors import Doubtful
-from shared.flow.report import FAILED, REFUSED, REJECTED
-from shared.model.records import Ignored, InstanceNotice
+from shared.model.backend import Backend
+from shared.model.outcome import FAILED, REFUSED, REJECTED
+from shared.model.records import Appeared, Ignored
 from tests.cloud.core import Credential
 from tests.cloud.seeds import seed
 from tests.invoking import SETTINGS, VPC, Invoker, request, state_change
@@ -27,8 +28,8 @@ LOOK_UP = "ECS.DescribeInstances"
 INSTANCE, BALANCER = "i-bp1example0001", "lb-bp1example0001"
 
 
-def _notice(kind: str = "ecs", instance_id: str = INSTANCE, **fields: Any) -> InstanceNotice:
-    return InstanceNotice(kind, instance_id, **fields)
+def _notice(kind: str = "ecs", instance_id: str = INSTANCE, **fields: Any) -> Appeared:
+    return Appeared(kind, instance_id, **fields)
 
 
 def _backend(port: str | None, kind: str = "ecs", **fields: Any) -> Backend:
@@ -51,7 +52,7 @@ def _backend(port: str | None, kind: str = "ecs", **fields: Any) -> Backend:
         pytest.param(_notice(), "", id="says-nothing"),
     ],
 )
-def test_what_a_notice_decides_by_itself(notice: InstanceNotice, reason: str) -> None:
+def test_what_a_notice_decides_by_itself(notice: Appeared, reason: str) -> None:
     """Foreign accounts and regions, other things than backends and malformed ids need no look-up."""
     answer = without_asking(notice, LOADED)
 

@@ -13,7 +13,7 @@ from shared.events.envelopes import ENVELOPES
 from shared.events.parsing import DEEPEST, MOST_RECORDS, parse
 from shared.events.text import LARGEST_EVENT, LARGEST_MESSAGE, MOST_VALUES
 from shared.model.access import VpcAccess
-from shared.model.records import Ignored, InstanceNotice, Invalid, Record
+from shared.model.records import Appeared, Changed, Ended, Ignored, Invalid, Record
 from tests.invoking import queue_event, request, state_change
 
 EVENTS = Path(__file__).parents[3] / "events"
@@ -140,11 +140,11 @@ def test_no_single_key_makes_a_wrapper(name: str, file: str, key: str) -> None:
 
     for record in parsed(whole):
         assert record.source != name
-        assert not isinstance(record.content, (VpcAccess, InstanceNotice))
+        assert not isinstance(record.content, (VpcAccess, Appeared))
 
 
 ALERT = _wrapped("cloudmonitor/subscription.json")["alert"]
-SPOKEN_OF = InstanceNotice("ecs", "i-bp1example0001", "cn-hangzhou", "1234567890123456")
+SPOKEN_OF = Appeared("ecs", "i-bp1example0001", "cn-hangzhou", "1234567890123456")
 
 
 def _notified(*without: str, **changes: Any) -> dict[str, Any]:
@@ -364,7 +364,7 @@ def test_the_bus_region_helps_out_where_the_subject_does_not_say() -> None:
     """Without an ARN as subject, region and account are those of the bus, whose region may end in -vpc."""
     (record,) = parsed(state_change(subject="", aliyunregionid="cn-hangzhou-vpc"))
 
-    assert isinstance(record.content, InstanceNotice)
+    assert isinstance(record.content, Appeared)
     assert (record.content.region_id, record.content.account_id) == ("cn-hangzhou", "1234567890123456")
 
 
@@ -410,12 +410,15 @@ def test_a_state_may_stand_under_content(data: dict[str, Any]) -> None:
     """Instance and state of an ECS event are read from data.content, and from data where that is silent."""
     (record,) = parsed(state_change(data=data))
 
-    assert record.content == InstanceNotice("ecs", "i-bp1example0001", "cn-hangzhou", "1234567890123456")
+    assert record.content == Appeared("ecs", "i-bp1example0001", "cn-hangzhou", "1234567890123456")
 
 
 def test_an_unreadable_state_is_not_a_silent_one() -> None:
-    """A StateChange without a state is answered as invalid, any state but Running and the first is ignored."""
-    (invalid,), (ignored,) = parsed(state_change(data={})), parsed(state_change(state="Stopped"))
+    """A StateChange without a state is answered as invalid; any other state is a change, and Deleted an end."""
+    (invalid,), (changed,) = parsed(state_change(data={})), parsed(state_change(state="Stopped"))
+    (ended,) = parsed(state_change(state="Deleted"))
+    place = ("ecs", "i-bp1example0001", "cn-hangzhou", "1234567890123456")
 
     assert isinstance(invalid.content, Invalid)
-    assert isinstance(ignored.content, Ignored)
+    assert changed.content == Changed(*place, "Stopped")
+    assert ended.content == Ended(*place, "Deleted")

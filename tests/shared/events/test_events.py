@@ -1,18 +1,19 @@
 """The files under ``events/``: what each is recognised as, what becomes of it, and every call that is made for it."""
 
 import json
+from typing import get_args
 
 import pytest
 
 from shared.events.parsing import parse
 from shared.flow.replies import is_awaited, response
 from shared.model.access import VpcAccess
-from shared.model.records import Ignored, InstanceNotice, Invalid
+from shared.model.records import Content
 from tests.cloud.seeds import seed
 from tests.events_table import CALLS, EVENTS, ROWS, Row
 from tests.invoking import Invoker
 
-KINDS = {VpcAccess: "request", InstanceNotice: "notice", Ignored: "ignored", Invalid: "invalid"}
+FACTS = {kind: kind.__name__.lower() for kind in get_args(Content)} | {VpcAccess: "request"}
 EACH = [pytest.param(row, id=row.file) for row in ROWS]
 
 
@@ -48,7 +49,7 @@ def test_an_event_is_recognised(row: Row) -> None:
     """Each record names the wrappers it came in and is what the table says."""
     records = parse((EVENTS / row.file).read_bytes())
 
-    assert [f"{record.source} {KINDS[type(record.content)]}" for record in records] == row.recognised
+    assert [f"{record.source} {FACTS[type(record.content)]}" for record in records] == row.recognised
 
 
 @pytest.mark.parametrize("row", EACH)

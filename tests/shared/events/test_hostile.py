@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from shared import log
 from shared.events.parsing import DEEPEST, parse
-from shared.flow.report import REJECTED, Outcome, line, result_message
+from shared.flow.report import line, result_message
 from shared.model.access import VpcAccess
-from shared.model.records import Ignored, InstanceNotice, Invalid, Record
+from shared.model.outcome import REJECTED, Outcome
+from shared.model.records import Content, Invalid, Record
 from tests.bench.parse import CASES, calls, cost
 from tests.invoking import queue_event, request, state_change
 
 EVENTS = Path(__file__).parents[3] / "events"
 CORPUS = [path.read_bytes() for path in sorted(EVENTS.rglob("*")) if path.is_file() and path.name != "cloud.json"]
-CONTENTS = (VpcAccess, InstanceNotice, Ignored, Invalid)
+CONTENTS = get_args(Content)
 LARGEST_RESULT = 48 * 1024  # so that its Base64 fits into SMQ's 64 KB
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.events.parsing import parse
 from shared.model.access import VpcAccess
-from shared.model.records import InstanceNotice, Invalid, Record
+from shared.model.records import Appeared, Invalid, Record
 from tests.invoking import queue_event, request, state_change
 
 REQUEST = request(Name="orders 订单 ????>>>>")  # with bytes that the two alphabets of Base64 spell differently
@@ -193,7 +193,7 @@ def test_an_announcement_in_headers_is_one() -> None:
     attributes = {f"ce-{name}": value for name, value in event.items() if name != "data"}
     record = only(http(json.dumps(event["data"]), attributes))
 
-    assert isinstance(record.content, InstanceNotice)
+    assert isinstance(record.content, Appeared)
     assert record.source == "http/eventbridge/ecs"
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from shared import settings
 from shared.flow.hooks import ABANDON, CONTINUE, WAIT, HookAnswer, verdict
-from shared.flow.report import AUTHORIZED, FAILED, IGNORED, REFUSED, REJECTED, UNCHANGED, Outcome
-from shared.model.records import Hook, InstanceNotice, Record
+from shared.model.outcome import AUTHORIZED, FAILED, IGNORED, REFUSED, REJECTED, UNCHANGED, Outcome
+from shared.model.records import Appeared, Hook, Record
 from tests.cloud.seeds import seed
 from tests.invoking import SETTINGS, VPC, Answer, Invoker
 
@@ -17,7 +17,7 @@ TAGGED = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
 
 
 def _outcome(kind: str, *, retry: bool = False) -> Outcome:
-    notice = InstanceNotice("ecs", "i-bp1example0001", hook=HOOK)
+    notice = Appeared("ecs", "i-bp1example0001", hook=HOOK)
     return Outcome(Record("ess-hook", "", "", notice, {}), kind, retry=retry)
 
 

@@ -8,25 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.flow.report import (
-    AUTHORIZED,
-    FAILED,
-    GRANTED,
-    IGNORED,
-    LARGEST_MESSAGE,
-    REFUSED,
-    REJECTED,
-    REPLACED,
-    UNCHANGED,
-    Outcome,
-    counts,
-    line,
-    result_id,
-    result_message,
-    retry_text,
-    summary,
-)
+from shared.flow.report import LARGEST_MESSAGE, counts, line, result_id, result_message, retry_text, summary
 from shared.model.access import VpcAccess
+from shared.model.outcome import AUTHORIZED, FAILED, GRANTED, IGNORED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
 from shared.model.records import Content, Ignored, Invalid, Record
 
 NOW = "2026-01-05T04:18:26Z"

@@ -1,13 +1,37 @@
-"""A record on its way through an invocation."""
+"""What became of a record, and a record on its way there."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from shared.errors import AuthorizerError, Transient
-from shared.flow.report import FAILED, IGNORED, REJECTED, Outcome
 from shared.model.access import VpcAccess
-from shared.model.records import Ignored, Invalid, Record
+from shared.model.records import Record
+
+AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
+REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
+IGNORED, PLANNED = "ignored", "planned"
+GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
+SILENT = frozenset({IGNORED, PLANNED})
+
+
+class Outcome(NamedTuple):
+    """What became of one record, or of one port of an announced backend."""
+
+    record: Record
+    type: str
+    access: VpcAccess | None = None
+    reason: str = ""  # a short fixed word: PortNotAllowed, InvalidRecord, the cloud's Code …
+    text: str = ""
+    request_id: str = ""
+    drift: tuple[str, ...] = ()
+    retry: bool = False  # the record can succeed when it is delivered again
+    published: str = ""  # MessageId of the result message
+
+    @property
+    def name(self) -> str:
+        """Return the name asked for, as far as it is known."""
+        return self.access.name if self.access else getattr(self.record.content, "name", "")
 
 
 class Job(NamedTuple):
@@ -30,15 +54,3 @@ class Job(NamedTuple):
     def delayed(self, error: AuthorizerError) -> Job:
         """Return it as failed by ``error`` that has nothing to do with the record: it is due again whatever it was."""
         return self._replace(outcome=Outcome(self.record, FAILED, self.access, error.code, str(error), retry=True))
-
-
-def job_of(record: Record) -> Job:
-    """Return the job that a parsed record makes."""
-    content = record.content
-    if isinstance(content, VpcAccess):
-        return Job(record, content)
-    if isinstance(content, Invalid):
-        return Job(record).ended(FAILED if content.retry else REJECTED, "InvalidRecord", content.text)
-    if isinstance(content, Ignored):
-        return Job(record).ended(IGNORED, content.reason, content.text)
-    return Job(record)

@@ -1,0 +1,39 @@
+"""What this function wants of each fact: authorize what is asked for or has appeared, and nothing else."""
+
+from __future__ import annotations
+
+from shared.model.access import VpcAccess
+from shared.model.backend import ECS
+from shared.model.outcome import FAILED, IGNORED, REJECTED, Job
+from shared.model.records import Appeared, Changed, Ended, Ignored, Invalid, Leaving, Record, Succeeded, Timer
+
+
+def desire(record: Record) -> Job:
+    """Return the job that a record makes here: a request, an announcement to be looked up, or its outcome."""
+    content = record.content
+    if isinstance(content, VpcAccess):
+        return Job(record, content)
+    if isinstance(content, Appeared):
+        return Job(record)
+    if isinstance(content, Invalid):
+        return Job(record).ended(FAILED if content.retry else REJECTED, "InvalidRecord", content.text)
+    ignored = _ignored(content)
+    return Job(record).ended(IGNORED, ignored.reason, ignored.text)
+
+
+def _ignored(content: Ended | Changed | Leaving | Timer | Succeeded | Ignored) -> Ignored:
+    """Return why a fact asks for no authorization."""
+    if isinstance(content, Ended) and content.kind != ECS.name:
+        return Ignored("event-name", f"{content.event} of {content.kind} creates no backend")
+    if isinstance(content, (Ended, Changed)):
+        state = content.event if isinstance(content, Ended) else content.state
+        return Ignored("state", f"instance {content.instance_id} is {state}: only Running is acted on")
+    if isinstance(content, Leaving):
+        return Ignored(
+            "transition", f"hook {content.hook.hook_id} is of {content.transition}: only SCALE_OUT is acted on"
+        )
+    if isinstance(content, Timer):
+        return Ignored("timer", f"timer {content.name}: this function has nothing to do on a timer")
+    if isinstance(content, Succeeded):
+        return Ignored("succeeded", "the record tells of an invocation that succeeded: nothing is left to do")
+    return content

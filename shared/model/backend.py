@@ -1,0 +1,46 @@
+"""What can stand behind API Gateway: the kinds of backend, and one as its product describes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of backend. ``operation`` looks one up, and ``action`` is the RAM action that it takes."""
+
+    name: str
+    prefix: str
+    noun: str
+    operation: str
+    action: str
+
+    def is_id(self, text: str) -> bool:
+        """Tell whether ``text`` has the form of such an id: the prefix, then letters and digits."""
+        return re.fullmatch(rf"{self.prefix}[A-Za-z0-9]{{1,61}}", text) is not None
+
+
+ECS = Kind("ecs", "i-", "an ECS instance", "DescribeInstances", "ecs:DescribeInstances")
+CLB = Kind(
+    "slb", "lb-", "a classic load balancer", "DescribeLoadBalancerAttribute", "slb:DescribeLoadBalancerAttribute"
+)
+KINDS = {kind.name: kind for kind in (ECS, CLB)}
+
+
+def kind_of(instance_id: str) -> Kind | None:
+    """Return the kind whose ids look like this one, None if there is none: an address, another product's id."""
+    return next((kind for kind in KINDS.values() if instance_id.startswith(kind.prefix)), None)
+
+
+class Backend(NamedTuple):
+    """An instance or load balancer as its product describes it.
+
+    ``vpc_id`` is "" in the classic network (``classic``), and where the product does not know it yet.
+    """
+
+    instance_id: str
+    vpc_id: str
+    tags: Mapping[str, str]
+    classic: bool = False
+    listener_ports: tuple[int, ...] = ()
