@@ -12,7 +12,7 @@ import click
 
 from functions._operator.terminal import printable
 from shared.errors import AuthorizerError, CredentialsExpired, OperatorNeeded, SettingsError, Transient
-from shared.flow.report import FAILED, REFUSED, REJECTED
+from shared.model.outcome import FAILED, REFUSED, REJECTED
 
 DONE, ERROR, NO, LATER, USAGE = 0, 1, 3, 4, 64
 MEANINGS = {

@@ -11,7 +11,7 @@ from shared.cloud.ecs import Ecs
 from shared.cloud.session import Session
 from shared.cloud.slb import Slb
 from shared.errors import AuthorizerError
-from shared.model.backend import Backend
+from shared.model.backend import CLB, ECS, KINDS, Backend, kind_of
 from shared.model.outcome import IGNORED, Job
 from shared.model.records import Appeared, Ignored
 from shared.settings import Settings
@@ -30,7 +30,7 @@ def resolve_notices(jobs: Sequence[Job], session: Session, settings: Settings) -
     open_notices = [notice for job in jobs if (notice := _notice(job)) is not None]
     if not open_notices:
         return jobs
-    found = _look_up(open_notices, session, settings)
+    found = _patiently(open_notices, session, settings)
     return [resolved for job in jobs for resolved in _resolved(job, found, settings)]
 
 
@@ -64,7 +64,7 @@ def _ended(job: Job, answer: Ignored | Unresolved) -> Job:
     return job.ended(kind, answer.reason, answer.text)
 
 
-def _look_up(notices: Sequence[Appeared], session: Session, settings: Settings) -> Found:
+def _patiently(notices: Sequence[Appeared], session: Session, settings: Settings) -> Found:
     """Ask the products, then again for what they do not know yet; ids are unique across products."""
     found: Found = {}
     patience = session.deadline.remaining() / 3
@@ -76,7 +76,7 @@ def _look_up(notices: Sequence[Appeared], session: Session, settings: Settings) 
         if wait:
             log.debug("look-up again", wait=wait, instances=len(waiting))
             session.clock.sleep(wait)
-        found |= _ask(waiting, session, settings)
+        found |= look_up((notice.instance_id for notice in waiting), session, settings, opted_in=True)
         waiting = [notice for notice in waiting if _open(notice, found, settings)]
     return found
 
@@ -86,21 +86,25 @@ def _open(notice: Appeared, found: Found, settings: Settings) -> bool:
     return not isinstance(backend, AuthorizerError) and inventory.worth_waiting(notice, backend, settings)
 
 
-def _ask(notices: Sequence[Appeared], session: Session, settings: Settings) -> Found:
-    """Ask each product that is concerned, once; an error of one is the answer for its backends only."""
-    instances = _ids(notices, "ecs")
+def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_in: bool) -> Found:
+    """Ask each product for its backends among ``ids``, once; an error of one is the answer for its backends only.
+
+    What is not there is not in the answer. With ``opted_in`` a load balancer that lacks the port tag costs no call of its
+    own, and only its tags are told.
+    """
+    asked: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for item in dict.fromkeys(ids):
+        kind = kind_of(item)
+        if kind is not None:
+            asked[kind.name].append(item)
     found: Found = {}
-    try:
-        if instances:
-            ecs = Ecs(session, settings.ecs_endpoint, settings.region_id)
-            found.update(ecs.describe_instances(instances))
-    except AuthorizerError as error:
-        found.update(dict.fromkeys(instances, error))
-    if balancers := _ids(notices, "slb"):
+    instances, balancers = asked[ECS.name], asked[CLB.name]
+    if instances:
+        try:
+            found.update(Ecs(session, settings.ecs_endpoint, settings.region_id).describe_instances(instances))
+        except AuthorizerError as error:
+            found.update(dict.fromkeys(instances, error))
+    if balancers:
         slb = Slb(session, settings.slb_endpoint, settings.region_id)
-        found.update(slb.describe(balancers, settings.port_tag))
+        found.update(slb.describe(balancers, settings.port_tag) if opted_in else slb.attributes(balancers))
     return found
-
-
-def _ids(notices: Sequence[Appeared], kind: str) -> list[str]:
-    return list(dict.fromkeys(notice.instance_id for notice in notices if notice.kind == kind))

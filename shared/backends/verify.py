@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.access.plan import against_policy
-from shared.cloud.ecs import Ecs
+from shared.backends.lookup import Found, look_up
 from shared.cloud.session import Session
-from shared.cloud.slb import Slb
 from shared.errors import AuthorizerError
 from shared.model.access import VpcAccess
-from shared.model.backend import Backend
+from shared.model.backend import kind_of
 from shared.model.outcome import REFUSED, Job
 from shared.model.records import Appeared
 from shared.settings import Settings
@@ -26,16 +25,7 @@ def verify_targets(jobs: Sequence[Job], session: Session, settings: Settings) ->
     One look-up for every 100 instances, and one for each load balancer: its API has no list.
     """
     asked = {number: access for number, job in enumerate(jobs) if (access := _direct(job, settings)) is not None}
-    instances = [access.instance_id for access in asked.values() if access.instance_id.startswith("i-")]
-    balancers = [access.instance_id for access in asked.values() if access.instance_id.startswith("lb-")]
-    found: dict[str, Backend | AuthorizerError] = {}
-    try:
-        if instances:
-            found.update(Ecs(session, settings.ecs_endpoint, settings.region_id).describe_instances(instances))
-    except AuthorizerError as error:
-        found.update(dict.fromkeys(instances, error))
-    if balancers:
-        found.update(Slb(session, settings.slb_endpoint, settings.region_id).attributes(balancers))
+    found = look_up((access.instance_id for access in asked.values()), session, settings, opted_in=False)
     return [_verified(job, asked[n], found) if n in asked else job for n, job in enumerate(jobs)]
 
 
@@ -46,11 +36,11 @@ def _direct(job: Job, settings: Settings) -> VpcAccess | None:
     return None if against_policy(job.access, settings) else job.access
 
 
-def _verified(job: Job, access: VpcAccess, found: dict[str, Backend | AuthorizerError]) -> Job:
+def _verified(job: Job, access: VpcAccess, found: Found) -> Job:
     backend = found.get(access.instance_id)
     if isinstance(backend, AuthorizerError):
         return job.failed(backend)
-    if not access.instance_id.startswith(("i-", "lb-")):
+    if kind_of(access.instance_id) is None:
         return job.ended(
             REFUSED,
             "TargetNotVerifiable",
