@@ -7,7 +7,7 @@ good, they are free to have what it claimed, one after the other, and never what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.access.apply import Applier, wanted
 from shared.access.plan import Claims, Decision, Keep, Refuse, shared_claim
@@ -17,7 +17,7 @@ from shared.model.outcome import FAILED, GRANTED, UNCHANGED, Job, Outcome
 class Batch:
     """Jobs with their decisions on the way to their outcomes. Numbers are places in ``jobs``."""
 
-    def __init__(self, jobs: Sequence[Job], decisions: Sequence[Decision | None], applier: Applier) -> None:
+    def __init__(self, jobs: Sequence[Job], decisions: Mapping[int, Decision], applier: Applier) -> None:
         self._jobs, self._decisions, self._applier = jobs, decisions, applier
         self._settled: list[Outcome | None] = [None] * len(jobs)
         self._claims = Claims()  # of what has been got, or may be when it is delivered again
@@ -42,7 +42,7 @@ class Batch:
     def settle(self, number: int) -> Outcome:
         """Carry out what was decided about a job and return its outcome. Never raises our errors."""
         job = self._jobs[number]
-        return self._note(number, job.outcome or self._outcome(job, self._decisions[number]))
+        return self._note(number, job.outcome or self._outcome(job, self._decisions.get(number)))
 
     def settle_freed(self, number: int) -> Outcome:
         """Decide anew about one of the freed, by what the batch has got or may still get and by what the gateway holds."""
@@ -63,7 +63,7 @@ class Batch:
 
     def _before(self, number: int) -> int | None:
         """Return the record that has to be settled before this one."""
-        decision = self._decisions[number]
+        decision = self._decisions.get(number)
         if isinstance(decision, Keep):
             return decision.same_as
         return decision.claimed_by if isinstance(decision, Refuse) else None
@@ -72,7 +72,7 @@ class Batch:
         """Tell whether the leader was turned down for good, and not for a reason that is this record's as well."""
         if leader.retry or leader.type in GRANTED:
             return False
-        decision, access = self._decisions[number], self._jobs[number].access
+        decision, access = self._decisions.get(number), self._jobs[number].access
         same = isinstance(decision, Keep) and leader.access is not None and leader.access.name == decision.access.name
         return access is not None and not same
 

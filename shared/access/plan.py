@@ -11,7 +11,7 @@ made it, since nothing would be changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from shared.model.access import VpcAccess
@@ -105,11 +105,14 @@ class Claims:
         return self._targets.get(target, self._names.get(name))
 
 
-def plan(wanted: Sequence[Wanted], present: Present, settings: Settings) -> list[Decision]:
-    """Return one decision for each of ``wanted``, in order. The first record of a batch to claim a name or target has it."""
-    decisions: list[Decision] = []
+def plan(wanted: Mapping[int, Wanted], present: Present, settings: Settings) -> dict[int, Decision]:
+    """Return one decision for each of ``wanted``, under its number in the batch.
+
+    The first record of a batch to claim a name or target has it; what is said of another record names its number.
+    """
+    decisions: dict[int, Decision] = {}
     claims = Claims()
-    for number, asked in enumerate(wanted):
+    for number, asked in wanted.items():
         decision = decide(asked, present, settings)
         if not isinstance(decision, Refuse):
             name = decision.access.name  # of what is there already, where it is kept
@@ -118,7 +121,7 @@ def plan(wanted: Sequence[Wanted], present: Present, settings: Settings) -> list
                 claims.add(number, name, asked.access.target)
             elif not (isinstance(decision, Keep) and isinstance(decisions[holder], Keep)):
                 decision = shared_claim(asked, wanted[holder].access, holder)
-        decisions.append(decision)
+        decisions[number] = decision
     return decisions
 
 

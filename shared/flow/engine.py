@@ -12,7 +12,7 @@ from shared import log
 from shared.access.apply import Applier, wanted
 from shared.access.batch import Batch
 from shared.access.observe import observe
-from shared.access.plan import Decision, Keep, Present, Refuse, Wanted, against_policy, plan, word
+from shared.access.plan import Decision, Present, Refuse, Wanted, against_policy, plan, word
 from shared.clock import Clock, Deadline
 from shared.cloud import results
 from shared.cloud.apigateway import ApiGateway
@@ -75,7 +75,7 @@ class Handler:
         jobs, present = self._observe(jobs, gateway)
         decisions = self._decide(jobs, present)
         if self.settings.dry_run:
-            outcomes = [_planned(job, decision) for job, decision in zip(jobs, decisions, strict=True)]
+            outcomes = [_planned(job, decisions.get(number)) for number, job in enumerate(jobs)]
             for outcome in outcomes:
                 _log(outcome, {})  # nothing is published, so this is the only trace
             return self._finish(outcomes, [], invocation)
@@ -112,17 +112,13 @@ class Handler:
         """Tell whether a job is still to be decided by what is there."""
         return job.outcome is None and job.access is not None and against_policy(job.access, self.settings) is None
 
-    def _decide(self, jobs: Sequence[Job], present: Present) -> list[Decision | None]:
-        """Plan every job that has no outcome yet."""
-        open_jobs = [number for number, job in enumerate(jobs) if job.outcome is None]
-        decided = plan([_wanted(jobs[number]) for number in open_jobs], present, self.settings)
-        decisions: list[Decision | None] = [None] * len(jobs)
-        for number, decision in zip(open_jobs, decided, strict=True):
-            decisions[number] = _renumbered(decision, open_jobs)
-        return decisions
+    def _decide(self, jobs: Sequence[Job], present: Present) -> dict[int, Decision]:
+        """Plan every job that has no outcome yet, by its place."""
+        asked = {number: _wanted(job) for number, job in enumerate(jobs) if job.outcome is None}
+        return plan(asked, present, self.settings)
 
     def _carry_out(
-        self, jobs: Sequence[Job], decisions: Sequence[Decision | None], session: Session, gateway: ApiGateway
+        self, jobs: Sequence[Job], decisions: Mapping[int, Decision], session: Session, gateway: ApiGateway
     ) -> list[Outcome]:
         """Apply and publish, each record when it is settled what it depends on."""
         topic = self._open_topic(session)
@@ -192,15 +188,6 @@ def _is_due(job: Job) -> bool:
 def _ignored_because(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
     reasons = [outcome.reason for outcome in outcomes if outcome.type == IGNORED]
     return {"ignored_because": dict(Counter(reasons))} if reasons else {}
-
-
-def _renumbered(decision: Decision, numbers: Sequence[int]) -> Decision:
-    """Return the decision with the number of another record, if it has one, among all records."""
-    if isinstance(decision, Keep) and decision.same_as is not None:
-        return decision._replace(same_as=numbers[decision.same_as])
-    if isinstance(decision, Refuse) and decision.claimed_by is not None:
-        return decision._replace(claimed_by=numbers[decision.claimed_by])
-    return decision
 
 
 def _wanted(job: Job) -> Wanted:

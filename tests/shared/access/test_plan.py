@@ -121,15 +121,17 @@ def test_records_of_one_batch_are_settled_in_the_plan(
     second: Wanted, words: list[str], detail: int | str | None, settings: Settings
 ) -> None:
     """The first record to claim a name or target has it; one that it serves shares its answer, another is refused."""
-    decisions = plan([Wanted(WANTED), second], Present(), settings)
+    decisions = plan(dict(enumerate([Wanted(WANTED), second])), Present(), settings)
 
-    assert [word(decision) for decision in decisions] == words
+    assert [word(decision) for decision in decisions.values()] == words
     assert _detail(decisions[1]) == detail
 
 
 def test_sharing_names_what_differs(settings: Settings) -> None:
     """A record that shares another's entry reports the fields that the other one asks for differently."""
-    decisions = plan([Wanted(WANTED), Wanted(WANTED._replace(description="mine"))], Present(), settings)
+    decisions = plan(
+        dict(enumerate([Wanted(WANTED), Wanted(WANTED._replace(description="mine"))])), Present(), settings
+    )
 
     assert decisions[1] == Keep(WANTED._replace(description="mine"), same_as=0, drift=("Description",))
 
@@ -143,7 +145,7 @@ def test_sharing_names_what_differs(settings: Settings) -> None:
 )
 def test_a_rival_is_told_what_it_lost_and_to_whom(second: VpcAccess, what: str, settings: Settings) -> None:
     """The refusal names what both records want, and what the first one asks for with it."""
-    decision = plan([Wanted(WANTED), Wanted(second)], Present(), settings)[1]
+    decision = plan({3: Wanted(WANTED), 5: Wanted(second)}, Present(), settings)[5]
 
     assert isinstance(decision, Refuse)
     assert f"claims {what} (as 'orders' for i-1:8080 in {VPC})" in decision.text
@@ -196,7 +198,7 @@ def _detail(decision: Decision) -> int | str | None:
 def test_a_kept_entry_is_not_moved_by_the_same_batch(order: int) -> None:
     """One record keeps our entry, another wants its name elsewhere: the first to come has it, the other is refused."""
     records = [Wanted(WANTED), Wanted(WANTED._replace(port=8443))][::order]
-    decisions = plan(records, Present([THERE]), load({**SETTINGS, "ON_CONFLICT": "replace"}))
+    decisions = plan(dict(enumerate(records)), Present([THERE]), load({**SETTINGS, "ON_CONFLICT": "replace"}))
 
     assert word(decisions[0]) in ("keep", "replace")
     assert _detail(decisions[1]) == "ClaimedInBatch"
