@@ -49,7 +49,7 @@ fuzz: $(VENV)/.dev $(VENV)/.fuzz ## property tests with examples of their own, t
 bench: $(VENV)/.dev ## against the vendor's SDKs and the floor: cold start, CPU, memory, size, batches (ARGS='--rounds 3')
 	$(PY) -m tests.bench $(ARGS)
 
-build: $(VENV)/.demo ## dist/set_vpc_access.zip for PYTHON_VERSION
+build: $(VENV)/.demo ## dist/vpc-access-authorizer.zip for PYTHON_VERSION
 	$(PY) -m functions build --python-version $(PYTHON_VERSION)
 
 doctor: $(VENV)/.demo ## is everything there? settings, clock, keys, each permission (ARGS='--deny apigateway:SetVpcAccess')

@@ -13,12 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.set_vpc_access.index import work
 from shared import log, settings
 from shared.clock import Clock
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from shared.errors import RetryNeeded
-from shared.flow.engine import Handler, Invocation
+from shared.flow.engine import Engine, Invocation
+from shared.flow.report import Report
 from tests.cloud.core import ManualClock, Switches, World
 from tests.cloud.fixtures import TEMPORARY, Served, new_cloud
 
@@ -65,10 +67,11 @@ class InProcess(httpx.BaseTransport):
 
 @dataclass
 class Answer:
-    """What an invocation gave: its summary, or the error it raised for the platform's retry."""
+    """What an invocation gave: its report and summary, or the error it raised for the platform's retry."""
 
     summary: dict[str, Any] = field(default_factory=dict)
     error: RetryNeeded | None = None
+    report: Report | None = None
 
     @property
     def results(self) -> list[dict[str, Any]]:
@@ -86,7 +89,7 @@ class Invoker:
 
     served: Served
     clock: ManualClock
-    handler: Handler | None = None
+    engine: Engine | None = None
     credentials: Credentials = field(
         default_factory=lambda: Credentials(
             TEMPORARY.access_key_id, TEMPORARY.access_key_secret, TEMPORARY.security_token
@@ -98,24 +101,26 @@ class Invoker:
     before: Callable[[str], None] = lambda _: None  # what happens just before a call reaches the cloud …
     after: Callable[[str], None] = lambda _: None  # … and just after it took effect, before the function knows
 
-    def configure(self, **changes: str) -> Handler:
+    def configure(self, **changes: str) -> Engine:
         """Start the function anew with changed settings."""
-        self.handler = Handler(
+        self.engine = Engine(
             settings.load({**SETTINGS, **changes}),
+            work,
             Transport(inner=InProcess(self)),
             Clock(self.clock.now, self.clock.now, self._sleep, lambda: 0.5),
         )
         log.configure("DEBUG", self.logged)
-        return self.handler
+        return self.engine
 
     def __call__(self, event: Any, timeout: float = 60.0) -> Answer:
         """Invoke with bytes, or with anything JSON can hold."""
-        handler = self.handler or self.configure()
+        engine = self.engine or self.configure()
         raw = event if isinstance(event, bytes) else json.dumps(event).encode()
         try:
-            return Answer(handler.handle(raw, Invocation("req-1", timeout, lambda: self.credentials)))
+            report = engine.handle(raw, Invocation("req-1", timeout, lambda: self.credentials))
         except RetryNeeded as error:
             return Answer(error=error)
+        return Answer(report.summary(), report=report)
 
     def messages(self) -> list[dict[str, Any]]:
         """Take every result message that arrived."""

@@ -1,4 +1,4 @@
-"""``build``: what is deployed, as a folder and as a zip: the function, ``shared``, locked wheels, bytecode. Nothing else."""
+"""``build``: what is deployed, as a folder and as a zip: all functions, ``shared``, locked wheels, bytecode. Nothing else."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from zipfile import ZipFile
 
 import click
 
-from functions._operator import interpreters, terminal, wheels
+from functions._operator import catalogue, interpreters, terminal, wheels
 from functions._operator.archive import compile_bytecode, pack
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
 CACHE = ROOT / "build" / "wheels"
-NAME = "set_vpc_access"
+NAME = "vpc-access-authorizer"  # of the zip and its folder
 RUNTIMES = ("3.12", "3.10")  # the newest first; https://help.aliyun.com/document_detail/2512973.html
 SNS = Path("shared") / "cloud" / "aws"  # an extra: results to Amazon SNS
 _OURS = ("functions", "shared")
@@ -77,7 +77,7 @@ def build(output: Path, version: str, *, native: bool = False, with_sns: bool = 
 def stage(folder: Path, locked: list[Path], root: Path = ROOT, *, with_sns: bool = False) -> dict[str, str]:
     """Fill ``folder`` anew and return which package each top-level name belongs to.
 
-    ``index.py`` stands at the root, because the handler's file has to
+    Each function's ``index.py`` stands at the root under the function's name, because the handler's file has to
     (https://help.aliyun.com/zh/functioncompute/user-guide/install-third-party-dependencies-for-a-function).
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -87,9 +87,10 @@ def stage(folder: Path, locked: list[Path], root: Path = ROOT, *, with_sns: bool
         name = wheels.unpack(wheel, folder)
         if folder.exists():
             owners |= {path.name: name for path in set(folder.iterdir()) - before}
+    functions = catalogue.names(root / "functions")
     sources = [
         root / "functions" / "__init__.py",
-        *(root / "functions" / NAME).rglob("*.py"),
+        *(source for name in functions for source in (root / "functions" / name).rglob("*.py")),
         *(root / "shared").rglob("*.py"),
     ]
     for source in sources:
@@ -98,7 +99,8 @@ def stage(folder: Path, locked: list[Path], root: Path = ROOT, *, with_sns: bool
         target = folder / source.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    (folder / "functions" / NAME / "index.py").rename(folder / "index.py")
+    for name in functions:
+        (folder / "functions" / name / "index.py").rename(folder / f"{name}.py")
     return owners
 
 

@@ -10,7 +10,6 @@ import click
 
 from functions._operator import access
 from functions._operator.terminal import printable, waiting
-from shared.flow.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report
 from shared import settings
 from shared.errors import SettingsError
 from shared.flow.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report

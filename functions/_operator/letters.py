@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from functions.set_vpc_access.index import desire
 from shared.cloud.smq import LARGEST_BODY
 from shared.events.parsing import parse
 from shared.events.text import decode_base64, read_json
@@ -79,17 +80,15 @@ def _of_result(result: Mapping[str, Any]) -> Letter:
 
 def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
     """Return the letter of records that were read from the same original; ``text`` is the original if it is known."""
-    content = records[0].content
+    jobs = [desire(record) for record in records]
+    content, first = records[0].content, jobs[0].outcome
     if text is None:
         try:
             text = _text(records[0].original)
         except RecursionError:
             return Letter("", TOO_DEEP, "it is nested too deeply to be written again: repair it at its producer")
-    useless = all(isinstance(record.content, (Ignored, Invalid)) for record in records)
-    if useless and isinstance(content, Invalid):
-        return Letter(text, WRONG, content.text)
-    if useless and isinstance(content, Ignored):
-        return Letter("", content.reason, content.text)
+    if first is not None and all(job.outcome is not None for job in jobs):
+        return Letter(text, WRONG, first.text) if isinstance(content, Invalid) else Letter("", first.reason, first.text)
     size = -(-len(text.encode("utf-8", "surrogatepass")) // 3) * 4
     if size > LARGEST_BODY:
         why = f"it takes {size} bytes in Base64, a queue {LARGEST_BODY}: python -m functions invoke takes it as a file"

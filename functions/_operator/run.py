@@ -13,18 +13,19 @@ from uuid import uuid4
 
 import click
 
-from functions._operator import exits, terminal
+from functions._operator import catalogue, exits, terminal
 from shared.errors import RetryNeeded
 
 
 @click.command()
 @click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the summary (with DRY_RUN=1 the plan) as JSON.")
+@click.option("--function", "name", type=click.Choice(catalogue.names()), default=catalogue.DEFAULT, show_default=True)
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds that the invocation may take.")
-def run(event: Path, timeout: float, *, as_json: bool) -> None:
-    """Handle the EVENT file here and print what became of each record; settings come from the environment."""
+def run(event: Path, name: str, timeout: float, *, as_json: bool) -> None:
+    """Process the EVENT file here and print what became of each record; settings come from the environment."""
     with terminal.waiting(f"handling {event.name}, which may take up to {timeout:g} s"):
-        summary = _handled(event.read_bytes(), timeout)
+        summary = _handled(name, event.read_bytes(), timeout)
     if as_json:
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
@@ -32,15 +33,15 @@ def run(event: Path, timeout: float, *, as_json: bool) -> None:
     exits.end(summary["results"])
 
 
-def _handled(event: bytes, timeout: float) -> Mapping[str, Any]:
+def _handled(name: str, event: bytes, timeout: float) -> Mapping[str, Any]:
     """Return the summary of an event, also where the platform would get an error instead."""
     from shared import log
     from shared.flow.runtime import start
 
-    runtime = start(os.environ, sys.stderr)
+    runtime = start(catalogue.work(name), os.environ, sys.stderr)
     log.configure(os.environ.get("LOG_LEVEL", "OFF").upper(), sys.stderr)  # the table says it, unless asked for more
     context = SimpleNamespace(request_id=str(uuid4()), function=SimpleNamespace(timeout=timeout))
     try:
-        return runtime.answer(event, context)
+        return runtime.answer(event, context).summary()
     except RetryNeeded as error:
         return error.summary

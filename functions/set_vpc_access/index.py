@@ -1,24 +1,56 @@
-"""What Function Compute calls: ``index.initialize`` once per instance, ``index.handler`` for each event."""
+"""Authorize what is asked for or has appeared, and nothing else. The file that Function Compute calls, at the zip's root.
+
+``initialize`` runs once per instance, ``handler`` for each event.
+"""
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from collections.abc import Sequence
 
-from shared.flow.runtime import Runtime, start
-
-_runtime: Runtime | None = None
-
-
-def initialize(context: Any) -> None:  # noqa: ARG001 - the platform passes it
-    """Read the settings and make the clients; raises SettingsError with every mistake listed."""
-    global _runtime  # noqa: PLW0603 - one instance serves one request at a time
-    _runtime = start(os.environ)
+from shared.flow.authorize import authorize
+from shared.flow.engine import Run
+from shared.flow.runtime import Function
+from shared.model.access import VpcAccess
+from shared.model.backend import ECS
+from shared.model.outcome import FAILED, IGNORED, REJECTED, HookAnswer, Job, Outcome
+from shared.model.records import Appeared, Changed, Ended, Ignored, Invalid, Leaving, Record, Succeeded, Timer
 
 
-def handler(event: Any, context: Any) -> Any:
-    """Authorize what ``event`` asks for and return the summary; raises RetryNeeded if a redelivery can help."""
-    if _runtime is None:
-        initialize(context)
-    assert _runtime is not None
-    return _runtime.invoke(event, context)
+def work(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Authorize what the records ask for or announce; return what became of each, and what hooks were told."""
+    return authorize([desire(record) for record in records], run)
+
+
+def desire(record: Record) -> Job:
+    """Return the job that a record makes here: a request, an announcement to be looked up, or its outcome."""
+    content = record.content
+    if isinstance(content, VpcAccess):
+        return Job(record, content)
+    if isinstance(content, Appeared):
+        return Job(record)
+    if isinstance(content, Invalid):
+        return Job(record).ended(FAILED if content.retry else REJECTED, "InvalidRecord", content.text)
+    ignored = _ignored(content)
+    return Job(record).ended(IGNORED, ignored.reason, ignored.text)
+
+
+def _ignored(content: Ended | Changed | Leaving | Timer | Succeeded | Ignored) -> Ignored:
+    """Return why a fact asks for no authorization."""
+    if isinstance(content, Ended) and content.kind != ECS.name:
+        return Ignored("event-name", f"{content.event} of {content.kind} creates no backend")
+    if isinstance(content, (Ended, Changed)):
+        state = content.event if isinstance(content, Ended) else content.state
+        return Ignored("state", f"instance {content.instance_id} is {state}: only Running is acted on")
+    if isinstance(content, Leaving):
+        return Ignored(
+            "transition", f"hook {content.hook.hook_id} is of {content.transition}: only SCALE_OUT is acted on"
+        )
+    if isinstance(content, Timer):
+        return Ignored("timer", f"timer {content.name}: this function has nothing to do on a timer")
+    if isinstance(content, Succeeded):
+        return Ignored("succeeded", "the record tells of an invocation that succeeded: nothing is left to do")
+    return content
+
+
+function = Function(work)
+initialize, handler = function.initialize, function.handler

@@ -9,7 +9,6 @@ from shared.backends import rules as inventory
 from shared.backends.rules import Unresolved
 from shared.cloud.ecs import Ecs
 from shared.cloud.session import Session
-from shared.cloud.slb import Slb
 from shared.errors import AuthorizerError
 from shared.model.backend import CLB, ECS, KINDS, Backend, kind_of
 from shared.model.outcome import IGNORED, Job
@@ -105,6 +104,8 @@ def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_i
         except AuthorizerError as error:
             found.update(dict.fromkeys(instances, error))
     if balancers:
+        from shared.cloud.slb import Slb  # 1 ms that announcements of instances do not pay
+
         slb = Slb(session, settings.slb_endpoint, settings.region_id)
         found.update(slb.describe(balancers, settings.port_tag) if opted_in else slb.attributes(balancers))
     return found

@@ -9,34 +9,19 @@ waiting, and its time is extended because a redelivery may come 512 s later
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 from shared import log
 from shared.backends.rules import foreign
 from shared.cloud.ess import STALE, Ess
 from shared.errors import AuthorizerError, CloudRefused, Transient
-from shared.model.outcome import GRANTED, IGNORED, Outcome
+from shared.model.outcome import GRANTED, IGNORED, HookAnswer, Outcome
 from shared.model.records import Appeared, Hook, Leaving
 from shared.settings import Settings
 
 CONTINUE, ABANDON, WAIT = "CONTINUE", "ABANDON", "WAIT"
 
 
-class HookAnswer(NamedTuple):
-    """What a hook was told: CONTINUE or ABANDON, WAIT (a redelivery decides), or why it could not be told."""
-
-    hook: Hook
-    answer: str
-    problem: str = ""
-    retry: bool = False
-
-    def line(self) -> dict[str, Any]:
-        """Return what summary and log say; the token is left out, it is what completes a hook."""
-        fields = {"hook": self.hook.hook_id, "answer": self.answer, "problem": self.problem}
-        return {name: value for name, value in fields.items() if value}
-
-
-def settle(outcomes: Sequence[Outcome], ess: Ess, settings: Settings) -> tuple[list[Outcome], list[HookAnswer]]:
+def answer_hooks(outcomes: Sequence[Outcome], ess: Ess, settings: Settings) -> tuple[list[Outcome], list[HookAnswer]]:
     """Answer every hook among ``outcomes``; those of a hook that could not be told for now are due for redelivery."""
     hooks: dict[Hook, list[Outcome]] = {}
     for outcome in outcomes:

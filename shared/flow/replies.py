@@ -7,28 +7,18 @@ https://help.aliyun.com/zh/functioncompute/fc/user-guide/http-trigger-invoking-f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.model.outcome import FAILED, REFUSED, REJECTED
+from shared.flow.report import Report
+from shared.model.outcome import FAILED, REFUSED, REJECTED, Outcome
 
-_WAITING = ("http", "api-gateway")  # sources with a client at the other end
 _STATUS = {REJECTED: 400, REFUSED: 403, FAILED: 500}
 _RETRY_AFTER = "10"  # seconds
 
 
-def is_awaited(sources: Iterable[str]) -> bool:
-    """Tell from the records' sources whether a client waits for the answer.
-
-    All records of an HTTP request come from it. One element of a batch that looks like a request must not keep the
-    others from being delivered again.
-    """
-    return all(source.split("/", 1)[0] in _WAITING for source in sources)
-
-
-def response(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the HTTP response that carries a summary."""
-    statuses = {_status(result) for result in summary["results"]}
+def response(report: Report) -> dict[str, Any]:
+    """Return the HTTP response that carries a report's summary."""
+    statuses = {_status(outcome) for outcome in report.outcomes}
     status = statuses.pop() if len(statuses) == 1 else 207
     headers = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
     if status == 503:
@@ -37,9 +27,9 @@ def response(summary: Mapping[str, Any]) -> dict[str, Any]:
         "statusCode": status,
         "headers": headers,
         "isBase64Encoded": False,
-        "body": json.dumps(summary),
+        "body": json.dumps(report.summary()),
     }
 
 
-def _status(result: Mapping[str, Any]) -> int:
-    return 503 if result.get("retry") else _STATUS.get(result["outcome"], 200)
+def _status(outcome: Outcome) -> int:
+    return 503 if outcome.retry else _STATUS.get(outcome.type, 200)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
-from shared.model.outcome import FAILED, GRANTED, REFUSED, REJECTED, Outcome
+from shared.model.outcome import FAILED, GRANTED, IGNORED, REFUSED, REJECTED, HookAnswer, Outcome
 from shared.model.records import Appeared
 
 LARGEST_MESSAGE = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
@@ -106,30 +106,45 @@ def line(outcome: Outcome) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in ("", [], False)}
 
 
-def summary(outcomes: Sequence[Outcome], request_id: str) -> dict[str, Any]:
-    """Return the JSON-able answer of the invocation: counts by outcome, and a line for each record in input order."""
-    return {
-        "request_id": request_id,
-        "records": len(outcomes),
-        "counts": counts(outcomes),
-        "results": [line(outcome) for outcome in outcomes],
-    }
+class Report(NamedTuple):
+    """What an invocation comes to. ``awaited``: a client waits for it, and nobody delivers the event again."""
 
+    request_id: str
+    outcomes: Sequence[Outcome]
+    hooks: Sequence[HookAnswer] = ()
+    awaited: bool = False
 
-def counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """Return how many outcomes there are of each type."""
-    return dict(Counter(outcome.type for outcome in outcomes))
+    def summary(self) -> dict[str, Any]:
+        """Return the JSON-able answer: counts by outcome, a line for each record in input order, what hooks were told."""
+        whole = {
+            "request_id": self.request_id,
+            "records": len(self.outcomes),
+            "counts": self.counts(),
+            "results": [line(outcome) for outcome in self.outcomes],
+            **self.ignored_because(),
+        }
+        return whole | {"hooks": [hook.line() for hook in self.hooks]} if self.hooks else whole
 
+    def counts(self) -> dict[str, int]:
+        """Return how many outcomes there are of each type."""
+        return dict(Counter(outcome.type for outcome in self.outcomes))
 
-def retry_text(outcomes: Sequence[Outcome]) -> str:
-    """Return one sentence about what has to be delivered again, "" if nothing has."""
-    again = [outcome for outcome in outcomes if outcome.retry]
-    if not again:
-        return ""
-    reasons = Counter(outcome.reason for outcome in again).most_common(3)
-    first = next((outcome.text for outcome in again if outcome.text), "no text")
-    listed = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-    return f"{len(again)} of {len(outcomes)} records can succeed when delivered again: {listed}. First: {first}"
+    def ignored_because(self) -> dict[str, dict[str, int]]:
+        """Return how many records were ignored for each reason, under the key ``ignored_because``; empty if none were."""
+        reasons = Counter(outcome.reason for outcome in self.outcomes if outcome.type == IGNORED)
+        return {"ignored_because": dict(reasons)} if reasons else {}
+
+    def retry_text(self) -> str:
+        """Return one sentence about what has to be delivered again, "" if nothing has."""
+        again = [outcome for outcome in self.outcomes if outcome.retry]
+        if not again:
+            return ""
+        reasons = Counter(outcome.reason for outcome in again).most_common(3)
+        first = next((outcome.text for outcome in again if outcome.text), "no text")
+        listed = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+        return (
+            f"{len(again)} of {len(self.outcomes)} records can succeed when delivered again: {listed}. First: {first}"
+        )
 
 
 _json = json.JSONEncoder(separators=(",", ":")).encode

@@ -1,4 +1,4 @@
-"""The only place that knows how the function is put together, and what Function Compute's context looks like.
+"""A function as Function Compute runs it. The only place that knows what the platform's context looks like.
 
 Contexts differ by runtime: python3.12 has no ``credentials``
 (https://help.aliyun.com/zh/functioncompute/fc/user-guide/context-in-event-handlers), so the environment comes first.
@@ -7,6 +7,7 @@ Contexts differ by runtime: python3.12 has no ``credentials``
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TextIO
 
@@ -14,8 +15,8 @@ from shared import log, settings
 from shared.cloud.endpoints import region_notice
 from shared.cloud.signing import Credentials
 from shared.errors import SettingsError
-from shared.flow.engine import Handler, Invocation
-from shared.flow.replies import is_awaited, response
+from shared.flow.engine import Engine, Invocation, Work
+from shared.flow.report import Report
 
 _KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 _DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
@@ -24,31 +25,35 @@ _DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
 class Runtime(NamedTuple):
     """A function instance, ready for events."""
 
-    handler: Handler
+    engine: Engine
     environment: Mapping[str, str]
 
     def invoke(self, event: Any, context: Any) -> str | dict[str, Any]:
-        """Handle one event and return the function's answer: an HTTP response if a client waits, else the summary as JSON.
+        """Process one event and return the function's answer: an HTTP response if a client waits, else the summary as JSON.
 
         The platform hands over bytes; text, or what JSON was read as, is taken too, as programs that call the handler
         themselves pass it. ``{"doctor": true}`` is no event but a question: what is missing?
         (``shared.flow.doctor``)
         """
         event = _bytes(event)
-        if b'"doctor"' in event[:64] and not self.handler.settings.dry_run:  # it tries writes, of what is not there
+        if b'"doctor"' in event[:64] and not self.engine.settings.dry_run:  # it tries writes, of what is not there
             from shared.flow import doctor  # nothing else needs it
 
             if doctor.is_asked(event):
-                session = self.handler.session(self._invocation(context))
-                return json.dumps(doctor.report(doctor.examine(self.handler.settings, session)))
-        summary = self.answer(event, context)
-        if is_awaited(result["source"] for result in summary["results"]):
-            return response(summary)
-        return json.dumps(summary)  # ASCII: half a surrogate pair in an answer of the cloud could not be encoded
+                session = self.engine.session(self._invocation(context))
+                return json.dumps(doctor.report(doctor.examine(self.engine.settings, session)))
+        report = self.answer(event, context)
+        if report.awaited:
+            from shared.flow.replies import response
 
-    def answer(self, event: bytes, context: Any) -> dict[str, Any]:
-        """Handle one event with what its context says and return the summary."""
-        return self.handler.handle(event, self._invocation(context))
+            return response(report)
+        return json.dumps(
+            report.summary()
+        )  # ASCII: half a surrogate pair in an answer of the cloud could not be encoded
+
+    def answer(self, event: bytes, context: Any) -> Report:
+        """Process one event with what its context says and return the report; raises RetryNeeded, SettingsError."""
+        return self.engine.handle(event, self._invocation(context))
 
     def _invocation(self, context: Any) -> Invocation:
         return Invocation(
@@ -58,13 +63,38 @@ class Runtime(NamedTuple):
         )
 
 
-def start(environment: Mapping[str, str], stream: TextIO | None = None) -> Runtime:
-    """Read the settings and build the handler, whose log goes to ``stream`` (standard output); raises SettingsError."""
+class Function:
+    """A function as the platform calls it: started once per instance, at the latest by its first event.
+
+    ``initialize`` and ``handler`` are what a function's file offers to Function Compute.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._runtime: Runtime | None = None
+
+    def initialize(self, context: Any) -> None:  # noqa: ARG002 - the platform passes it
+        """Read the settings and make the clients; raises SettingsError with every mistake listed."""
+        self._runtime = start(self.work, os.environ)
+
+    def handler(self, event: Any, context: Any) -> Any:
+        """Process ``event`` and return the answer; raises RetryNeeded if a redelivery can help."""
+        if self._runtime is None:
+            self.initialize(context)
+        assert self._runtime is not None
+        return self._runtime.invoke(event, context)
+
+
+def start(work: Work, environment: Mapping[str, str], stream: TextIO | None = None) -> Runtime:
+    """Read the settings and build the engine for a function's work, its log on ``stream`` (standard output).
+
+    Raises SettingsError.
+    """
     loaded = settings.load(environment)
     log.configure(loaded.log_level, stream)
     if notice := region_notice(loaded.region_id):
         log.warning("region not known", region=loaded.region_id, text=notice)
-    return Runtime(Handler(loaded, environment=environment), environment)
+    return Runtime(Engine(loaded, work, environment=environment), environment)
 
 
 def credentials(environment: Mapping[str, str], context: Any) -> Credentials:

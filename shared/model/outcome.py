@@ -1,12 +1,12 @@
-"""What became of a record, and a record on its way there."""
+"""What became of a record, a record on its way there, and what a hook was told."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.errors import AuthorizerError, Transient
 from shared.model.access import VpcAccess
-from shared.model.records import Record
+from shared.model.records import Hook, Record
 
 AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
 REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
@@ -54,3 +54,17 @@ class Job(NamedTuple):
     def delayed(self, error: AuthorizerError) -> Job:
         """Return it as failed by ``error`` that has nothing to do with the record: it is due again whatever it was."""
         return self._replace(outcome=Outcome(self.record, FAILED, self.access, error.code, str(error), retry=True))
+
+
+class HookAnswer(NamedTuple):
+    """What a hook was told: CONTINUE or ABANDON, WAIT (a redelivery decides), or why it could not be told."""
+
+    hook: Hook
+    answer: str
+    problem: str = ""
+    retry: bool = False
+
+    def line(self) -> dict[str, Any]:
+        """Return what summary and log say; the token is left out, it is what completes a hook."""
+        fields = {"hook": self.hook.hook_id, "answer": self.answer, "problem": self.problem}
+        return {name: value for name, value in fields.items() if value}

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from shared.model.access import VpcAccess
 
+_AWAITED = ("http", "api-gateway")  # sources with a client at the other end
+
 
 class Hook(NamedTuple):
     """An Auto Scaling lifecycle action that waits for us; one token covers all instances of the activity."""
@@ -109,3 +111,8 @@ class Record(NamedTuple):
     part: str
     content: Content
     original: Any
+
+    @property
+    def is_awaited(self) -> bool:
+        """Tell whether a client waits at the other end. All records of an HTTP request come from it."""
+        return self.source.split("/", 1)[0] in _AWAITED

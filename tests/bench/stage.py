@@ -43,7 +43,7 @@ def stage(folder: Path, cache: Path) -> Staged:
     vendor = _vendor(folder / "vendor")
     bare = _bare(folder / "bare", ours.folder, vendor)
     candidates = (
-        Candidate("ours", "index", (ours.folder,)),
+        Candidate("ours", "set_vpc_access", (ours.folder,)),
         Candidate("ours, blind", _PACKAGE + "blind", (code, ours.folder)),
         Candidate("vendor", _PACKAGE + "vendor", (code, vendor)),
         Candidate("bare", _PACKAGE + "bare", (code, bare)),

@@ -97,7 +97,8 @@ def _function(package: Path, endpoint: str, plan: Plan) -> FunctionConfig:
     return FunctionConfig(
         name=FUNCTION,
         code=package,
-        initializer="index.initialize",
+        handler="set_vpc_access.handler",
+        initializer="set_vpc_access.initialize",
         runtime=sys.executable,
         timeout=60,
         max_instances=INSTANCES,

@@ -152,7 +152,8 @@ def stage(package: Path) -> Iterator[Stage]:
                 name=FUNCTION,
                 service=SERVICE,
                 code=package,
-                initializer="index.initialize",
+                handler="set_vpc_access.handler",
+                initializer="set_vpc_access.initialize",
                 runtime=sys.executable,
                 environment=settings(server.endpoint),
                 triggers=(

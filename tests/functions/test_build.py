@@ -54,7 +54,9 @@ def test_zip_is_light(built: Built) -> None:
 def test_zip_holds_the_function_and_nothing_else(built: Built) -> None:
     """The handler stands at the root; tests, commands, metadata and the operator's side are not in it."""
     names = built.names()
-    assert {"index.py", "functions/__init__.py", "shared/flow/engine.py", "shared/access/plan.py"} <= set(names)
+    assert {"set_vpc_access.py", "functions/__init__.py", "shared/flow/engine.py", "shared/access/plan.py"} <= set(
+        names
+    )
     tops = {name.split("/")[0] for name in names}
     assert not tops & {"tests", "bin", "anyio", "click", "rich", "fc2", "requests", "pip", "template.yml"}
     unwanted = [
@@ -71,7 +73,7 @@ def test_extra_is_in_the_zip_on_request_only(with_sns: bool, tmp_path: Path) -> 
         names = packed.namelist()
     assert ("shared/cloud/aws/sns.py" in names) is with_sns
     tag = f"cpython-{interpreters.running().replace('.', '')}"
-    assert f"__pycache__/index.{tag}.pyc" in names
+    assert f"__pycache__/set_vpc_access.{tag}.pyc" in names
 
 
 def test_every_module_has_bytecode_that_its_runtime_accepts_unchecked(built: Built) -> None:
@@ -95,7 +97,7 @@ def test_nothing_tells_where_it_was_built(built: Built) -> None:
         for name in packed.namelist():
             assert str(built.package.folder).encode() not in packed.read(name), name
         version = built.package.version.replace(".", "")
-        assert b"/code/shared/plan.py" in packed.read(f"shared/__pycache__/plan.cpython-{version}.pyc")
+        assert b"/code/shared/access/plan.py" in packed.read(f"shared/access/__pycache__/plan.cpython-{version}.pyc")
 
 
 def test_zip_runs_on_its_own(built: Built, tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_zip_runs_on_its_own(built: Built, tmp_path: Path) -> None:
         packed.extractall(tmp_path)
     program = (
         "import sys; sys.path.insert(0, '.')\n"
-        "import index, json, types\n"
+        "import set_vpc_access as index, json, types\n"
         "index.initialize(None)\n"
         'answer = index.handler(b\'{"triggerTime":"2026-01-05T04:00:00Z","triggerName":"t","payload":""}\','
         " types.SimpleNamespace(request_id='r-1'))\n"
@@ -205,7 +207,7 @@ def test_staging_leaves_nothing_of_the_last_build(tmp_path: Path) -> None:
     owners = stage(tmp_path / "out", [wheel_of(tmp_path, "made_up/core.py")], tmp_path / "root")
     assert owners == {"made_up": "made_up"}
     found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.py"))
-    assert found == ["functions/__init__.py", "index.py", "made_up/core.py", "shared/new.py"]
+    assert found == ["functions/__init__.py", "made_up/core.py", "set_vpc_access.py", "shared/new.py"]
 
 
 def fetch(requirement: str, folder: Path) -> list[Path]:

@@ -374,5 +374,5 @@ def test_command_shows_every_step() -> None:
     digest = built.rpartition("sha256 ")[2].rstrip(")")
     assert built.startswith("1 built ")
     assert previewed == "2 previewed the new stack vpc-access in cn-hangzhou"
-    assert upload == f"3 would upload set_vpc_access.zip to oss://b/vpc-access/{digest[:16]}.zip"
+    assert upload == f"3 would upload vpc-access-authorizer.zip to oss://b/vpc-access/{digest[:16]}.zip"
     assert call == "4 would call CreateStack"

@@ -47,4 +47,4 @@ def test_runtime_is_the_real_one(deployed: Deployed) -> None:
     assert interpreters.version_of(Path(function.config.runtime)) == deployed.package.version
     tag = f"cpython-{deployed.package.version.replace('.', '')}.pyc"
     compiled = {path.name for path in function.code_directory.glob("__pycache__/*")}
-    assert f"index.{tag}" in compiled
+    assert f"set_vpc_access.{tag}" in compiled

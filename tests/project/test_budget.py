@@ -88,7 +88,7 @@ def seeded(cloud: Served) -> Served:
 
 def loaded(package: Package, cloud: Served, event: Path) -> set[str]:
     """Hand the event to a fresh process of the package and return the modules that it has loaded after its answer."""
-    job = {"index": "index", "events": [str(event)], "warm_up": 1, "measured": 0}
+    job = {"index": "set_vpc_access", "events": [str(event)], "warm_up": 1, "measured": 0}
     local = {name: cloud.endpoint if name.endswith("_ENDPOINT") else value for name, value in SETTINGS.items()}
     key = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,

@@ -68,7 +68,7 @@ def test_the_result_message_has_the_fields_of_a_real_one(invoke: Invoker) -> Non
 
 def test_every_refusal_is_listed() -> None:
     """Each reason code that the plan and the applier can give stands in the table of refusals."""
-    source = (ROOT / "shared" / "plan.py").read_text() + (ROOT / "shared/access/apply.py").read_text()
+    source = (ROOT / "shared/access/plan.py").read_text() + (ROOT / "shared/access/apply.py").read_text()
     codes = set(re.findall(r'"([A-Z][a-z]+[A-Z][A-Za-z]+)",\n? *f?"', source)) | {"QuotaExceeded"}
 
     assert codes >= {"TargetTaken", "NameTaken", "VpcNotAllowed"}

@@ -219,10 +219,10 @@ def test_environment_fits_function_compute() -> None:
 
 
 def test_handlers_are_in_the_code() -> None:
-    """Handler and initializer name functions of ``index.py``; the runtimes offered are those that are built for."""
+    """Handler and initializer name functions of the file at the zip's root; the runtimes offered are those that are built for."""
     function = stack().properties("Function")
     names = [function["Handler"], function["InstanceLifecycleConfig"]["Initializer"]["Handler"]]
-    assert [name.partition(".")[0] for name in names] == ["index", "index"]
+    assert [name.partition(".")[0] for name in names] == ["set_vpc_access", "set_vpc_access"]
     assert all(callable(getattr(index, name.partition(".")[2])) for name in names)
     assert DOCUMENT["Parameters"]["Runtime"]["AllowedValues"] == [f"python{version}" for version in RUNTIMES]
 

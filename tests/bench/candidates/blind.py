@@ -7,8 +7,8 @@ from shared.access.plan import Present
 from shared.cloud.apigateway import ApiGateway
 from shared.model.access import VpcAccess
 
-index = import_module("index")  # the zip's root, as Function Compute finds it
-flow = import_module("shared.flow.engine")
+index = import_module("set_vpc_access")  # the zip's root, as Function Compute finds it
+flow = import_module("shared.flow.authorize")
 
 
 def _unobserved(_gateway: ApiGateway, _asked: Sequence[VpcAccess], _at_once: int) -> Present:

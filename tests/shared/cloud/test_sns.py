@@ -20,9 +20,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from functions._operator.build import stage
+from functions.set_vpc_access.index import work
 from shared import settings
 from shared.clock import Clock, Deadline
-from shared.cloud import results
 from shared.cloud.aws import sns
 from shared.cloud.aws.sigv4 import sigv4
 from shared.cloud.pace import Pace
@@ -38,7 +38,7 @@ from shared.errors import (
     OperatorNeeded,
     SettingsError,
 )
-from shared.flow.engine import Handler, Invocation
+from shared.flow.engine import Engine, Invocation, topic_opener
 from tests.cloud.aws import Aws, aws
 from tests.cloud.core import ManualClock
 from tests.invoking import SETTINGS, InProcess, Invoker, queue_event, request
@@ -282,7 +282,7 @@ def test_a_missing_key_is_told_at_initialisation(environment: Mapping[str, str],
     """Without an access key of AWS the function does not start, and says which variables it wants."""
     loaded = settings.load({**SETTINGS, "RESULT_TOPIC": ARN})
     with pytest.raises(SettingsError) as caught:
-        results.opener(loaded, environment)
+        topic_opener(loaded, environment)
 
     assert [problem.split(" ")[0] for problem in caught.value.problems] == missing
 
@@ -306,9 +306,10 @@ def _deliver(invoke: Invoker, bench: Aws, event: Any, topic: str = "") -> dict[s
     loaded = settings.load({**SETTINGS, "RESULT_TOPIC": topic or bench.topic_arn, "SNS_ENDPOINT": bench.endpoint})
     transport = Transport(inner=Routed(invoke))
     clock = Clock(invoke.clock.now, invoke.clock.now, invoke.clock.advance, lambda: 0.5)
-    handler = Handler(loaded, transport, clock, bench.environment)
+    engine = Engine(loaded, work, transport, clock, bench.environment)
     try:
-        return handler.handle(json.dumps(event).encode(), Invocation("req-1", 60, lambda: invoke.credentials))
+        invocation = Invocation("req-1", 60, lambda: invoke.credentials)
+        return engine.handle(json.dumps(event).encode(), invocation).summary()
     finally:
         transport.close()
 
@@ -351,7 +352,13 @@ def test_a_missing_topic_keeps_the_record_for_redelivery(invoke: Invoker, aws: A
     assert [json.loads(message)["type"] for message in aws.receive()] == ["vpcaccess.unchanged"]
 
 
-PROGRAM = "import sys; sys.path.insert(0, '.')\nimport index\nindex.initialize(None)\nprint('shared.cloud.aws' in sys.modules)\n"
+PROGRAM = """
+import sys
+sys.path.insert(0, '.')
+import set_vpc_access
+set_vpc_access.initialize(None)
+print('shared.cloud.aws' in sys.modules)
+"""
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from shared.events.parsing import parse
-from shared.flow.replies import is_awaited, response
+from shared.flow.replies import response
+from shared.flow.report import Report
 from shared.model.access import VpcAccess
 from shared.model.records import Content
 from tests.cloud.seeds import seed
@@ -24,11 +25,10 @@ def cloud(invoke: Invoker) -> Invoker:
     return invoke
 
 
-def _also(cloud: Invoker, raised: bool, summary: dict[str, object]) -> str:
+def _also(cloud: Invoker, raised: bool, report: Report | None) -> str:
     words = ["raises"] if raised else []
-    results = summary.get("results")
-    if isinstance(results, list) and is_awaited(result["source"] for result in results):
-        words.append(f"HTTP {response(summary)['statusCode']}")
+    if report is not None and report.awaited:
+        words.append(f"HTTP {response(report)['statusCode']}")
     for line in cloud.lines():
         if line["event"] == "hook":
             stale = " (stale)" if "hook is over" in line.get("problem", "") else ""
@@ -63,7 +63,7 @@ def test_an_event_is_handled(cloud: Invoker, row: Row) -> None:
     assert outcomes == row.outcomes
     assert [call for call in cloud.calls() if call in CALLS.values()] == row.calls
     assert published == [kind for outcome in row.outcomes if (kind := outcome.split()[0]) != "ignored"]
-    assert _also(cloud, answer.error is not None, answer.summary) == row.also
+    assert _also(cloud, answer.error is not None, answer.report) == row.also
 
 
 @pytest.mark.parametrize("row", EACH)

@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from functions.__main__ import main
+from functions.set_vpc_access.index import work
 from shared import settings
 from shared.clock import Clock
 from shared.cloud.answers import RAM_ACTIONS
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from shared.flow.doctor import EVENT, examine, is_asked, report
-from shared.flow.engine import Handler, Invocation
+from shared.flow.engine import Engine, Invocation
 from shared.flow.runtime import Runtime
 from tests.cloud.app import Cloud
 from tests.cloud.core import World
@@ -343,8 +344,8 @@ def http_date(ahead: float) -> str:
 )
 def test_clock_is_compared(date: str | None, state: str, said: str) -> None:
     """The cloud's time is taken from its answers; a minute apart is worth a word, and so is a time nobody can read."""
-    handler = Handler(settings.load(SETTINGS), answering(200, date), Clock(now=lambda: NOW))
-    clock = examine(handler.settings, handler.session(Invocation("r", 60, lambda: KEY)))[-1]
+    engine = Engine(settings.load(SETTINGS), work, answering(200, date), Clock(now=lambda: NOW))
+    clock = examine(engine.settings, engine.session(Invocation("r", 60, lambda: KEY)))[-1]
     assert (clock.subject, clock.state) == ("clock", state)
     assert said in clock.text
 
@@ -388,8 +389,8 @@ def test_message_cannot_ask(invoke: Invoker) -> None:
 
 def test_report_is_ok_without_a_problem() -> None:
     """One problem makes the whole report one; what is unknown does not."""
-    handler = Handler(settings.load(SETTINGS), answering(403, http_date(0), "NoPermission"), Clock(now=lambda: NOW))
-    found = examine(handler.settings, handler.session(Invocation("r", 60, lambda: KEY)))
+    engine = Engine(settings.load(SETTINGS), work, answering(403, http_date(0), "NoPermission"), Clock(now=lambda: NOW))
+    found = examine(engine.settings, engine.session(Invocation("r", 60, lambda: KEY)))
     assert report(found)["ok"] is False
     assert report([finding for finding in found if finding.state != "problem"])["ok"] is True
 

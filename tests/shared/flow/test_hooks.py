@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from shared import settings
-from shared.flow.hooks import ABANDON, CONTINUE, WAIT, HookAnswer, verdict
-from shared.model.outcome import AUTHORIZED, FAILED, IGNORED, REFUSED, REJECTED, UNCHANGED, Outcome
+from shared.flow.hooks import ABANDON, CONTINUE, WAIT, verdict
+from shared.model.outcome import AUTHORIZED, FAILED, IGNORED, REFUSED, REJECTED, UNCHANGED, HookAnswer, Outcome
 from shared.model.records import Appeared, Hook, Record
 from tests.cloud.seeds import seed
 from tests.invoking import SETTINGS, VPC, Answer, Invoker

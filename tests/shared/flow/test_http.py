@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
-from shared.flow.replies import is_awaited, response
+from shared.flow.replies import response
+from shared.flow.report import Report
 from shared.flow.runtime import Runtime
+from shared.model.outcome import Outcome
+from shared.model.records import Ignored, Record
 from tests.invoking import Invoker, request
 
 
-def _result(outcome: str, *, retry: bool = False) -> dict[str, Any]:
-    return {"outcome": outcome, "source": "http", **({"retry": True} if retry else {})}
+def _result(outcome: str, *, retry: bool = False) -> Outcome:
+    return Outcome(Record("http", "", "", Ignored("", ""), {}), outcome, retry=retry)
 
 
 @pytest.mark.parametrize(
-    ("results", "status"),
+    ("outcomes", "status"),
     [
         pytest.param([_result("authorized"), _result("unchanged"), _result("replaced")], 200, id="granted"),
         pytest.param([_result("ignored")], 200, id="ignored"),
@@ -30,13 +33,14 @@ def _result(outcome: str, *, retry: bool = False) -> dict[str, Any]:
         pytest.param([_result("rejected"), _result("refused")], 207, id="two-kinds-of-no"),
     ],
 )
-def test_the_status_says_what_became_of_it(results: list[dict[str, Any]], status: int) -> None:
+def test_the_status_says_what_became_of_it(outcomes: list[Outcome], status: int) -> None:
     """One kind of outcome has one status, several are 207; only 503 tells when to ask again."""
-    answer = response({"results": results})
+    report = Report("req-1", outcomes)
+    answer = response(report)
 
     assert answer["statusCode"] == status
     assert ("Retry-After" in answer["headers"]) == (status == 503)
-    assert json.loads(answer["body"]) == {"results": results}
+    assert json.loads(answer["body"]) == report.summary()
     assert answer["isBase64Encoded"] is False
 
 
@@ -53,7 +57,7 @@ def test_the_status_says_what_became_of_it(results: list[dict[str, Any]], status
 )
 def test_who_waits_for_an_answer(source: str, *, awaited: bool) -> None:
     """Only the outermost wrapper tells whether a client waits."""
-    assert is_awaited([source]) is awaited
+    assert Record(source, "", "", Ignored("", ""), {}).is_awaited is awaited
 
 
 def _http(body: str) -> bytes:

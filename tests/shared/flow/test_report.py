@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.flow.report import LARGEST_MESSAGE, counts, line, result_id, result_message, retry_text, summary
+from shared.flow.report import LARGEST_MESSAGE, Report, line, result_id, result_message
 from shared.model.access import VpcAccess
 from shared.model.outcome import AUTHORIZED, FAILED, GRANTED, IGNORED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
 from shared.model.records import Content, Ignored, Invalid, Record
@@ -222,9 +222,10 @@ def test_lines_leave_out_what_is_empty() -> None:
 def test_a_summary_counts_and_keeps_the_order() -> None:
     """Counts by outcome, one line for each record as they came."""
     outcomes = [BASE, Outcome(_record(message_id="m-2"), REFUSED, ACCESS, "PortNotAllowed", "no"), BASE]
-    whole = summary(outcomes, "req-1")
+    report = Report("req-1", outcomes)
+    whole = report.summary()
 
-    assert whole["counts"] == counts(outcomes) == {"authorized": 2, "refused": 1}
+    assert whole["counts"] == report.counts() == {"authorized": 2, "refused": 1}
     assert (whole["request_id"], whole["records"]) == ("req-1", 3)
     assert [result["message_id"] for result in whole["results"]] == ["m-1", "m-2", "m-1"]
 
@@ -252,4 +253,4 @@ def test_a_summary_counts_and_keeps_the_order() -> None:
 )
 def test_the_platform_is_told_what_to_deliver_again(outcomes: list[Outcome], text: str) -> None:
     """One sentence with the reasons by frequency; none where nothing can be helped by a redelivery."""
-    assert retry_text(outcomes) == text
+    assert Report("req-1", outcomes).retry_text() == text

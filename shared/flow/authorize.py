@@ -1,0 +1,119 @@
+"""Jobs to outcomes: look up, observe, plan, apply, publish, answer the hooks. The same for every function that authorizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from shared import log
+from shared.access.apply import Applier, wanted
+from shared.access.batch import Batch
+from shared.access.observe import observe
+from shared.access.plan import Decision, Present, Refuse, Wanted, against_policy, plan, word
+from shared.cloud.apigateway import ApiGateway
+from shared.errors import AuthorizerError
+from shared.flow.engine import Run
+from shared.flow.report import line
+from shared.model.outcome import FAILED, PLANNED, SILENT, HookAnswer, Job, Outcome
+from shared.model.records import Appeared
+from shared.parallel import in_parallel
+from shared.settings import Settings
+
+
+def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Return what became of each job, every result published, and what the hooks among them were told.
+
+    With DRY_RUN nothing is written, published or answered: the outcomes say what was planned. Raises SettingsError if
+    something is to be done and there is no access key, unless a client waits for the answer.
+    """
+    if not run.awaited and any(_is_due(job) for job in jobs):
+        run.session.credentials()  # without a key nothing can be done: told once and as what it is, not by each record
+    gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
+    jobs = _resolve(jobs, run)
+    jobs, present = _observe(jobs, gateway, run.settings)
+    asked = {number: _wanted(job) for number, job in enumerate(jobs) if job.outcome is None}
+    decisions = plan(asked, present, run.settings)
+    if run.settings.dry_run:
+        outcomes = [_planned(job, decisions.get(number)) for number, job in enumerate(jobs)]
+        for outcome in outcomes:
+            _log(outcome, {})  # nothing is published, so this is the only trace
+        return outcomes, []
+    return _answer_hooks(_carry_out(jobs, decisions, gateway, run), run)
+
+
+def _resolve(jobs: list[Job], run: Run) -> list[Job]:
+    """Turn announcements into requests, and with VERIFY_TARGET look whether direct requests are true."""
+    if any(isinstance(job.record.content, Appeared) for job in jobs):
+        from shared.backends.lookup import resolve_notices  # a request by name needs no look-up: 2 ms
+
+        jobs = resolve_notices(jobs, run.session, run.settings)
+    if run.settings.verify_target:
+        from shared.backends.verify import verify_targets
+
+        jobs = verify_targets(jobs, run.session, run.settings)
+    return jobs
+
+
+def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings) -> tuple[list[Job], Present]:
+    """Read what is there. Requests that policy forbids need no look, and get their answer if it fails."""
+    asked = [job.access for job in jobs if _is_allowed(job, settings) and job.access is not None]
+    try:
+        return jobs, observe(gateway, asked, settings.concurrency)
+    except AuthorizerError as error:
+        return [job.delayed(error) if _is_allowed(job, settings) else job for job in jobs], Present()
+
+
+def _carry_out(jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run) -> list[Outcome]:
+    """Apply and publish, each record when what it depends on has its outcome."""
+    batch = Batch(jobs, decisions, Applier(gateway, run.session, run.settings))
+    outcomes: list[Outcome | None] = [None] * len(jobs)
+
+    def finish(number: int, settle: Callable[[int], Outcome]) -> None:
+        with log.record(message_id=jobs[number].record.message_id) as tally:
+            outcomes[number] = outcome = run.publish(settle(number))
+            _log(outcome, tally)
+
+    in_parallel(lambda number: finish(number, batch.settle), batch.leaders(), run.settings.concurrency)
+    followers, freed = batch.waiting()
+    in_parallel(lambda number: finish(number, batch.settle), followers, run.settings.concurrency)
+    for number in freed:
+        finish(number, batch.settle_freed)
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _answer_hooks(outcomes: list[Outcome], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Complete the lifecycle hooks among the records."""
+    if not any(getattr(outcome.record.content, "hook", None) for outcome in outcomes):
+        return outcomes, []
+    from shared.cloud.ess import Ess
+    from shared.flow.hooks import answer_hooks  # only Auto Scaling needs it: 1 ms
+
+    ess = Ess(run.session, run.settings.ess_endpoint, run.settings.region_id)
+    return answer_hooks(outcomes, ess, run.settings)
+
+
+def _is_due(job: Job) -> bool:
+    """Tell whether a job needs any call: to be carried out, or to have its answer published."""
+    return job.outcome is None or job.outcome.type not in SILENT
+
+
+def _is_allowed(job: Job, settings: Settings) -> bool:
+    """Tell whether a job is still to be decided by what is there."""
+    return job.outcome is None and job.access is not None and against_policy(job.access, settings) is None
+
+
+def _wanted(job: Job) -> Wanted:
+    assert job.access is not None  # every job without an outcome has one after _resolve
+    return wanted(job.record, job.access)
+
+
+def _planned(job: Job, decision: Decision | None) -> Outcome:
+    if job.outcome is not None or decision is None:
+        return job.outcome or Outcome(job.record, FAILED)
+    text = decision.text if isinstance(decision, Refuse) else ""
+    reason = f"refuse: {decision.reason}" if isinstance(decision, Refuse) else word(decision)
+    return Outcome(job.record, PLANNED, decision.access, reason, text)
+
+
+def _log(outcome: Outcome, tally: Mapping[str, float]) -> None:
+    write = log.info if outcome.type != FAILED and not outcome.retry else log.warning
+    write("record", **line(outcome), **{name: round(amount, 3) for name, amount in tally.items()})
