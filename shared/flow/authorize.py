@@ -47,7 +47,7 @@ def _resolve(jobs: list[Job], run: Run) -> list[Job]:
 
         jobs = resolve_notices(jobs, run.session, run.settings)
     if run.settings.verify_target:
-        from shared.backends.verify import verify_targets
+        from shared.access.verify import verify_targets
 
         jobs = verify_targets(jobs, run.session, run.settings)
     return jobs

@@ -32,7 +32,7 @@ AVOIDED = frozenset(
         "difflib",  # proposals for misspelt fields
         "shared.flow.doctor",
         "shared.flow.hooks",
-        "shared.backends.verify",
+        "shared.access.verify",
         "httpx._main",  # the command line of httpx, with click and rich
         "importlib.metadata",
         "pydantic",  # its models; its core reads requests
