@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from tests.cloud.app import build_cloud
-from tests.cloud.core import Credential
+from tests.cloud.core import Credential, ServiceError
 from tests.cloud.seeds import seed as put
 from tests.cloud.server import KEEP_ALIVE_SECONDS, Server
 
@@ -51,7 +51,7 @@ def main(
         if faults:
             cloud.faults.set(json.loads(faults.read_text()))
         server = Server(cloud, host, port, keep_alive)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, ServiceError) as error:
         raise click.ClickException(str(error)) from error
     _serve(server, key)
 

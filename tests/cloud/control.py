@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from tests.cloud.seeds import permit, seed
+from tests.cloud.core import ServiceError
+from tests.cloud.seeds import permit, remove, seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ class Control:
             ("POST", "clock"): self._clock,
             ("PUT", "switches"): self._switches,
             ("POST", "seed"): lambda body: seed(cloud, body),
+            ("POST", "remove"): lambda body: remove(cloud, body),
             ("PUT", "permissions"): lambda body: permit(cloud.world, body),
         }
         for product in cloud.products.values():
@@ -49,7 +51,7 @@ class Control:
         try:
             body = json.loads(request.get_data() or b"null")
             return _json(route(body))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ServiceError) as error:
             return _json({"error": f"{type(error).__name__}: {error}"}, 400)
 
     def _state(self) -> dict[str, Any]:

@@ -40,6 +40,11 @@ def invalid(name: str) -> ServiceError:
     return ServiceError(400, f"Invalid{name}", f"The specified parameter {name} value is not valid.")
 
 
+def not_found(name: str) -> ServiceError:
+    """Return the refusal of a value that names nothing which is there."""
+    return ServiceError(400, f"NotFound{name}", f"Cannot find resource according to your specified {name}.")
+
+
 def read(specification: Iterable[Parameter], given: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return the typed values by name; absent optional parameters are absent.
 

@@ -1,11 +1,11 @@
-"""What can be there before the first call, as one JSON document: credentials, instances, entries."""
+"""What can be there before the first call, as one JSON document: credentials, instances, entries, who uses them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.cloud.cloudapi import GatewayEntry
+from tests.cloud.cloudapi import GatewayApi, GatewayEntry
 from tests.cloud.core import Credential, World
 from tests.cloud.ecs import Instance
 from tests.cloud.ess import Action
@@ -23,21 +23,52 @@ def seed(cloud: Cloud, document: Any) -> dict[str, int]:
     """Put the document's objects into the products and return how many of each kind.
 
     Keys: ``credentials`` (fields of `core.Credential`), ``permissions`` (see `permit`), ``instances``,
-    ``load_balancers``, ``hooks`` (fields of each ``from_json``), ``vpc_accesses`` (the vendor's names of
-    SetVpcAccess, with ``VpcAccessId`` if wanted), ``queues`` (names) and ``topics`` (``{"TopicName",
-    "Subscriptions": {name: queue}}``). A bad document is a ValueError, KeyError or TypeError; what stands
-    before the bad object is there.
+    ``load_balancers``, ``hooks``, ``apis`` (fields of each ``from_json``), ``vpc_accesses`` (the vendor's names of
+    SetVpcAccess, with ``VpcAccessId`` if wanted), ``backends`` and ``plugins`` (as DescribeBackendInfo and
+    DescribePlugins answer, ``Tags`` as ``{key: value}``), ``queues`` (names, or ``{"QueueName", "DelaySeconds", …}``)
+    and ``topics`` (``{"TopicName", "Subscriptions": {name: queue}}``). A bad document is a ValueError, KeyError,
+    TypeError or ServiceError; what stands before the bad object is there.
     """
-    kinds: dict[str, Callable[[Any], Any]] = {
-        "credentials": lambda item: cloud.world.add_credential(_credential(item)),
-        "permissions": lambda item: permit(cloud.world, item),
-        "instances": lambda item: cloud["ECS"].seed(Instance.from_json(item)),
-        "load_balancers": lambda item: cloud["SLB"].seed(LoadBalancer.from_json(item)),
-        "hooks": lambda item: cloud["ESS"].seed(Action.from_json(item)),
-        "queues": cloud["SMQ"].create_queue,
-        "topics": lambda item: _topic(cloud, item),
-        "vpc_accesses": lambda item: _vpc_access(cloud, item),
-    }
+    gateway = cloud["CloudAPI"]
+    return _each(
+        document,
+        {
+            "credentials": lambda item: cloud.world.add_credential(_credential(item)),
+            "permissions": lambda item: permit(cloud.world, item),
+            "instances": lambda item: cloud["ECS"].seed(Instance.from_json(item)),
+            "load_balancers": lambda item: cloud["SLB"].seed(LoadBalancer.from_json(item)),
+            "hooks": lambda item: cloud["ESS"].seed(Action.from_json(item)),
+            "queues": lambda item: _queue(cloud, item),
+            "topics": lambda item: _topic(cloud, item),
+            "vpc_accesses": lambda item: gateway.entries.seed(*_owned(cloud, item, GatewayEntry.from_parameters)),
+            "apis": lambda item: gateway.uses.seed_api(*_owned(cloud, item, GatewayApi.from_json)),
+            "backends": lambda item: gateway.uses.seed_backend(*_owned(cloud, item, dict)),
+            "plugins": lambda item: gateway.uses.seed_plugin(*_owned(cloud, item, dict)),
+        },
+    )
+
+
+def remove(cloud: Cloud, document: Any) -> dict[str, int]:
+    """Take objects away again, by their ids, entries by their names; return how many of each kind.
+
+    An instance is released, a load balancer deleted, an API taken offline in all stages. Everything is of the
+    stand-in's own account. What is not there is a KeyError or ServiceError.
+    """
+    account, gateway = cloud.world.account_id, cloud["CloudAPI"]
+    return _each(
+        document,
+        {
+            "instances": cloud["ECS"].remove,
+            "load_balancers": cloud["SLB"].remove,
+            "vpc_accesses": lambda name: gateway.entries.remove(account, *gateway.entries.named(account, name).target),
+            "apis": lambda its_id: gateway.uses.unpublish(account, its_id),
+            "backends": lambda its_id: gateway.uses.drop(account, "backends", its_id),
+            "plugins": lambda its_id: gateway.uses.drop(account, "plugins", its_id),
+        },
+    )
+
+
+def _each(document: Any, kinds: dict[str, Callable[[Any], Any]]) -> dict[str, int]:
     if unknown := sorted(set(document) - set(kinds)):
         raise ValueError(f"unknown kind {', '.join(unknown)}; there are {', '.join(sorted(kinds))}")
     for kind, items in document.items():
@@ -46,9 +77,15 @@ def seed(cloud: Cloud, document: Any) -> dict[str, int]:
     return {kind: len(items) for kind, items in document.items()}
 
 
-def _vpc_access(cloud: Cloud, item: dict[str, Any]) -> None:
-    account_id = item.get("AccountId", cloud.world.account_id)
-    cloud["CloudAPI"].entries.seed(account_id, GatewayEntry.from_parameters(item))
+def _owned(cloud: Cloud, item: dict[str, Any], make: Callable[[dict[str, Any]], Any]) -> tuple[str, Any]:
+    """Return the account that an object is of, and the object."""
+    plain = {name: value for name, value in item.items() if name != "AccountId"}
+    return item.get("AccountId", cloud.world.account_id), make(plain)
+
+
+def _queue(cloud: Cloud, item: Any) -> None:
+    attributes = {"QueueName": item} if isinstance(item, str) else dict(item)
+    cloud["SMQ"].create_queue(attributes.pop("QueueName"), **attributes)
 
 
 def _topic(cloud: Cloud, item: dict[str, Any]) -> None:

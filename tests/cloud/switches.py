@@ -23,6 +23,13 @@ class Switches:
     visible_after_reads: int = 0
     # What ModifyVpcAccessAndUpdateApis changed shows only after so many DescribeVpcAccesses calls.
     modified_after_reads: int = 0
+    # RemoveVpcAccess of an entry that a published API uses: it goes and the answer lists them, or it is refused.
+    remove_in_use: str = _either("remove", "refuse")
+    # RemoveVpcAccess of an entry that is not there.
+    remove_absent: str = _either("refuse", "accept")
+    # DescribeApisByVpcAccess and APIs that are not published, or that use the entry by a backend object.
+    apis_in_draft: str = _either("hidden", "listed")
+    apis_by_backend: str = _either("hidden", "listed")
     # VpcAccessId in SetVpcAccess's answer.
     vpc_access_id: str = _either("present", "absent")
     # The header x-acs-retry-after with a throttling answer.

@@ -177,7 +177,7 @@ def test_connectivity_names_the_kind_of_target(inner_cloud: Served) -> None:
         pytest.param("duplicate", "ignore", "takes error or overwrite", id="choice"),
         pytest.param("visible_after_reads", "soon", "takes a number from 0", id="number"),
         pytest.param("vpc_access_quota", -1, "takes a number from 0", id="negative"),
-        pytest.param("colour", "red", "there are duplicate, ", id="unknown"),
+        pytest.param("colour", "red", "there are apis_by_backend, ", id="unknown"),
     ],
 )
 def test_a_wrong_switch_is_refused_with_the_right_ones(name: str, value: object, reason: str) -> None:

@@ -93,18 +93,46 @@ def test_switches_and_seeds_go_in_as_json(inner_cloud: Served) -> None:
         "load_balancers": [{"LoadBalancerId": "lb-1", "VpcId": "vpc-1"}],
         "hooks": [{"LifecycleHookId": "ash-1", "LifecycleActionToken": "t", "InstanceIds": ["i-1"]}],
         "vpc_accesses": [{**ENTRY, "VpcAccessId": "seeded", "Tag": [{"Key": "k", "Value": "v"}]}],
-        "queues": ["requests"],
+        "apis": [{"ApiId": "a-1", "VpcName": "web"}],
+        "backends": [{"BackendId": "b-1"}],
+        "plugins": [{"PluginId": "p-1", "PluginData": "routes: []"}],
+        "queues": ["requests", {"QueueName": "later", "DelaySeconds": 3600, "VisibilityTimeout": 720}],
         "topics": [{"TopicName": "results", "Subscriptions": {"all": "results-q"}}],
     }
-    assert _control(inner_cloud, "POST", "seed", document) == (200, dict.fromkeys(document, 1))
+    assert _control(inner_cloud, "POST", "seed", document) == (200, {**dict.fromkeys(document, 1), "queues": 2})
     key = Credential("test-k", "s")
     assert Asker(inner_cloud.app, key)("SetVpcAccess", **ENTRY)[1]["Code"] == "NoPermission"
     assert inner_cloud.world.credentials["test-k"].unseen == {"i-1"}
     (entry,) = Asker(inner_cloud.app)("DescribeVpcAccesses")[1]["VpcAccessAttributes"]["VpcAccessAttribute"]
     assert (entry["VpcAccessId"], entry["Tags"]["TagInfo"]) == ("seeded", [{"Key": "k", "Value": "v"}])
+    state = _control(inner_cloud, "GET", "state")[1]["products"]["CloudAPI"]
+    assert [len(state[kind]) for kind in ("apis", "backends", "plugins")] == [1, 1, 1]
     smq = inner_cloud.products["SMQ"]
+    assert smq.queue("later").attributes["DelaySeconds"] == 3600
     smq.publish("results", "hello")
     assert [message.body for message in smq.receive("results-q")] == ["hello"]
+
+
+def test_what_was_seeded_can_go_again(inner_cloud: Served) -> None:
+    """Instances are released, load balancers deleted, APIs taken offline …: by ids, entries by names."""
+    document: dict[str, Any] = {
+        "instances": [{"InstanceId": "i-1"}],
+        "load_balancers": [{"LoadBalancerId": "lb-1"}],
+        "vpc_accesses": [ENTRY],
+        "apis": [{"ApiId": "a-1", "VpcName": "web"}, {"ApiId": "a-1", "VpcName": "web", "StageName": "TEST"}],
+        "backends": [{"BackendId": "b-1"}],
+        "plugins": [{"PluginId": "p-1"}],
+    }
+    _control(inner_cloud, "POST", "seed", document)
+    gone = {"instances": ["i-1"], "load_balancers": ["lb-1"], "vpc_accesses": ["web"]}
+    gone |= {"apis": ["a-1"], "backends": ["b-1"], "plugins": ["p-1"]}
+    assert _control(inner_cloud, "POST", "remove", gone) == (200, dict.fromkeys(gone, 1))
+    state = _control(inner_cloud, "GET", "state")[1]["products"]
+    assert [state[name] for name in ("ECS", "SLB")] == [{"instances": []}, {"load_balancers": []}]
+    assert set(map(len, state["CloudAPI"].values())) == {0}
+    for kind, ids in gone.items():
+        status, answer = _control(inner_cloud, "POST", "remove", {kind: ids})
+        assert (status, ids[0] in answer["error"] or "NotFoundVpcAccess" in answer["error"]) == (400, True)
 
 
 def _sees(cloud: Served, key: Credential) -> tuple[list[str], int]:
@@ -152,6 +180,11 @@ def test_permissions_change_while_it_runs(inner_cloud: Served) -> None:
         pytest.param("PUT", "faults", [{"operation": "x"}], 400, "unknown operation", id="bad-rule"),
         pytest.param("PUT", "switches", {"duplicate": "x"}, 400, "error or overwrite", id="bad-switch"),
         pytest.param("POST", "seed", {"ships": []}, 400, "unknown kind ships", id="unknown-kind"),
+        pytest.param("POST", "seed", {"apis": [{"ApiId": "a", "Vpc": "x"}]}, 400, "unknown key Vpc", id="api-key"),
+        pytest.param("POST", "seed", {"apis": [{}]}, 400, "api_id", id="api-without-id"),
+        pytest.param("POST", "seed", {"plugins": [{}]}, 400, "PluginId", id="plug-in-without-id"),
+        pytest.param("POST", "seed", {"queues": [{"QueueName": "q", "x": 1}]}, 400, "not an attribute", id="queue"),
+        pytest.param("POST", "remove", {"hooks": ["a"]}, 400, "unknown kind hooks; there are apis", id="remove-kind"),
         pytest.param("POST", "seed", {"instances": [{}]}, 400, "InstanceId", id="seed-without-id"),
         pytest.param("POST", "seed", ["x"], 400, "unknown kind x", id="seed-list"),
     ],

@@ -118,6 +118,29 @@ def test_a_delayed_message_is_hidden(smq: Smq, queue_delay: int, own_delay: int 
     assert bodies(smq) == (["later"] if expected else [])
 
 
+@pytest.mark.parametrize(
+    ("delay", "seen"),
+    [
+        pytest.param(0, [0, 59], id="none"),
+        pytest.param(30, [30, 59], id="shorter"),
+        pytest.param(59, [59], id="a-second-left"),
+        pytest.param(60, [], id="as-long"),
+        pytest.param(90, [], id="longer"),
+    ],
+)
+def test_retention_counts_from_sending(smq: Smq, delay: int, seen: list[int]) -> None:
+    """A delay is part of the time that a message is kept: one that is delayed for as long is never seen."""
+    queue = smq.create_queue("q", DelaySeconds=delay, MessageRetentionPeriod=60, VisibilityTimeout=1)
+    smq.send("q", "hello")
+    found = []
+    for second in range(120):
+        if second in {delay, 59, 60, 90} and smq.receive("q"):
+            found.append(second)
+        smq.world.clock.advance(1)
+    assert found == seen
+    assert queue.counts() == {"ActiveMessages": 0, "InactiveMessages": 0, "DelayMessages": 0}
+
+
 def test_waiting_sees_what_becomes_visible_meanwhile(smq: Smq) -> None:
     """A long poll returns a redelivered message at its time, not at the poll's end."""
     smq.create_queue("q", VisibilityTimeout=3)

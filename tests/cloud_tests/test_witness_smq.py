@@ -160,6 +160,24 @@ def test_redelivery(still_cloud: Served, connect: Connect) -> None:
     assert queue.receive_message().dequeue_count == 2
 
 
+@pytest.mark.parametrize(("retention", "kept"), [(301, True), (300, False)])
+def test_a_delayed_queue(still_cloud: Served, connect: Connect, retention: int, kept: bool) -> None:
+    """A queue's DelaySeconds hides each message; one that is delayed as long as messages are kept is lost."""
+    skewed_clock_is_ours(still_cloud)
+    queue = connect(still_cloud).get_queue("q")
+    queue.create(QueueMeta(delay_sec=300, msg_ttl=retention))
+    told = queue.get_attributes()
+    assert (told.delay_seconds, told.message_retention_period) == (300, retention)
+    queue.send_message(Message("later"))
+    still_cloud.world.clock.advance(299)
+    refused("MessageNotExist", queue.receive_message, 0)
+    still_cloud.world.clock.advance(1)
+    if kept:
+        assert queue.receive_message(0).message_body == b"later"
+    else:
+        refused("MessageNotExist", queue.receive_message, 0)
+
+
 def test_change_visibility(still_cloud: Served, connect: Connect) -> None:
     """A longer visibility timeout gives a new handle, and the old one is spent."""
     skewed_clock_is_ours(still_cloud)

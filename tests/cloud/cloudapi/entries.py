@@ -1,73 +1,22 @@
 """The authorizations of one region, per account: identity by name and by (VpcId, InstanceId, Port).
 
-That both are keys is inferred (reference `cloudapi.md` 2.4); what a second write does, when a new entry
-shows and whether a target must exist are switches of `core.Switches`.
+That both are keys is inferred: RemoveVpcAccess takes the one, ModifyVpcAccessAndUpdateApis the other. What a second
+write does, when a new entry shows and whether a target must exist are switches of `core.Switches`.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from tests.cloud.cloudapi.entry import GatewayEntry, TargetKey, matches
 from tests.cloud.core import ServiceError, World
-from tests.cloud.parameters import invalid
+from tests.cloud.parameters import invalid, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-TargetKey = tuple[str, str, int]
-
-
-@dataclass(frozen=True)
-class GatewayEntry:
-    """One authorization; ``reads_left`` list calls have yet to pass before it shows, ``before`` shows meanwhile."""
-
-    name: str
-    vpc_id: str
-    instance_id: str
-    port: int
-    description: str = ""
-    vpc_target_host_name: str = ""
-    tags: tuple[tuple[str, str], ...] = ()
-    vpc_access_id: str = ""
-    created_time: str = ""
-    reads_left: int = 0
-    before: GatewayEntry | None = None
-
-    @classmethod
-    def from_parameters(cls, values: Mapping[str, Any]) -> GatewayEntry:
-        """Build one from SetVpcAccess's typed parameters, or from a seed document of the same names."""
-        return cls(
-            name=values["Name"],
-            vpc_id=values["VpcId"],
-            instance_id=values["InstanceId"],
-            port=int(values["Port"]),
-            description=values.get("Description", ""),
-            vpc_target_host_name=values.get("VpcTargetHostName", ""),
-            tags=tuple((tag["Key"], tag["Value"]) for tag in values.get("Tag", ())),
-            vpc_access_id=values.get("VpcAccessId", ""),
-            created_time=values.get("CreatedTime", ""),
-        )
-
-    @property
-    def target(self) -> TargetKey:
-        return self.vpc_id, self.instance_id, self.port
-
-    def attribute(self) -> dict[str, Any]:
-        """Return the entry as DescribeVpcAccesses lists it, without the region."""
-        return {
-            "VpcAccessId": self.vpc_access_id,
-            "Name": self.name,
-            "VpcId": self.vpc_id,
-            "InstanceId": self.instance_id,
-            "Port": self.port,
-            "Description": self.description,
-            "VpcTargetHostName": self.vpc_target_host_name,
-            "CreatedTime": self.created_time,
-            "Tags": {"TagInfo": [{"Key": key, "Value": value} for key, value in self.tags]},
-        }
 
 
 class _AccountEntries:
@@ -112,7 +61,6 @@ class GatewayEntries:
     def __init__(self, world: World, known_targets: Callable[[str], set[str]]) -> None:
         self._world, self._known_targets = world, known_targets
         self._accounts: dict[str, _AccountEntries] = {}
-        self._tasks: set[str] = set()
         self._lock = threading.RLock()
 
     def set(self, account_id: str, wanted: GatewayEntry) -> GatewayEntry:
@@ -121,7 +69,7 @@ class GatewayEntries:
         if switches.port_range == "refuse" and not 1 <= wanted.port <= 65535:
             raise invalid("Port")
         if switches.target_check == "on" and wanted.instance_id not in self._known_targets(wanted.vpc_id):
-            raise _not_found("InstanceId")
+            raise not_found("InstanceId")
         with self._lock:
             account = self._accounts.setdefault(account_id, _AccountEntries())
             taken = account.by_name.get(wanted.name), account.by_target.get(wanted.target)
@@ -149,16 +97,20 @@ class GatewayEntries:
         wanted = {name: str(filters[name]) for name in ("Name", "VpcId", "InstanceId", "Port") if filters.get(name)}
         if not wanted and not filters.get("VpcAccessId") and not filters.get("Tag"):
             return visible  # nothing narrows it, and there may be thousands
-        return [entry for entry in visible if _matches(entry, filters, wanted, exact=exact)]
+        return [entry for entry in visible if matches(entry, filters, wanted, exact=exact)]
+
+    def at(self, account_id: str, vpc_id: str, instance_id: str, port: int) -> GatewayEntry | None:
+        """Return the entry with that target, shown yet or not."""
+        with self._lock:
+            return self._accounts.get(account_id, _AccountEntries()).by_target.get((vpc_id, instance_id, port))
 
     def remove(self, account_id: str, vpc_id: str, instance_id: str, port: int) -> None:
         """Remove by (VpcId, InstanceId, Port); an unknown one is refused."""
         with self._lock:
-            account = self._accounts.get(account_id, _AccountEntries())
-            entry = account.by_target.get((vpc_id, instance_id, port))
+            entry = self.at(account_id, vpc_id, instance_id, port)
             if entry is None:
-                raise _not_found("VpcAccess")
-            account.drop(entry)
+                raise not_found("VpcAccess")
+            self._accounts[account_id].drop(entry)
 
     def modify(self, account_id: str, name: str, changes: Mapping[str, Any]) -> GatewayEntry:
         """Change target or host name of the entry called ``name``; its place and id stay."""
@@ -184,7 +136,7 @@ class GatewayEntries:
         with self._lock:
             account = self._accounts.get(account_id, _AccountEntries())
             if name not in account.by_name:
-                raise _not_found("VpcAccess")
+                raise not_found("VpcAccess")
             return account.by_name[name]
 
     def identified(self, account_id: str, vpc_access_id: str) -> GatewayEntry:
@@ -194,30 +146,18 @@ class GatewayEntries:
             for entry in entries:
                 if entry.vpc_access_id == vpc_access_id:
                     return entry
-            raise _not_found("VpcAccessId")
+            raise not_found("VpcAccessId")
 
-    def everything(self) -> list[GatewayEntry]:
-        """Return all entries of all accounts."""
+    def everything(self, account_id: str | None = None) -> list[GatewayEntry]:
+        """Return all entries, of one account if named."""
         with self._lock:
-            return [entry for account in self._accounts.values() for entry in account.by_name.values()]
-
-    def new_task(self) -> str:
-        """Return the id of an asynchronous task; here it is done at once, as no API is published."""
-        with self._lock:
-            self._tasks.add(task := self._world.ids.hex())
-            return task
-
-    def check_task(self, task: str) -> None:
-        """Refuse an operation id that no modification gave out."""
-        with self._lock:
-            if task not in self._tasks:
-                raise _not_found("OperationUid")
+            accounts = [entries for its_id, entries in self._accounts.items() if account_id in {None, its_id}]
+            return [entry for account in accounts for entry in account.by_name.values()]
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._accounts.clear()
-            self._tasks.clear()
 
     def _completed(self, wanted: GatewayEntry, old: GatewayEntry | None) -> GatewayEntry:
         if old is not None:
@@ -238,27 +178,3 @@ class GatewayEntries:
             raise ServiceError(400, "DuplicateName", "The specified parameter Name value is duplicate.")
         if by_target is not None:
             raise ServiceError(400, "RepeatedVpcAccess", "The specified VpcAccess is repeated.")
-
-
-def _matches(entry: GatewayEntry, filters: Mapping[str, Any], wanted: Mapping[str, str], *, exact: bool) -> bool:
-    """Tell if an entry passes ``filters``; ``wanted`` holds those that compare text."""
-    if filters.get("VpcAccessId") and filters["VpcAccessId"] != entry.vpc_access_id:
-        return False
-    # What a filter matches without AccurateQuery is not established; a part of the value is assumed.
-    for name, text in wanted.items():
-        value = _text(entry, name)
-        if text != value if exact else text not in value:
-            return False
-    return all((tag["Key"], tag["Value"]) in entry.tags for tag in filters.get("Tag", ()))
-
-
-def _text(entry: GatewayEntry, name: str) -> str:
-    if name == "Name":
-        return entry.name
-    if name == "InstanceId":
-        return entry.instance_id
-    return entry.vpc_id if name == "VpcId" else str(entry.port)
-
-
-def _not_found(what: str) -> ServiceError:
-    return ServiceError(400, f"NotFound{what}", f"Cannot find resource according to your specified {what}.")

@@ -1,17 +1,23 @@
-"""API Gateway's control plane, CloudAPI 2016-07-14: the eight operations around a VPC access authorization.
+"""API Gateway's control plane, CloudAPI 2016-07-14: VPC access authorizations, and what tells who uses one.
 
-Parameters and answers: reference `cloudapi.md` 1.3 and 1.4 with the vendor's pages named there; codes:
-the templates of 2.2. Which code `SetVpcAccess` gives for a taken name, a taken target, a foreign target or
-a full quota is not established (section 6); the names used here fill the templates and are assumed.
+Parameters and answers are those of the pages under
+https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-setvpcaccess
+and of PyPI `alibabacloud_cloudapi20160714` 4.9.0; codes fill the templates of
+https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table. Which code comes
+for a taken name, a taken target, a foreign target, a full quota, an entry in use or an absent one is not established.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.cloud.cloudapi.entries import GatewayEntries, GatewayEntry
+from tests.cloud.cloudapi.entries import GatewayEntries
+from tests.cloud.cloudapi.entry import GatewayEntry
 from tests.cloud.cloudapi.published import CLOUDAPI
-from tests.cloud.parameters import Parameter
+from tests.cloud.cloudapi.uses import GatewayUses, completed
+from tests.cloud.core import ServiceError
+from tests.cloud.parameters import Parameter, not_found
 from tests.cloud.rpc import Operation, RpcProduct
 
 if TYPE_CHECKING:
@@ -19,15 +25,17 @@ if TYPE_CHECKING:
 
     from tests.cloud.core import Credential, World
 
-_NAME = Parameter("Name", required=True)
-_TARGET = (Parameter("VpcId", required=True), Parameter("InstanceId", required=True))
+    Run = Callable[[Credential, Mapping[str, Any]], Mapping[str, Any]]
+
+_NAME, _TAG = Parameter("Name", required=True), Parameter("Tag", "tags")
 _PORT = Parameter("Port", "integer", required=True)
+_TARGET = (Parameter("VpcId", required=True), Parameter("InstanceId", required=True), _PORT)
 _PAGING = (Parameter("PageNumber", "integer", minimum=1), Parameter("PageSize", "integer", minimum=1, maximum=100))
-_REGION = Parameter("RegionId")  # accepted and ignored: the endpoint chooses the region (reference 1.1)
+_REGION = Parameter("RegionId")  # accepted and ignored: the endpoint chooses the region, and Terraform sends it
 
 
 class CloudApiProduct(RpcProduct):
-    """The product; ``entries`` holds its state.
+    """The product; ``entries`` holds its authorizations, ``uses`` what refers to them.
 
     ``known_targets`` gives the instance ids and addresses of a VPC, for the switch ``target_check``.
     """
@@ -35,52 +43,45 @@ class CloudApiProduct(RpcProduct):
     name, version, published = "CloudAPI", "2016-07-14", CLOUDAPI
 
     def __init__(self, world: World, known_targets: Callable[[str], set[str]] = lambda _vpc_id: set()) -> None:
-        self.entries = GatewayEntries(world, known_targets)
+        self.entries, self.uses = GatewayEntries(world, known_targets), GatewayUses(world)
+        self._tasks: dict[str, list[dict[str, str]]] = {}  # what each asynchronous task did
         super().__init__(world)
 
     def define(self) -> dict[str, Operation]:
-        batch = Parameter("NeedBatchWork", "boolean")
-        modify = (
-            *(Parameter(name) for name in ("VpcId", "InstanceId", "VpcTargetHostName", "Token")),
-            Parameter("Port", "integer"),
-            Parameter("Refresh", "boolean"),
-        )
-        describe = (*(Parameter(name) for name in ("VpcAccessId", "Name", "VpcId", "InstanceId", "Port")),)
-        settings = (Parameter("Description"), Parameter("VpcTargetHostName"), Parameter("Tag", "tags"))
+        backend, batch = Parameter("BackendId", required=True), Parameter("NeedBatchWork", "boolean")
+        modify = (*_texts("VpcId", "InstanceId", "VpcTargetHostName", "Token"), Parameter("Port", "integer"))
+        filters = (*_texts("VpcAccessId", "Name", "VpcId", "InstanceId", "Port"), Parameter("AccurateQuery", "boolean"))
         connectivity = (Parameter("VpcAccessId", required=True), Parameter("InstanceId", required=True))
+        writes: dict[str, tuple[Run, tuple[Parameter, ...]]] = {
+            "SetVpcAccess": (self._set, (_NAME, *_TARGET, *_texts("Description", "VpcTargetHostName"), _TAG)),
+            "RemoveVpcAccess": (self._remove, (*_TARGET, batch)),
+            "RemoveVpcAccessAndAbolishApis": (self._abolish, (*_TARGET, batch)),
+            "ModifyVpcAccessAndUpdateApis": (self._modify, (_NAME, *modify, Parameter("Refresh", "boolean"), batch)),
+        }
+        reads: dict[str, tuple[Run, tuple[Parameter, ...]]] = {
+            "DescribeVpcAccesses": (self._describe, (*filters, _TAG, *_PAGING)),
+            "DescribeUpdateVpcInfoTask": (self._task, (Parameter("OperationUid", required=True),)),
+            "DescribeApisByVpcAccess": (self._apis, (Parameter("VpcName", required=True), *_PAGING)),
+            "DescribeApisByBackend": (self._apis_by_backend, (backend, Parameter("StageName"), *_PAGING)),
+            "DescribeBackendList": (self._backends, (*_texts("BackendName", "BackendType"), _TAG, *_PAGING)),
+            "DescribeBackendInfo": (self._backend, (backend,)),
+            "DescribePlugins": (self._plugins, (*_texts("PluginId", "PluginName", "PluginType"), _TAG, *_PAGING)),
+            "ValidateVpcConnectivity": (self._validate, connectivity),
+        }
         return {
-            "SetVpcAccess": _operation("SetVpcAccess", self._set, _NAME, *_TARGET, _PORT, *settings, write=True),
-            "DescribeVpcAccesses": _operation(
-                "DescribeVpcAccesses",
-                self._describe,
-                *describe,
-                Parameter("AccurateQuery", "boolean"),
-                Parameter("Tag", "tags"),
-                *_PAGING,
-            ),
-            "RemoveVpcAccess": _operation("RemoveVpcAccess", self._remove, *_TARGET, _PORT, batch, write=True),
-            "RemoveVpcAccessAndAbolishApis": _operation(
-                "RemoveVpcAccessAndAbolishApis", self._abolish, *_TARGET, _PORT, batch, write=True
-            ),
-            "ModifyVpcAccessAndUpdateApis": _operation(
-                "ModifyVpcAccessAndUpdateApis", self._modify, _NAME, *modify, batch, write=True
-            ),
-            "DescribeUpdateVpcInfoTask": _operation(
-                "DescribeUpdateVpcInfoTask", self._task, Parameter("OperationUid", required=True)
-            ),
-            "DescribeApisByVpcAccess": _operation(
-                "DescribeApisByVpcAccess", self._apis, Parameter("VpcName", required=True), *_PAGING
-            ),
-            "ValidateVpcConnectivity": _operation("ValidateVpcConnectivity", self._validate, *connectivity),
+            name: Operation(f"apigateway:{name}", name in writes, (*taken, _REGION), run)
+            for name, (run, taken) in {**writes, **reads}.items()
         }
 
     def state(self) -> dict[str, Any]:
-        """Return every entry as DescribeVpcAccesses shows it, those not visible yet included."""
-        return {"vpc_accesses": [self._attribute(entry) for entry in self.entries.everything()]}
+        """Return every entry as DescribeVpcAccesses shows it, those not visible yet included, and what uses them."""
+        return {"vpc_accesses": [self._attribute(entry) for entry in self.entries.everything()], **self.uses.state()}
 
     def clear(self) -> None:
-        """Forget every entry."""
+        """Forget every entry and what refers to one."""
         self.entries.clear()
+        self.uses.clear()
+        self._tasks.clear()
 
     def _set(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
         entry = self.entries.set(credential.account_id, GatewayEntry.from_parameters(values))
@@ -88,29 +89,85 @@ class CloudApiProduct(RpcProduct):
         return {"VpcAccessId": entry.vpc_access_id} if present else {}
 
     def _describe(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        found = self.entries.describe(credential.account_id, values)
-        page = [self._attribute(entry) for entry in _page(found, values)]
-        return {**_paging(found, values), "VpcAccessAttributes": {"VpcAccessAttribute": page}}
+        page = _page(self.entries.describe(credential.account_id, values), values)
+        return {**page.counts, "VpcAccessAttributes": {"VpcAccessAttribute": [self._attribute(e) for e in page.items]}}
 
     def _remove(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.entries.remove(credential.account_id, values["VpcId"], values["InstanceId"], values["Port"])
-        return {"Apis": {"Api": []}}
+        account, target = credential.account_id, (values["VpcId"], values["InstanceId"], values["Port"])
+        entry, switches = self.entries.at(account, *target), self.world.switches
+        if entry is None and switches.remove_absent == "accept":
+            return {"Apis": {"Api": []}}
+        apis = [] if entry is None else self.uses.published(account, entry)
+        if apis and switches.remove_in_use == "refuse":
+            raise ServiceError(400, "DependencyViolationVpcAccess", "The specified VpcAccess has Api definitions.")
+        self.entries.remove(account, *target)
+        return {"Apis": {"Api": [api.stage for api in apis]}}
 
     def _abolish(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self._remove(credential, values)
-        return {"OperationId": self.entries.new_task()}
+        account, target = credential.account_id, (values["VpcId"], values["InstanceId"], values["Port"])
+        entry = self.entries.at(account, *target)
+        apis = [] if entry is None else self.uses.published(account, entry)
+        self.entries.remove(account, *target)
+        for api in apis:
+            self.uses.unpublish(account, api.api_id, api.stage_name)
+        return {"OperationId": self._new_task([])}
 
     def _modify(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.entries.modify(credential.account_id, values["Name"], values)
-        return {"OperationId": self.entries.new_task()}
+        entry = self.entries.modify(credential.account_id, values["Name"], values)
+        followed = [api.updated() for api in self.uses.published(credential.account_id, entry)]
+        return {"OperationId": self._new_task(followed)}
+
+    def _new_task(self, results: list[dict[str, str]]) -> str:
+        """Return the id of an asynchronous task; here it is done at once."""
+        task = self.world.ids.hex()
+        self._tasks[task] = results
+        return task
 
     def _task(self, _credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.entries.check_task(values["OperationUid"])
-        return {"ApiUpdateVpcInfoResults": {"ApiUpdateVpcInfoResult": []}}
+        if values["OperationUid"] not in self._tasks:
+            raise not_found("OperationUid")
+        return {"ApiUpdateVpcInfoResults": {"ApiUpdateVpcInfoResult": self._tasks[values["OperationUid"]]}}
 
     def _apis(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        self.entries.named(credential.account_id, values["VpcName"])
-        return {**_paging([], values), "ApiVpcAccessInfos": {"ApiVpcAccessInfo": []}}
+        entry = self.entries.named(credential.account_id, values["VpcName"])
+        page = _page(self.uses.using(credential.account_id, entry), values)
+        rows = [api.attribute(entry, self.world.region_id) for api in page.items]
+        return {**page.counts, "ApiVpcAccessInfos": {"ApiVpcAccessInfo": rows}}
+
+    def _apis_by_backend(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+        backend, stage = self._found(credential, values["BackendId"]), values.get("StageName", "")
+        named = [api for api in self.uses.apis(credential.account_id) if api.backend_id == backend["BackendId"]]
+        page = _page([api.info() for api in named if api.stage_name == stage], values)
+        return {**page.counts, "ApiInfoList": {"ApiInfo": page.items}}
+
+    def _backends(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = ".*".join(map(re.escape, values.get("BackendName", "*").split("*")))
+        found = [
+            {**{name: value for name, value in backend.items() if name != "BackendModels"}, "Tags": _tags(backend)}
+            for backend in self.uses.backends(credential.account_id)
+            if re.fullmatch(wanted, backend.get("BackendName", "")) and _fits(backend, values, "BackendType")
+        ]
+        page = _page(found, values)
+        return {**page.counts, "BackendInfoList": page.items}
+
+    def _backend(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+        whole = completed(self._found(credential, values["BackendId"]), self.entries.everything(credential.account_id))
+        return {"BackendInfo": {name: value for name, value in whole.items() if name != "Tags"}}
+
+    def _found(self, credential: Credential, backend_id: str) -> Mapping[str, Any]:
+        for backend in self.uses.backends(credential.account_id):
+            if backend["BackendId"] == backend_id:
+                return backend
+        raise not_found("Backend")
+
+    def _plugins(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+        found = [
+            {**plugin, "Tags": {"TagInfo": _tags(plugin)}, "RegionId": self.world.region_id}
+            for plugin in self.uses.plugins(credential.account_id)
+            if _fits(plugin, values, "PluginId", "PluginName", "PluginType")
+        ]
+        page = _page(found, values)
+        return {**page.counts, "Plugins": {"PluginAttribute": page.items}}
 
     def _validate(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
         entry = self.entries.identified(credential.account_id, values["VpcAccessId"])
@@ -122,24 +179,28 @@ class CloudApiProduct(RpcProduct):
         return {**entry.attribute(), "RegionId": self.world.region_id}
 
 
-def _operation(
-    name: str,
-    run: Callable[[Credential, Mapping[str, Any]], Mapping[str, Any]],
-    *parameters: Parameter,
-    write: bool = False,
-) -> Operation:
-    return Operation(f"apigateway:{name}", write, (*parameters, _REGION), run)
+def _texts(*names: str) -> tuple[Parameter, ...]:
+    return tuple(map(Parameter, names))
 
 
-def _page(found: list[GatewayEntry], values: Mapping[str, Any]) -> list[GatewayEntry]:
-    size = values.get("PageSize", 10)
-    start = (values.get("PageNumber", 1) - 1) * size
-    return found[start : start + size]
+def _tags(seeded: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in seeded.get("Tags", {}).items()]
 
 
-def _paging(found: list[GatewayEntry], values: Mapping[str, Any]) -> dict[str, int]:
-    return {
-        "TotalCount": len(found),
-        "PageNumber": values.get("PageNumber", 1),
-        "PageSize": values.get("PageSize", 10),
-    }
+def _fits(seeded: Mapping[str, Any], values: Mapping[str, Any], *names: str) -> bool:
+    """Tell if a seeded object has the values that a call filters by, its tags included."""
+    tags = seeded.get("Tags", {})
+    return all(not values.get(name) or values[name] == seeded.get(name) for name in names) and all(
+        tags.get(tag["Key"]) == tag["Value"] for tag in values.get("Tag", ())
+    )
+
+
+class _Page(NamedTuple):
+    items: list[Any]
+    counts: dict[str, int]
+
+
+def _page(found: list[Any], values: Mapping[str, Any]) -> _Page:
+    number, size = values.get("PageNumber", 1), values.get("PageSize", 10)
+    counts = {"TotalCount": len(found), "PageNumber": number, "PageSize": size}
+    return _Page(found[(number - 1) * size : number * size], counts)

@@ -177,7 +177,11 @@ class Queue:
         heapq.heappush(heap, (key, message.sequence, next(self._count), message))
 
     def _settle(self) -> None:
-        """Drop what is past its retention, show what has become visible, bury what failed too often."""
+        """Drop what is past its retention, show what has become visible, bury what failed too often.
+
+        MessageRetentionPeriod counts from sending, and ends a message whether it was ever taken or not
+        (https://help.aliyun.com/zh/ros/developer-reference/aliyun-mns-queue): one that is delayed for as long is lost.
+        """
         now = self._now()
         oldest_kept = now - self.attributes["MessageRetentionPeriod"] * 1000
         while self._messages and (first := next(iter(self._messages.values()))).enqueue_time <= oldest_kept:

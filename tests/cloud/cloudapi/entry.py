@@ -1,0 +1,81 @@
+"""One authorization as the gateway keeps it, and what the filters of DescribeVpcAccesses make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TargetKey = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class GatewayEntry:
+    """One authorization; ``reads_left`` list calls have yet to pass before it shows, ``before`` shows meanwhile."""
+
+    name: str
+    vpc_id: str
+    instance_id: str
+    port: int
+    description: str = ""
+    vpc_target_host_name: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    vpc_access_id: str = ""
+    created_time: str = ""
+    reads_left: int = 0
+    before: GatewayEntry | None = None
+
+    @classmethod
+    def from_parameters(cls, values: Mapping[str, Any]) -> GatewayEntry:
+        """Build one from SetVpcAccess's typed parameters, or from a seed document of the same names."""
+        return cls(
+            name=values["Name"],
+            vpc_id=values["VpcId"],
+            instance_id=values["InstanceId"],
+            port=int(values["Port"]),
+            description=values.get("Description", ""),
+            vpc_target_host_name=values.get("VpcTargetHostName", ""),
+            tags=tuple((tag["Key"], tag["Value"]) for tag in values.get("Tag", ())),
+            vpc_access_id=values.get("VpcAccessId", ""),
+            created_time=values.get("CreatedTime", ""),
+        )
+
+    @property
+    def target(self) -> TargetKey:
+        return self.vpc_id, self.instance_id, self.port
+
+    def attribute(self) -> dict[str, Any]:
+        """Return the entry as DescribeVpcAccesses lists it, without the region."""
+        return {
+            "VpcAccessId": self.vpc_access_id,
+            "Name": self.name,
+            "VpcId": self.vpc_id,
+            "InstanceId": self.instance_id,
+            "Port": self.port,
+            "Description": self.description,
+            "VpcTargetHostName": self.vpc_target_host_name,
+            "CreatedTime": self.created_time,
+            "Tags": {"TagInfo": [{"Key": key, "Value": value} for key, value in self.tags]},
+        }
+
+
+def matches(entry: GatewayEntry, filters: Mapping[str, Any], wanted: Mapping[str, str], *, exact: bool) -> bool:
+    """Tell if an entry passes ``filters``; ``wanted`` holds those that compare text."""
+    if filters.get("VpcAccessId") and filters["VpcAccessId"] != entry.vpc_access_id:
+        return False
+    # What a filter matches without AccurateQuery is not established; a part of the value is assumed.
+    for name, text in wanted.items():
+        value = _text(entry, name)
+        if text != value if exact else text not in value:
+            return False
+    return all((tag["Key"], tag["Value"]) in entry.tags for tag in filters.get("Tag", ()))
+
+
+def _text(entry: GatewayEntry, name: str) -> str:
+    if name == "Name":
+        return entry.name
+    if name == "InstanceId":
+        return entry.instance_id
+    return entry.vpc_id if name == "VpcId" else str(entry.port)
