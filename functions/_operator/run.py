@@ -24,7 +24,7 @@ from shared.errors import RetryNeeded
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds that the invocation may take.")
 def run(event: Path, name: str, timeout: float, *, as_json: bool) -> None:
     """Process the EVENT file here and print what became of each record; settings come from the environment."""
-    with terminal.waiting(f"handling {event.name}, which may take up to {timeout:g} s"):
+    with terminal.waiting(f"handling {event.name}, which may take up to {timeout:g} s", quiet=as_json):
         summary = _handled(name, event.read_bytes(), timeout)
     if as_json:
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))

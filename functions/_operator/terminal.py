@@ -38,10 +38,10 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def waiting(what: str, patience: float = _PATIENCE) -> Iterator[None]:
+def waiting(what: str, patience: float = _PATIENCE, *, quiet: bool = False) -> Iterator[None]:
     """Tell on standard error that ``what`` goes on: on a terminal with the seconds so far, elsewhere once, in a line.
 
-    The line comes after ``patience`` seconds, so what is fast says nothing.
+    The line comes after ``patience`` seconds, so what is fast says nothing; ``quiet`` leaves it out, for programs.
     """
     to = console(stderr=True)
     if to.is_interactive:
@@ -49,6 +49,9 @@ def waiting(what: str, patience: float = _PATIENCE) -> Iterator[None]:
         with Progress(*columns, console=to, transient=True) as progress:
             progress.add_task(printable(what), total=None)
             yield
+        return
+    if quiet:
+        yield
         return
     timer = Timer(patience, click.echo, (f"{printable(what)} …",), {"err": True})
     timer.daemon = True

@@ -1,5 +1,6 @@
 """`make run`: one event by hand, on the embedded stand-in; what it prints and how it ends."""
 
+import contextlib
 import json
 import os
 import pty
@@ -45,12 +46,8 @@ def _on_a_terminal(*arguments: str, **environment: str) -> str:
     )
     os.close(theirs)
     sent = b""
-    with process:
-        while True:
-            try:
-                read = os.read(ours, 65_536)
-            except OSError:  # the other end is closed
-                break
+    with process, contextlib.suppress(OSError):  # Linux says so when the other end is closed, others read nothing
+        while read := os.read(ours, 65_536):
             sent += read
     os.close(ours)
     return sent.decode()

@@ -82,12 +82,17 @@ def test_a_pipe_follows_columns(monkeypatch: pytest.MonkeyPatch, columns: str, f
 
 
 @pytest.mark.parametrize(
-    ("patience", "said"), [pytest.param(0.0, "building …\n", id="long"), pytest.param(60.0, "", id="fast")]
+    ("patience", "quiet", "said"),
+    [
+        pytest.param(0.0, False, "building …\n", id="long"),
+        pytest.param(60.0, False, "", id="fast"),
+        pytest.param(0.0, True, "", id="for-programs"),
+    ],
 )
-def test_silence_has_an_end(capsys: pytest.CaptureFixture[str], patience: float, said: str) -> None:
+def test_silence_has_an_end(capsys: pytest.CaptureFixture[str], patience: float, said: str, *, quiet: bool) -> None:
     """Without a terminal, what takes long is told once, in one plain line on standard error; what is fast says nothing."""
     err, tries = "", 0
-    with terminal.waiting("building", patience):
+    with terminal.waiting("building", patience, quiet=quiet):
         while not err and said and tries < 1_000:
             threading.Event().wait(0.01)
             err, tries = capsys.readouterr().err, tries + 1
