@@ -1,9 +1,13 @@
 """Doubt is resolved by looking: whatever happens to the answer of SetVpcAccess, one entry and one answer remain."""
 
+import json
 from typing import Any
 
 import pytest
 
+from shared.cloud.signing import Credentials
+from shared.errors import RetryNeeded, SettingsError
+from shared.flow.engine import Invocation
 from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, request
 
@@ -61,6 +65,29 @@ def test_an_answer_without_an_id_is_completed_by_looking(invoke: Invoker, duplic
 
     assert answer.result["vpc_access_id"] == invoke.accesses()[0]["VpcAccessId"]
     assert invoke.calls(WRITE) == [WRITE]
+
+
+def test_an_entry_that_is_kept_is_told_with_what_it_has_otherwise(invoke: Invoker) -> None:
+    """Somebody made the entry without our description: unchanged, and the answer names the field."""
+    seed(invoke.served.app, {"vpc_accesses": [request()]})
+    result = invoke(request(Description="orders")).result
+
+    assert (result["outcome"], result["differs"]) == ("unchanged", ["Description"])
+
+
+def test_a_key_that_vanishes_before_the_write_makes_the_record_due_again(invoke: Invoker) -> None:
+    """The environment loses the access key after the look: nothing is opened, and the record is kept for redelivery."""
+
+    def credentials() -> Credentials:
+        if invoke.calls(READ):
+            raise SettingsError(["ALIBABA_CLOUD_ACCESS_KEY_ID is missing"])
+        return invoke.credentials
+
+    event = json.dumps(request()).encode()
+    with pytest.raises(RetryNeeded, match="ALIBABA_CLOUD_ACCESS_KEY_ID"):
+        invoke.configure().handle(event, Invocation("req-1", 60, credentials))
+
+    assert not invoke.accesses()
 
 
 def test_an_entry_that_appeared_meanwhile_is_kept(invoke: Invoker) -> None:

@@ -9,7 +9,7 @@ from shared.flow.hooks import ABANDON, CONTINUE, WAIT, verdict
 from shared.model.outcome import AUTHORIZED, FAILED, IGNORED, REFUSED, REJECTED, UNCHANGED, HookAnswer, Outcome
 from shared.model.records import Appeared, Hook, Record
 from tests.cloud.seeds import seed
-from tests.invoking import SETTINGS, VPC, Answer, Invoker
+from tests.invoking import SETTINGS, VPC, Answer, Invoker, request
 
 HOOK = Hook("ash-bp1example0001", "9C2E9DA7-F794-449A-ACF6-CEE24444F7BB")
 COMPLETE, HEARTBEAT, PUBLISH = "ESS.CompleteLifecycleAction", "ESS.RecordLifecycleActionHeartbeat", "SMQ.PublishMessage"
@@ -139,7 +139,9 @@ def test_a_redelivery_completes_the_hook(invoke: Invoker) -> None:
     assert _told(invoke) == [
         {"RegionId": "cn-hangzhou", "lifecycleHookId": HOOK.hook_id, "lifecycleActionToken": HOOK.token}
     ]
-    assert [line.get("problem") for line in invoke.lines() if line["event"] == "hook"] == [None]
+    assert [(line["answer"], line.get("problem")) for line in invoke.lines() if line["event"] == "hook"] == [
+        ("WAIT", None)
+    ]
     assert _status(invoke).startswith("Pending")
 
     second = invoke(_message(1, 2))
@@ -155,7 +157,7 @@ def test_a_stale_token_is_never_retried(invoke: Invoker) -> None:
     again = invoke(_message(1))
 
     assert again.error is None
-    assert "the hook is over" in again.summary["hooks"][0]["problem"]
+    assert again.summary["hooks"][0]["problem"].startswith("the hook is over: it was answered before")
     assert [line["level"] for line in invoke.lines() if line["event"] == "hook"] == ["INFO", "WARNING"]
 
 
@@ -191,10 +193,31 @@ def test_an_unpublished_result_keeps_the_hook_waiting(invoke: Invoker) -> None:
     assert invoke.calls(HEARTBEAT) == [HEARTBEAT]
 
 
-def test_a_foreign_hook_is_not_answered(invoke: Invoker) -> None:
-    """A hook of another region is the business of the function there."""
+def test_a_hook_that_cannot_be_told_makes_its_other_instances_due_again(invoke: Invoker) -> None:
+    """One instance is not visible and the heartbeat is not permitted: each is due for a reason of its own."""
     _scaling(invoke, _instance(1))
-    invoke({**_message(1), "regionId": "cn-shanghai"})
+    invoke.served.faults.set([{"operation": HEARTBEAT, "status": 403, "code": "Forbidden.RAM"}])
+    error = str(invoke(_message(1, 2)).error)
+
+    assert "2 of 2 records" in error
+    assert ": HookNotAnswered (1)" in error
+    assert " InstanceNotFound (1)" in error
+
+
+def test_a_hook_among_other_records_is_answered(invoke: Invoker) -> None:
+    """A request in the same event waits for no hook and is none of its instances."""
+    _scaling(invoke, _instance(1))
+    answer = invoke([request(Port=22), _message(1)])
+
+    assert [result["outcome"] for result in answer.results] == ["refused", "authorized"]
+    assert _status(invoke) == "Completed CONTINUE"
+
+
+@pytest.mark.parametrize("elsewhere", [{"regionId": "cn-shanghai"}, {"userId": "6543210987654321"}], ids=str)
+def test_a_foreign_hook_is_not_answered(invoke: Invoker, elsewhere: dict[str, str]) -> None:
+    """A hook of another region or account is the business of the function there."""
+    _scaling(invoke, _instance(1))
+    invoke({**_message(1), **elsewhere})
 
     assert invoke.calls() == []
 
