@@ -6,69 +6,70 @@ PORT ?= 8899
 SECONDS ?= 600
 PYTHON_VERSION ?= 3.12
 ARGS ?=
+UV ?= uv
+export EVENT
 
 # A pyenv shim knows an interpreter that is installed but not selected: ask it by version.
 FOUND := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null || \
   PYENV_VERSION=$$(pyenv whence $(PYTHON) 2>/dev/null | tail -1) $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null)
-VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
+VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 PY := $(VENV)/bin/python
 
-.PHONY: help demo run cloud test check format build doctor deploy destroy chaos fuzz bench clean
+.PHONY: help demo run cloud test check format build doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.demo ## the main job on the embedded stand-in: nine things that happen, and their answers
-	$(PY) -m tests.demo
+demo: .demo ## the main job on the embedded stand-in: nine things that happen, and their answers
+	@trap '' INT; exec $(PY) -m tests.demo
 
-run: $(VENV)/.demo ## one event: make run EVENT=file [DRY_RUN=1] [ARGS=--json] [CLOUD=real|http://127.0.0.1:PORT]
-	@$(PY) -m tests.demo.run --cloud $(CLOUD) $(ARGS) $(EVENT)
+run: .demo ## one event: make run EVENT=file [DRY_RUN=1] [ARGS=--json] [CLOUD=real|http://127.0.0.1:PORT]
+	@$(PY) -m tests.demo.run --cloud $(CLOUD) $(ARGS) -- "$$EVENT"
 
-cloud: $(VENV)/.demo ## the stand-in by itself, on PORT
+cloud: .demo ## the stand-in by itself, on PORT
 	$(PY) -m tests.cloud --port $(PORT) --seed events/cloud.json $(ARGS)
 
-test: $(VENV)/.dev ## all tests
+test: .dev ## all tests
 	$(PY) -m pytest -n 2 $(ARGS)
 
-check: $(VENV)/.dev ## lint, format, types, import contracts
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(PY) -m mypy
-	$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports
+check: .dev ## lint, format, types, import contracts of what git tracks
+	.ci/check $(VENV)
 
-format: $(VENV)/.dev ## format the code
+format: .dev ## format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-chaos: $(VENV)/.dev ## the storm: faults, throttling, duplicates, kills; prints its ledger (ARGS='--seed 1 --messages 1000')
+chaos: .dev ## the storm: faults, throttling, duplicates, kills; prints its ledger (ARGS='--seed 1 --messages 1000')
 	$(PY) -m tests.chaos $(ARGS)
 
-fuzz: $(VENV)/.dev $(VENV)/.fuzz ## property tests with examples of their own, then the parser by coverage for SECONDS (600)
+fuzz: .dev .fuzz ## property tests with examples of their own, then the parser by coverage for SECONDS (600)
 	$(PY) -m pytest -n 2 -m hypothesis --hypothesis-profile explore $(ARGS)
 	$(PY) tests/fuzz/fuzz_parse.py -max_total_time=$(SECONDS)
 
-bench: $(VENV)/.dev ## against the vendor's SDKs and the floor: cold start, CPU, memory, size, batches (ARGS='--rounds 3')
+bench: .dev ## against the vendor's SDKs and the floor: cold start, CPU, memory, size, batches (ARGS='--rounds 3')
 	$(PY) -m tests.bench $(ARGS)
 
-build: $(VENV)/.demo ## dist/vpc-access-authorizer.zip for PYTHON_VERSION
+lock: .dev ## pin what requirements/*.in name, as it stands: uv keeps a pin that still fits (UV=path/to/uv)
+	for name in build runtime demo dev fuzz; do $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+	  --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	$(PY) -m tests.locks --write
+
+build: .demo ## dist/vpc-access-authorizer.zip for PYTHON_VERSION
 	$(PY) -m functions build --python-version $(PYTHON_VERSION)
 
-doctor: $(VENV)/.demo ## is everything there? settings, clock, keys, each permission (ARGS='--deny apigateway:SetVpcAccess')
+doctor: .demo ## is everything there? settings, clock, keys, each permission (ARGS='--deny apigateway:SetVpcAccess')
 	@$(PY) -m tests.demo.run --cloud $(CLOUD) --doctor $(ARGS)
 
-deploy: $(VENV)/.demo ## build, upload, preview and create or update the stack (ARGS='--dry-run …' shows every step)
+deploy: .demo ## build, upload, preview and create or update the stack (ARGS='--dry-run …' shows every step)
 	$(PY) -m functions deploy $(ARGS)
 
-destroy: $(VENV)/.demo ## take the stack down again
+destroy: .demo ## take the stack down again
 	$(PY) -m functions destroy $(ARGS)
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-$(VENV)/bin/python:
+# A Python that has only just started answers Ctrl-C with a traceback, so it starts with Ctrl-C ignored and attends to it first.
+.demo .dev .fuzz: # what a target needs: requirements/demo.txt, dev.txt, fuzz.txt
 	@test -n "$(FOUND)" || { echo "$(PYTHON) was not found: install it, or name another with PYTHON=…"; exit 1; }
-	$(FOUND) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: set PYTHON=…")'
-	$(FOUND) -m venv $(VENV)
-
-$(VENV)/.%: requirements/%.txt | $(VENV)/bin/python
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	@trap '' INT; "$(FOUND)" -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: set PYTHON=…")'
+	@trap '' INT; exec "$(FOUND)" requirements/install.py $(VENV) $(@:.%=%)
