@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from zipfile import ZipFile
 
@@ -66,12 +69,32 @@ def build(output: Path, version: str, *, native: bool = False, with_sns: bool = 
     ``native`` is for running on this machine: its platform's wheels, with the running interpreter.
     """
     interpreter = Path(sys.executable) if native else interpreters.find(version)
-    locked = wheels.fetch(REQUIREMENTS, version, interpreter, native=native, cache=cache)
-    folder, archive = output / NAME, output / f"{NAME}.zip"
-    owners = stage(folder, locked, with_sns=with_sns)
-    compile_bytecode(folder, interpreter)
-    digest = pack(folder, archive)
-    return Package(folder, archive, digest, version, weigh(archive, owners))
+    with _workbench(output) as bench:
+        locked = wheels.fetch(REQUIREMENTS, version, interpreter, native=native, cache=cache, spare=output / "wheels")
+        owners = stage(bench / NAME, locked, with_sns=with_sns)
+        compile_bytecode(bench / NAME, interpreter)
+        digest = pack(bench / NAME, bench / f"{NAME}.zip")
+        prices = weigh(bench / f"{NAME}.zip", owners)
+        folder, archive = output / NAME, output / f"{NAME}.zip"
+        with suppress(FileNotFoundError):
+            folder.rename(bench / "before")
+        wheels.settle(bench / NAME, folder)
+        (bench / f"{NAME}.zip").replace(archive)
+    return Package(folder, archive, digest, version, prices)
+
+
+@contextmanager
+def _workbench(output: Path) -> Iterator[Path]:
+    """Open a folder of this build's own inside ``output``, so that builds at the same time do not meet."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        bench = TemporaryDirectory(prefix=".", dir=output)
+    except OSError as error:
+        raise click.ClickException(
+            f"{output} cannot be written to ({error.strerror}): python -m functions build --output=FOLDER builds elsewhere"
+        ) from error
+    with bench as folder:
+        yield Path(folder)
 
 
 def stage(folder: Path, locked: list[Path], root: Path = ROOT, *, with_sns: bool = False) -> dict[str, str]:

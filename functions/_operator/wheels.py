@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
@@ -39,33 +41,57 @@ LEFT_OUT = {
 """What stays out of the zip, and why: a third of its size. The end-to-end tests run the zip, so a mistake here shows."""
 
 
-def fetch(requirements: Path, version: str, interpreter: Path, *, native: bool, cache: Path) -> list[Path]:
+def fetch(requirements: Path, version: str, interpreter: Path, *, native: bool, cache: Path, spare: Path) -> list[Path]:
     """Return the wheels of a locked requirements file, sorted by name; only the first time they are downloaded.
 
-    Hashes are required, sources are refused. pip runs under the target's ``interpreter``, because it evaluates
-    markers such as ``python_full_version`` with the one it runs under. ``native`` takes this machine's platform
-    instead of Function Compute's. Raises a ClickException with what pip said.
+    Hashes are required, sources are refused, nothing is resolved. pip runs under the target's ``interpreter``, because
+    it evaluates markers such as ``python_full_version`` with the one it runs under. ``native`` takes this machine's
+    platform instead of Function Compute's. They are kept in ``cache``, or in ``spare`` if that is in a read-only tree.
+    Raises a ClickException with what pip said.
     """
     locked = requirements.read_bytes()
     platform = "native" if native else PLATFORM
-    kept = cache / f"{version}-{platform}-{sha256(locked).hexdigest()[:16]}"
-    if not kept.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache) as scratch:
-            _download(requirements, version, interpreter, native=native, target=Path(scratch) / "wheels")
-            if not kept.is_dir():  # another build may have been faster
-                (Path(scratch) / "wheels").rename(kept)
+    name = f"{version}-{platform}-{sha256(locked).hexdigest()[:16]}"
+    kept = next((place / name for place in (cache, spare) if (place / name).is_dir()), None)
+    if kept is None:
+        with _scratch(cache, spare) as folder:
+            new = Path(folder) / "wheels"
+            _download(requirements, version, interpreter, native=native, target=new)
+            kept = Path(folder).parent / name
+            settle(new, kept)
     return sorted(kept.glob("*.whl"))
 
 
+def _scratch(*places: Path) -> TemporaryDirectory[str]:
+    """Return a new folder in the first of the places that can be written to."""
+    for place in places:
+        with suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True)
+            return TemporaryDirectory(dir=place)
+    raise click.ClickException(f"{places[-1]} cannot be written to: choose another place for what is built")
+
+
+def settle(new: Path, place: Path) -> None:
+    """Move a finished folder to its place; what another run put there meanwhile stays."""
+    try:
+        new.rename(place)
+    except OSError as error:
+        if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+            raise
+
+
 def _download(requirements: Path, version: str, interpreter: Path, *, native: bool, target: Path) -> None:
+    """Download a lock's wheels as they are pinned, then let pip resolve among them alone: nothing may be missing."""
     platform = [] if native else ["--platform", PLATFORM, "--implementation", "cp", "--python-version", version]
-    pip = [*_pip_under(interpreter), "--disable-pip-version-check", "--no-input"]
-    options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar", "off", *platform]
-    done = execute([*pip, "download", *options, "--dest", str(target), "--requirement", str(requirements)])
-    if done.returncode:
-        said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
-        raise click.ClickException(f"pip could not download the wheels of {requirements.name} for {version}:\n{said}")
+    pip = [*_pip_under(interpreter), "--disable-pip-version-check", "--no-input", "download", "--progress-bar", "off"]
+    options = ["--require-hashes", "--only-binary=:all:", *platform, "--requirement", str(requirements)]
+    among = ["--isolated", "--no-index", "--find-links", str(target), "--dest", str(target.with_name("complete"))]
+    steps = {"could not download": ["--no-deps", "--dest", str(target)], "misses something among": among}
+    for problem, step in steps.items():
+        done = execute([*pip, *options, *step])
+        if done.returncode:
+            said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
+            raise click.ClickException(f"pip {problem} the wheels of {requirements.name} for {version}:\n{said}")
 
 
 def _pip_under(interpreter: Path) -> list[str]:

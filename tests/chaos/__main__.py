@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -23,10 +26,10 @@ from tests.chaos.storm import Plan, run
 )
 def main(messages: int, seeds: tuple[int, ...], duplicates: tuple[str, ...]) -> None:
     """Run the storm and print its ledger."""
-    package = build.build(build.ROOT / "dist" / "local", interpreters.running(), native=True).archive
     good = True
-    for duplicate in duplicates:
-        for seed in seeds:
+    with TemporaryDirectory() as folder:
+        package = build.build(Path(folder), interpreters.running(), native=True).archive
+        for duplicate, seed in product(duplicates, seeds):
             started = time.monotonic()
             ledger = run(Plan(messages, seed, duplicate), package)
             click.echo(f"\nseed {seed}, duplicate={duplicate}, {time.monotonic() - started:.0f} s")

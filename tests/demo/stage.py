@@ -50,7 +50,8 @@ HOOK_MESSAGE["content"] |= {
     "lifecycleActionToken": HOOK["LifecycleActionToken"],
     "instanceIds": HOOK["InstanceIds"],
 }
-_PATIENCE = 20  # seconds a result may take before the demo calls it missing
+_PATIENCE = 60  # seconds a result may take before the demo calls it missing: machines are busy
+_POLL = 30  # seconds; the longest that SMQ lets a receiver wait: https://help.aliyun.com/en/mns/developer-reference/receivemessage
 
 
 def settings(endpoint: str) -> dict[str, str]:
@@ -133,11 +134,15 @@ class Stage:
         return True
 
     def result(self) -> dict[str, Any]:
-        """Return the next message of the result topic, received from the subscribed queue."""
-        try:
-            message = self.inbox.receive_message(_PATIENCE)
-        except MNSExceptionBase as error:
-            raise TimeoutError(f"no result within {_PATIENCE} s: {error}") from error
+        """Return the next message of the result topic, received from the subscribed queue; raises TimeoutError."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                message = self.inbox.receive_message(_POLL)
+                break
+            except MNSExceptionBase as error:
+                if error.type != "MessageNotExist" or time.monotonic() > end:
+                    raise TimeoutError(f"no result within {_PATIENCE} s: {error}") from error
         self.inbox.delete_message(message.receipt_handle)
         result: dict[str, Any] = json.loads(message.message_body)
         return result

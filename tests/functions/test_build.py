@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import pytest
 
 from functions._operator import archive, interpreters, wheels
 from functions._operator.build import Package, build, stage
+from tests.made_up import wheel_of
 
 LIMIT = 3_200_000  # bytes; two thirds of it are pydantic's compiled core
 
@@ -159,17 +161,6 @@ def test_module_that_does_not_compile_stops_the_build(tmp_path: Path) -> None:
         archive.compile_bytecode(tmp_path, Path(sys.executable))
 
 
-def wheel_of(folder: Path, *members: str) -> Path:
-    """Make a wheel with these members."""
-    path = folder / "made_up-1.0-py3-none-any.whl"
-    with ZipFile(path, "w") as packed:
-        for member in members:
-            packed.writestr(member, "x = 1\n")
-        packed.writestr("made_up-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
-        packed.writestr("made_up-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-    return path
-
-
 @pytest.mark.parametrize(
     ("member", "kept"),
     [
@@ -211,20 +202,29 @@ def test_staging_leaves_nothing_of_the_last_build(tmp_path: Path) -> None:
 
 
 def fetch(requirement: str, folder: Path) -> list[Path]:
-    """Fetch what a requirements file of one line asks for, into a cache in ``folder``."""
+    """Fetch what a requirements file of one line asks for, into a cache in ``folder`` if there can be one."""
     requirements = folder / "runtime.txt"
     requirements.write_text(f"{requirement}\n")
-    here = Path(sys.executable)
-    return wheels.fetch(requirements, interpreters.running(), here, native=True, cache=folder / "cache")
+    here, cache = Path(sys.executable), folder / "cache"
+    return wheels.fetch(requirements, interpreters.running(), here, native=True, cache=cache, spare=folder / "spare")
 
 
-def test_wheels_are_downloaded_once(tmp_path: Path) -> None:
-    """Wheels kept for the same locked requirements, version and platform are used without asking pip again."""
+def located(wheel: Path) -> str:
+    """Return the line of a lock that says where the wheel is."""
+    return f"made-up @ {wheel.as_uri()} --hash=sha256:{sha256(wheel.read_bytes()).hexdigest()}"
+
+
+@pytest.mark.parametrize("place", ["cache", "spare"])
+def test_wheels_are_downloaded_once(place: str, tmp_path: Path) -> None:
+    """Wheels kept for the same lock are used without asking pip again, also where the cache cannot be written to."""
+    if place == "spare":
+        (tmp_path / "cache").write_text("a file, in which no folder can be made")
     wheel = wheel_of(tmp_path, "made_up/core.py")
-    requirement = f"made-up @ {wheel.as_uri()} --hash=sha256:{sha256(wheel.read_bytes()).hexdigest()}"
+    requirement = located(wheel)
     first = fetch(requirement, tmp_path)
     wheel.unlink()
     assert [path.name for path in first] == [wheel.name]
+    assert first[0].parents[1] == tmp_path / place
     assert fetch(requirement, tmp_path) == first
 
 
@@ -242,6 +242,43 @@ def test_wheel_that_is_not_the_locked_one_stops_the_build(digest: str, said: str
     with pytest.raises(click.ClickException, match=rf"(?s)could not download the wheels of runtime\.txt.*{said}"):
         fetch(f"made-up @ {wheel.as_uri()}{hashed}", tmp_path)
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_lock_that_misses_a_requirement_stops_the_build(tmp_path: Path) -> None:
+    """A wheel whose requirement the lock does not pin is told: the newest is not taken, and nothing is kept."""
+    wheel = wheel_of(tmp_path, "made_up/core.py", requires="another>=2")
+    with pytest.raises(click.ClickException, match=r"(?s)misses something among the wheels of runtime\.txt.*another"):
+        fetch(located(wheel), tmp_path)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_builds_at_once_do_not_meet(tmp_path: Path) -> None:
+    """Builds into the same folder at the same time end with one whole package and leave nothing else behind."""
+    with ThreadPoolExecutor(2) as both:
+        packages = list(both.map(lambda _: build(tmp_path, interpreters.running(), native=True), range(2)))
+    assert packages[0] == packages[1]
+    assert {path.name for path in tmp_path.iterdir()} == {packages[0].folder.name, packages[0].archive.name}
+    assert sha256(packages[0].archive.read_bytes()).hexdigest() == packages[0].digest
+    assert (packages[0].folder / "set_vpc_access.py").is_file()
+
+
+def test_what_another_run_was_faster_with_stays(tmp_path: Path) -> None:
+    """A finished folder moves to its place unless the same is there already; any other trouble is not swallowed."""
+    for name in ("mine", "theirs"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+        (tmp_path / name / "inside" / "who").write_text(name)
+    wheels.settle(tmp_path / "theirs", tmp_path / "place")
+    wheels.settle(tmp_path / "mine", tmp_path / "place")
+    assert (tmp_path / "place" / "inside" / "who").read_text() == "theirs"
+    with pytest.raises(FileNotFoundError):
+        wheels.settle(tmp_path / "mine", tmp_path / "nowhere" / "place")
+
+
+def test_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    """Where nothing can be written, as in a read-only tree, the build says how to have it elsewhere."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(click.ClickException, match=r"dist cannot be written to \(Not a directory\).*--output=FOLDER"):
+        build(tmp_path / "file" / "dist", interpreters.running(), native=True)
 
 
 def test_interpreter_is_named_by_hand(tmp_path: Path) -> None:
