@@ -1,4 +1,4 @@
-"""Odd answers: what each form makes of the answer of every operation that the function calls."""
+"""Odd answers: what each form makes of the answer of every operation that a function calls or is to call."""
 
 from __future__ import annotations
 
@@ -24,13 +24,24 @@ ENTRY = {"Name": "web", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": "80"}
 REGION = {"RegionId": "cn-hangzhou"}
 ENTRIES, INSTANCES, TAGS = "CloudAPI.DescribeVpcAccesses", "ECS.DescribeInstances", "SLB.ListTagResources"
 SET, BALANCER, HOOK = "CloudAPI.SetVpcAccess", "SLB.DescribeLoadBalancerAttribute", "ESS.CompleteLifecycleAction"
-VALIDATE = "CloudAPI.ValidateVpcConnectivity"
+VALIDATE, APIS = "CloudAPI.ValidateVpcConnectivity", "CloudAPI.DescribeApisByVpcAccess"
+BACKENDS, BACKEND = "CloudAPI.DescribeBackendList", "CloudAPI.DescribeBackendInfo"
+PLUGINS, BALANCERS = "CloudAPI.DescribePlugins", "SLB.DescribeLoadBalancers"
+LISTENERS = "SLB.DescribeLoadBalancerListeners"
 CALLS: dict[str, tuple[str, dict[str, str]]] = {
     SET: (CLOUDAPI, {**ENTRY, "Name": "new", "Port": "81"}),
     ENTRIES: (CLOUDAPI, {"PageSize": "100"}),
+    "CloudAPI.RemoveVpcAccess": (CLOUDAPI, {"VpcId": "vpc-1", "InstanceId": "i-1", "Port": "80"}),
+    APIS: (CLOUDAPI, {"VpcName": "web"}),
+    BACKENDS: (CLOUDAPI, {}),
+    BACKEND: (CLOUDAPI, {"BackendId": "b-1"}),
+    PLUGINS: (CLOUDAPI, {"PluginType": "routing"}),
     VALIDATE: (CLOUDAPI, {"VpcAccessId": "v", "InstanceId": "apigateway-1"}),
     "CloudAPI.ModifyVpcAccessAndUpdateApis": (CLOUDAPI, {**ENTRY, "Port": "82"}),
     INSTANCES: (ECS, {**REGION, "MaxResults": "100"}),
+    "ECS.ListTagResources": (ECS, {**REGION, "ResourceType": "instance", "ResourceId.1": "i-1"}),
+    BALANCERS: (SLB, {**REGION, "Tag.1.Key": "port"}),
+    LISTENERS: (SLB, {**REGION, "LoadBalancerId.1": "lb-1"}),
     TAGS: (SLB, {**REGION, "ResourceType": "instance", "ResourceId.1": "lb-1"}),
     BALANCER: (SLB, {**REGION, "LoadBalancerId": "lb-1"}),
     HOOK: (ESS, {"LifecycleHookId": "ash-1", "LifecycleActionToken": "t"}),
@@ -40,6 +51,9 @@ LISTS = {
     ENTRIES: ("VpcAccessAttributes", "VpcAccessAttribute"),
     INSTANCES: ("Instances", "Instance"),
     TAGS: ("TagResources", "TagResource"),
+    APIS: ("ApiVpcAccessInfos", "ApiVpcAccessInfo"),
+    PLUGINS: ("Plugins", "PluginAttribute"),
+    BALANCERS: ("LoadBalancers", "LoadBalancer"),
 }
 NO_ANSWERS: dict[str, Any] = {
     "empty-object": {},
@@ -61,7 +75,14 @@ def stocked(inner_cloud: Served) -> Served:
     inner_cloud.products["ECS"].seed(Instance("i-1", "vpc-1", (("port", "80"),)))
     inner_cloud.products["SLB"].seed(LoadBalancer("lb-1", "vpc-1", listener_ports=(80,), tags=(("port", "80"),)))
     inner_cloud.products["ESS"].seed(Action("ash-1", "t", ("i-1",)))
-    seed(inner_cloud.app, {"vpc_accesses": [{**ENTRY, "VpcAccessId": "v"}]})
+    model = {"StageName": "RELEASE", "BackendConfig": {"Type": "VPC", "VpcConfig": {"Name": "web"}}}
+    document = {
+        "vpc_accesses": [{**ENTRY, "VpcAccessId": "v"}],
+        "apis": [{"ApiId": "a-1", "VpcName": "web"}],
+        "backends": [{"BackendId": "b-1", "BackendName": "b", "BackendModels": [model]}],
+        "plugins": [{"PluginId": "p-1", "PluginData": "routes: []"}],
+    }
+    seed(inner_cloud.app, document)
     return inner_cloud
 
 
@@ -105,7 +126,7 @@ def test_no_answer_comes_from_every_operation(stocked: Served, operation: str, f
         pytest.param("counted-empty", [], "wrapper", id="counted-empty"),
     ],
 )
-@pytest.mark.parametrize("operation", [ENTRIES, INSTANCES, TAGS])
+@pytest.mark.parametrize("operation", LISTS)
 def test_a_list_is_none(stocked: Served, operation: str, form: str, whole: Any, wrapped: str) -> None:
     """The list, what it holds, or the object around it is not there; or forty are counted and none are listed."""
     if (operation, form) == (TAGS, "counted-empty"):
@@ -114,6 +135,20 @@ def test_a_list_is_none(stocked: Served, operation: str, form: str, whole: Any, 
     plain, body = _body(stocked, operation), _body(stocked, operation, form)
     counted = {"TotalCount": 40} if form == "counted-empty" else {}
     assert body == {**plain, outer: {inner: whole} if wrapped else whole, **counted}
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "form", "value"),
+    [
+        pytest.param(BACKENDS, "BackendInfoList", "null-list", None, id="backends"),
+        pytest.param(LISTENERS, "Listeners", "null-list", None, id="listeners"),
+        pytest.param(LISTENERS, "Listeners", "null-items", [None], id="listener"),
+        pytest.param(LISTENERS, "Listeners", "counted-empty", [], id="no-listener-counted"),
+    ],
+)
+def test_a_list_without_a_wrapper_is_none(stocked: Served, operation: str, key: str, form: str, value: Any) -> None:
+    """Where no object stands around a list it is spoilt all the same."""
+    assert _body(stocked, operation, form)[key] == value
 
 
 def test_an_empty_list_is_spoilt_too(inner_cloud: Served) -> None:
@@ -148,6 +183,9 @@ def test_values_that_python_stumbles_over(stocked: Served, operation: str, form:
         pytest.param(INSTANCES, "VpcId", ("Instances", "Instance", 0, "VpcAttributes"), id="deep"),
         pytest.param(INSTANCES, "Tags", ("Instances", "Instance", 0), id="an-object"),
         pytest.param(BALANCER, "ListenerPorts", (), id="listeners"),
+        pytest.param(LISTENERS, "Listeners", (), id="a-list"),
+        pytest.param(BACKEND, "VpcConfig", ("BackendInfo", "BackendModels", 0, "BackendConfig"), id="deeper"),
+        pytest.param(PLUGINS, "PluginData", ("Plugins", "PluginAttribute", 0), id="a-text"),
     ],
 )
 def test_a_key_is_missing_or_null(stocked: Served, operation: str, key: str, path: tuple[Any, ...]) -> None:
