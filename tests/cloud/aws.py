@@ -1,8 +1,8 @@
 """The AWS side of the test bench: an SNS topic with SQS subscriptions on moto's server, for the optional SNS sink.
 
-moto is the honest fake for what is AWS and for nothing else: it never verifies signatures and knows no
-Alibaba service (``reference/topic-and-fc.md`` 4.1). It routes by the credential scope in Authorization,
-so an unsigned SNS call lands in its S3.
+moto is the honest fake for what is AWS and for nothing else. Seen with moto 5.2.5 (https://github.com/getmoto/moto): it
+never verifies signatures and knows no Alibaba service, and it routes by the credential scope in Authorization, so an
+unsigned SNS call lands in its S3.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def _refusal(document: Mapping[str, Any]) -> ServiceError:
 
 
 def _throttled(throttle: Mapping[str, Any], wait: float, world: World) -> ServiceError:
-    # HTTP 400, not 429: reference `cloudapi.md` 2.3; whether the header comes is a switch.
+    # HTTP 400, not 429: https://developer.aliyun.com/ask/278265. Whether the header comes is a switch.
     headers = {}
     if world.switches.retry_after == "present":
         headers["x-acs-retry-after"] = str(max(1, int(wait * 1000)))

@@ -1,9 +1,10 @@
 """Auto Scaling, ESS 2014-08-28: the answer to a lifecycle hook.
 
-Facts: reference `events.md` 3.3; shapes: `events/ess-*.json`. That RecordLifecycleActionHeartbeat spells
-its parameters with a small first letter is the wire form of `aliyun-python-sdk-ess`
-(https://github.com/aliyun/aliyun-openapi-python-sdk). Assumed: status 400 of the stale-token code, the RAM
-actions other than `ess:CompleteLifecycleAction`, and that an expired action answers like an unknown one.
+Parameters, results and the stale-token code:
+https://www.alibabacloud.com/help/tc/auto-scaling/developer-reference/api-ess-2014-08-28-completelifecycleaction
+That RecordLifecycleActionHeartbeat spells its parameters with a small first letter is the wire form of
+`aliyun-python-sdk-ess` (https://github.com/aliyun/aliyun-openapi-python-sdk). Assumed: status 400 of the stale-token
+code, the RAM actions other than `ess:CompleteLifecycleAction`, and that an expired action answers like an unknown one.
 """
 
 from __future__ import annotations

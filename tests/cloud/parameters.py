@@ -1,7 +1,7 @@
 """Typed reading of flattened RPC parameters: what an operation takes is data, what it does not take is refused.
 
-The wire forms (numbers and booleans as text, ``Tag.1.Key`` lists counting from 1) stand in reference
-`cloudapi.md` 1.1. That an unknown parameter is refused is stricter than any page promises.
+The wire forms (numbers and booleans as text, ``Tag.1.Key`` lists counting from 1) are what the vendor's SDKs send, by
+https://github.com/aliyun/aliyun-openapi-meta. That an unknown parameter is refused is stricter than any page promises.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Answers of the RPC gateway as JSON or, where that was asked for, as XML.
 
-Shapes and headers: reference `cloudapi.md` 2.1. The vendor's two pages disagree about the default
-format, so a client that asks for nothing gets XML here: it must always ask.
+Shapes and headers are those of real answers that were published, for example
+https://github.com/aliyun/alibaba-cloud-sdk-go/issues/39; no page lists the headers. The vendor's pages disagree about
+the default format (https://github.com/AlibabaCloudDocs/api says JSON, https://github.com/AlibabaCloudDocs/ecs XML), so
+a client that asks for nothing gets XML here: it must always ask.
 """
 
 from __future__ import annotations

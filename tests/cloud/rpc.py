@@ -1,7 +1,7 @@
 """What every RPC product has in common: operations as data, the gateway's checks, its two formats.
 
 The checks run in this order: operation known, signature (`verify`), ``x-acs-*`` headers, parameters,
-RAM. Sources: reference `cloudapi.md` 1.1, 2.1 and 2.3. Where the operation's name stands in this order
+RAM. Codes: https://developer.aliyun.com/ask/278265. Where the operation's name stands in this order
 on the real gateway is assumed.
 """
 
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
     from tests.cloud.parameters import Parameter
 
-# Common parameters of V1 (reference 3.2); `SecurityToken` is also in the models of CloudAPI (1.1).
+# Common parameters of V1: https://help.aliyun.com/zh/sdk/product-overview/rpc-mechanism. `SecurityToken` is also in the
+# models of PyPI `alibabacloud_cloudapi20160714` 4.9.0.
 _COMMON = frozenset(
     (
         *("Action", "Version", "Format", "AccessKeyId", "SecurityToken", "Timestamp"),
         *("SignatureMethod", "SignatureVersion", "SignatureType", "SignatureNonce", "Signature"),
     )
 )
-# Headers of V3 (reference 3.1), those the SDK adds (3.1 departures, 2.3 retries), and those it sends with V1.
+# Headers of V3: https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature; those the
+# SDK adds, on retries too: https://github.com/aliyun/darabonba-openapi/pull/283; and those it sends with V1.
 _HEADERS = frozenset(
     (
         *("x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"),
@@ -148,7 +150,11 @@ def authenticate(call: Call, world: World, given: list[tuple[str, str]]) -> Cred
 
 
 def denied(credential: Credential, action: str) -> ServiceError:
-    """Return RAM's refusal; its detail's fields are those of reference 2.1."""
+    """Return RAM's refusal with its detail.
+
+    Values: https://help.aliyun.com/en/ram/developer-reference/api-ram-2015-05-01-decodediagnosticmessage; the
+    field names are those of real answers that were published.
+    """
     detail = {
         "PolicyType": "AccountLevelIdentityBasedPolicy",
         "NoPermissionType": "ExplicitDeny" if action in credential.denied else "ImplicitDeny",

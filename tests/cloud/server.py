@@ -2,7 +2,8 @@
 
 Werkzeug's own handler closes after every answer, because it cannot know whether the application read the
 whole body. This one reads the body first, so a connection can be kept as the gateway keeps it: 25 idle
-seconds (reference `cloudapi.md` 2.1).
+seconds, by the header ``keep-alive: timeout=25`` of real answers that were published. No page says it; the nearest is
+https://github.com/dashscope/dashscope-sdk-python/pull/175.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ def _either(default: str, other: str) -> Any:
 class Switches:
     """The settings in force; the first value of each is the default, a number counts from 0.
 
-    The question behind each is in the reference: `cloudapi.md` section 6, for ``fc_*`` `events.md` section 7.
+    What the vendor's pages leave open, or answer in two ways, stands above each; both settings are assumed.
     """
 
     # A SetVpcAccess whose name or target is taken.

@@ -1,10 +1,10 @@
 """Checks of the two request signatures, written from the vendor's text and not from our signer.
 
-Order of the checks (issue 3 item 2): key id, token, algorithm, signed headers, body hash, signature,
-clock, nonce. Codes and statuses: reference `cloudapi.md` 2.3; rules: 3.1 (ACS3) and 3.2 (V1), from
-https://help.aliyun.com/document_detail/2593177.html and
-https://help.aliyun.com/zh/sdk/product-overview/rpc-mechanism. Assumed, because no source says it: the
-status 400 of the token codes, `ContentSha256NotMatched`, and that a request without a nonce is refused.
+Order of the checks: key id, token, algorithm, signed headers, body hash, signature, clock, nonce.
+Rules: https://help.aliyun.com/document_detail/2593177.html (ACS3),
+https://help.aliyun.com/zh/sdk/product-overview/rpc-mechanism (V1). Codes and statuses:
+https://developer.aliyun.com/ask/278265. Assumed, because no source says it: the order, the status 400 of the token
+codes, `ContentSha256NotMatched`, and that a request without a nonce is refused.
 """
 
 from __future__ import annotations
