@@ -109,3 +109,19 @@ def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_i
         slb = Slb(session, settings.slb_endpoint, settings.region_id)
         found.update(slb.describe(balancers, settings.port_tag) if opted_in else slb.attributes(balancers))
     return found
+
+
+def prove_absent(missing: Sequence[str], session: Session, settings: Settings) -> dict[str, bool | AuthorizerError]:
+    """Tell of each id that ``look_up`` did not find whether it is proven to be gone, or why that cannot be told.
+
+    A load balancer is: its look-up answers with a code of its own. The list of ECS leaves out what is hidden, too.
+    """
+    proven: dict[str, bool | AuthorizerError] = dict.fromkeys(missing, True)
+    instances = [item for item in missing if kind_of(item) == ECS]
+    if instances:
+        try:
+            absent = Ecs(session, settings.ecs_endpoint, settings.region_id).proven_absent(instances)
+            proven.update({item: item in absent for item in instances})
+        except AuthorizerError as error:
+            proven.update(dict.fromkeys(instances, error))
+    return proven

@@ -5,11 +5,17 @@ from typing import Any
 
 import pytest
 
+from shared import settings
+from shared.access.verify import verify_targets
+from shared.model.access import VpcAccess
+from shared.model.outcome import Job
+from shared.model.records import Record
+from tests.answering import session_answering
 from tests.cloud.seeds import seed
-from tests.invoking import VPC, Invoker, queue_event, request, state_change
+from tests.invoking import SETTINGS, VPC, Invoker, queue_event, request, state_change
 
 OTHER = "vpc-bp1example0002"
-INSTANCES = [
+INSTANCES: list[dict[str, Any]] = [
     {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080"}},
     {"InstanceId": "i-bp1example0002", "VpcId": OTHER},
     {"InstanceId": "i-bp1example0003", "VpcId": ""},
@@ -66,3 +72,36 @@ def test_a_failing_look_up_is_due_again(invoke: Invoker) -> None:
 
     assert "ServiceUnavailable" in str(invoke(request()).error)
     assert not invoke.accesses()
+
+
+@pytest.mark.parametrize(
+    ("rights", "reason"),
+    [
+        pytest.param({"denied": ["ecs:DescribeInstances"]}, "ecs:DescribeInstances", id="no-right-to-see"),
+        pytest.param({"unseen": [item["InstanceId"] for item in INSTANCES]}, "TargetNotShown", id="everything-hidden"),
+    ],
+)
+def test_what_cannot_be_seen_is_not_refused_for_good(invoke: Invoker, rights: dict[str, Any], reason: str) -> None:
+    """An empty list is what a missing permission looks like: the request stays until the operator has cured it."""
+    seed(invoke.served.app, {"instances": INSTANCES, "permissions": [rights]})
+    invoke.configure(VERIFY_TARGET="true")
+
+    assert reason in str(invoke(request()).error)
+    assert not invoke.accesses()
+    seed(invoke.served.app, {"permissions": [{name: [] for name in rights}]})
+
+    assert invoke(request()).result["outcome"] == "authorized"
+
+
+def test_an_instance_whose_vpc_is_not_known_yet_is_waited_for() -> None:
+    """An answer without a VPC says nothing about the classic network."""
+    described = {"InstanceId": "i-bp1example0001", "VpcAttributes": {}, "InstanceNetworkType": "vpc"}
+    answers = {"RequestId": "r", "Instances": {"Instance": [described]}}
+    session = session_answering(answers)
+    jobs = [
+        Job(Record("manual", "", "", access, {}), access) for access in [VpcAccess("n", VPC, "i-bp1example0001", 80)]
+    ]
+    (job,) = verify_targets(jobs, session, settings.load({**SETTINGS, "VERIFY_TARGET": "true"}))
+
+    assert job.outcome is not None
+    assert (job.outcome.reason, job.outcome.retry) == ("TargetNotShown", True)
