@@ -237,8 +237,8 @@ def test_filter_tag(cloud: Served, account: Account, queue: Any, topic: Any) -> 
     assert [message.message_body for message in queue.batch_receive_message(16)] == [b"red"]
 
 
-def test_the_documented_base64_trap(cloud: Served, account: Account, queue: Any, topic: Any) -> None:
-    """A plain JSON body pushed SIMPLIFIED breaks the SDK's default receive (topic-and-fc.md 1.4)."""
+def test_a_plain_body_breaks_the_sdks_default_receive(cloud: Served, account: Account, queue: Any, topic: Any) -> None:
+    """A plain JSON body pushed SIMPLIFIED breaks the SDK's default receive, which decodes Base64."""
     meta = SubscriptionMeta(queue_endpoint(cloud.world, "q"), "", "SIMPLIFIED")
     account.get_subscription("t", "s").subscribe(meta)
     topic.publish_message(TopicMessage('{"a": 1}'))

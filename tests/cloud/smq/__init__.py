@@ -1,7 +1,8 @@
 """SMQ (formerly MNS): queues, topics and subscriptions, HTTP API 2015-06-06.
 
-:class:`Smq` is the product and, for the other parts of the stand-in, the Python API. Facts come from
-``reference/topic-and-fc.md`` sections 1, 6 and 8; what is assumed says so where it is done.
+:class:`Smq` is the product and, for the other parts of the stand-in, the Python API. Protocol:
+https://help.aliyun.com/en/mns/developer-reference/request-protocol-description. Each module names the pages of its own
+facts; what is assumed says so where it is done.
 """
 
 from tests.cloud.smq.messages import Message, Property

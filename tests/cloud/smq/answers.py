@@ -26,7 +26,10 @@ class SmqAnswer(NamedTuple):
 
 
 def respond(status: int, body: str | bytes, request_id: str, headers: Mapping[str, str]) -> Response:
-    """Return the response with the common headers (``topic-and-fc.md`` 1.1)."""
+    """Return the response with the common headers.
+
+    Source: https://help.aliyun.com/en/mns/developer-reference/request-protocol-description
+    """
     response = Response(body, status, headers)
     response.headers["x-mns-request-id"] = request_id
     response.headers["x-mns-version"] = VERSION

@@ -54,7 +54,7 @@ _REFUSALS = {
     "SubscriptionAlreadyExist": _Refusal(409, "The subscription you want to create is already exist."),
     "SubscriptionNameLengthError": _Refusal(400, "The length of the subscription name is out of range."),
     "TopicNameLengthError": _Refusal(400, "The length of the topic name is out of range."),
-    # Open question 3 of topic-and-fc.md: no page prints what a bad STS token gives on SMQ. Assumed.
+    # Assumed: no page prints what a bad STS token gives on SMQ.
     "InvalidSecurityToken": _Refusal(403, "The security token does not belong to the AccessKey Id."),
     "SecurityTokenExpired": _Refusal(403, "The security token you provided has expired."),
     # Ours: what this stand-in leaves out says so instead of half-working.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.cloud.core import World
 
-# Attribute: lowest, highest, default (ALIYUN::MNS::Queue, reference/deploy.md).
+# Attribute: lowest, highest, default: https://help.aliyun.com/zh/ros/developer-reference/aliyun-mns-queue
 QUEUE_ATTRIBUTES = {
     "DelaySeconds": (0, 604800, 0),
     "MaximumMessageSize": (1024, MAXIMUM_MESSAGE_SIZE, MAXIMUM_MESSAGE_SIZE),

@@ -1,8 +1,8 @@
 """Which operation a request asks for, told from method, path and query alone.
 
 Only the root element of a POST body is looked at, because single and batch sending share a path.
-Request lines as recorded from ``aliyun-mns-sdk`` 1.3.0 (``reference/topic-and-fc.md`` 8) and printed
-on the operations' pages, e.g. https://www.alibabacloud.com/help/doc-detail/35142.htm.
+Request lines are those that PyPI ``aliyun-mns-sdk`` 1.3.0 sends, and those printed on the operations' pages, e.g.
+https://www.alibabacloud.com/help/doc-detail/35142.htm.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Verification of ``Authorization: MNS {AccessKeyId}:{signature}`` (HMAC-SHA1, "V2" in the SDKs).
 
-Written from https://help.aliyun.com/document_detail/27487.htm and the vendor's vectors
-(``reference/topic-and-fc.md`` 1.2) alone, so that it can disagree with the signer under test.
+Written from https://help.aliyun.com/document_detail/27487.htm and the vendor's vectors (``UnitTest.java`` of
+https://github.com/aliyun/alibabacloud-gateway) alone, so that it can disagree with the signer under test.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _claimed(request: Request, world: World) -> tuple[Credential, str]:
     scheme, _, rest = header.partition(" ")
     key_id, colon, given = rest.strip().partition(":")
     if scheme.startswith("MNS4"):
-        # In SDK code since 2025-12, in no help page (topic-and-fc.md 1.3): not emulated.
+        # In the code of https://github.com/aliyun/aliyun-mns-java-sdk since 2025-12, on no help page: not emulated.
         raise refusal("InvalidAuthorizationHeader", f"The stand-in verifies the MNS scheme only, not {scheme}.")
     if scheme != "MNS" or not (key_id and colon and given):
         raise refusal("InvalidAuthorizationHeader")
