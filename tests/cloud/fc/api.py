@@ -1,6 +1,8 @@
 """The HTTP side: FC 2.0 and 3.0 invocations, HTTP triggers, and each version's way to refuse.
 
-Paths, headers and bodies: reference ``topic-and-fc.md`` 3 and 6; error codes:
+Paths, headers and bodies: <https://www.alibabacloud.com/help/doc-detail/191156.htm> (2.0),
+<https://help.aliyun.com/zh/functioncompute/fc/developer-reference/api-fc-2023-03-30-invokefunction> (3.0), and what PyPI
+``aliyun-fc2`` 2.5.2 and ``alibabacloud_fc20230330`` 4.8.3 send; error codes:
 <https://www.alibabacloud.com/help/en/function-compute/latest/error-codes>.
 """
 
@@ -152,7 +154,11 @@ def _delay(request: Request) -> float:
 
 
 def _answer(outcome: InvocationEnd, *, tail: bool) -> Response:
-    """Return 200 with the function's bytes, whether it succeeded or not; header names: ``topic-and-fc.md`` 4.3."""
+    """Return 200 with the function's bytes, whether it succeeded or not.
+
+    Header names: those of the vendor's retired local tool, ``src/lib/local/api-invoke.js`` of
+    <https://github.com/alibaba/funcraft>; that the service sends the same is assumed.
+    """
     content_type = "application/json" if outcome.error_type else "application/octet-stream"
     response = Response(outcome.body, 200, content_type=content_type)
     response.headers["X-Fc-Request-Id"] = outcome.request_id

@@ -1,8 +1,9 @@
 """The queue behind asynchronous invocations: retries, maximum age, destinations, task ids.
 
-Rules: reference ``events.md`` 1.8 and <https://www.alibabacloud.com/help/en/functioncompute/fc/error-handling-1-2>:
-a function error is retried ``max_retry_attempts`` times, throttling and system errors with a binary backoff from 0.5 s
-for up to 5 hours.
+Rules: <https://www.alibabacloud.com/help/en/functioncompute/fc/asynchronous-invocation> and
+<https://www.alibabacloud.com/help/en/functioncompute/fc/error-handling-1-2>: a function error is retried
+``max_retry_attempts`` times, throttling with a binary backoff from 0.5 s for up to 5 hours. The first page says that
+system errors are retried like throttling, the second one that they are not; here they are.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAX_PAYLOAD = 128 * 1024
 MAX_DELAY = 3600.0
 _FIRST_BACKOFF, _BACKOFF_ENDS = 0.5, 5 * 3600.0
-# The condition a vendor's sample shows for an invocation that never got an instance (fc-destination-record.json).
+# The condition in the record that the page on asynchronous invocation prints.
 _EXHAUSTED = "FunctionResourceExhausted"
 
 

@@ -20,7 +20,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class AsyncConfig:
-    """Asynchronous invocation settings (reference ``events.md`` 1.8).
+    """Asynchronous invocation settings: <https://www.alibabacloud.com/help/en/functioncompute/fc/asynchronous-invocation>.
 
     ``on_success`` and ``on_failure`` are destination ARNs. The wait between the retries of a function error is not
     documented: ``retry_wait`` seconds is assumed.
@@ -73,7 +73,7 @@ class FunctionConfig:
         if reserved := sorted(key for key in self.environment if key.startswith("FC_")):
             raise ValueError(f"environment variables FC_* are the platform's: {', '.join(reserved)}")
         if sum(len(f"{key}={value}".encode()) for key, value in self.environment.items()) > 4096:
-            raise ValueError("the environment variables exceed 4 KB")  # events.md 1.2
+            raise ValueError("the environment variables exceed 4 KB")
 
     @property
     def key(self) -> str:

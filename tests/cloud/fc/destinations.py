@@ -1,4 +1,7 @@
-"""Where the record of an asynchronous invocation goes (reference ``events.md`` 1.8, ``topic-and-fc.md`` 2.2)."""
+"""Where the record of an asynchronous invocation goes.
+
+Kinds, rights and sizes: <https://www.alibabacloud.com/help/en/fc/user-guide/result-callback>
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,11 @@ if TYPE_CHECKING:
     from tests.cloud.fc.ports import Smq
 
 _KB = 1024
-# ARN forms: reference deploy.md 1.4; of a 2.0 function and of a bus: topic-and-fc.md 2.2.
+# ARN forms, of queue and topic: website/docs/r/fc_function_async_invoke_config.html.markdown of
+# https://github.com/aliyun/terraform-provider-alicloud; of a function in 3.0 and 2.0:
+# https://alibabacloud.com/help/en/functioncompute/api-fc-2023-03-30-struct-destination,
+# https://www.alibabacloud.com/help/en/fc/developer-reference/api-fc-open-2021-04-06-struct-destination; of a bus:
+# https://alibabacloud.com/help/en/eventbridge/developer-reference/api-eventbridge-2020-04-01-createeventbus
 _FORMS = {
     "queue": re.compile(r"acs:mns:[^:]*:[^:]*:/queues/([^/]+)/messages"),
     "topic": re.compile(r"acs:mns:[^:]*:[^:]*:/topics/([^/]+)/messages"),
@@ -43,7 +50,10 @@ class InvocationRecord:
     response_payload: bytes
 
     def document(self) -> dict[str, Any]:
-        """Return the record as printed in ``fc-destination-record*.json``: both payloads are strings."""
+        """Return the record as it is printed: both payloads are strings.
+
+        Source: <https://www.alibabacloud.com/help/en/functioncompute/fc/asynchronous-invocation>
+        """
         return {
             "timestamp": self.timestamp,
             "requestContext": {
@@ -92,7 +102,7 @@ def send_to_smq(smq: Smq, destination: Destination, record: InvocationRecord) ->
 
 
 def bus_event(record: InvocationRecord) -> dict[str, Any]:
-    """Return the record as event for a custom bus (``fc-destination-eventbridge.json``).
+    """Return the record as event for a custom bus, as the same page prints it.
 
     The type of a failure is not printed anywhere; ``failed`` is assumed.
     """

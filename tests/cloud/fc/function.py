@@ -53,7 +53,10 @@ class Function:
 
     @property
     def arn(self) -> str:
-        """The ARN of the function's version in destination records (reference ``events.md`` 1.6)."""
+        """The ARN of the function's version in destination records.
+
+        Forms of 2.0 and 3.0: <https://www.alibabacloud.com/help/en/functioncompute/feature-updates-in-function-compute-3>
+        """
         prefix = f"acs:fc:{self._world.region_id}:{self._world.account_id}"
         if self.config.service:
             return f"{prefix}:services/{self.config.service}.LATEST/functions/{self.config.name}"
@@ -105,10 +108,13 @@ class Function:
         return Reply(reply.error, reply.body, log + reply.log, reply.memory)
 
     def _explain(self, gone: InstanceGoneError, started: float, *, initializing: bool) -> Reply:
-        """Put a lost instance in the vendor's words (``fc-destination-record-timeout.json``, FC's FAQ on exits).
+        """Put a lost instance in the vendor's words.
 
-        <https://help.aliyun.com/zh/functioncompute/fc/user-guide/error-handling-1-1>. The error type of an exit is that
-        of the vendor's retired local tool; that a lost initializer is an InitializationError is assumed.
+        A time-out: the record in <https://help.aliyun.com/zh/functioncompute/fc/user-guide/asynchronous-task>; an exit:
+        <https://www.alibabacloud.com/help/en/functioncompute/fc/process-exited-unexpectedly-before-completing-request-1>;
+        the document: <https://help.aliyun.com/zh/functioncompute/fc/user-guide/error-handling-1-1>. The error type of an
+        exit is that of the vendor's retired local tool (https://github.com/alibaba/funcraft); that a lost initializer is
+        an InitializationError is assumed.
         """
         used = f"maxMemoryUsage: {gone.memory}MB"
         if gone.timed_out:
@@ -157,7 +163,10 @@ class Function:
         return Instance(instance_id, config.runtime, paths, environment, freeze=config.freeze)
 
     def _environment(self, instance_id: str) -> dict[str, str]:
-        """What Function Compute sets (reference ``events.md`` 1.2), then what the user set; nothing of ours leaks."""
+        """What Function Compute sets, then what the user set; nothing of ours leaks.
+
+        Source: <https://www.alibabacloud.com/help/en/functioncompute/fc/environment-variables>
+        """
         key = self.role.current()
         return {
             "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -9,7 +9,8 @@ A frame is two big-endian 32-bit lengths, a JSON header and a body. Frames in: `
 plus what the context needs. Frames out: ``{"error": X-Fc-Error-Type or ""}``; after an error of ``initialize`` the
 instance is of no more use. Standard output and error are the instance's log.
 
-Handler, context and error shapes: reference page ``events.md`` 1.1, 1.2, 1.8.
+Context: <https://help.aliyun.com/zh/functioncompute/fc/user-guide/context-in-event-handlers>; errors:
+<https://help.aliyun.com/zh/functioncompute/fc/user-guide/error-handling-1-1>.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The signature of Function Compute 2.0, ``FC {key id}:{Base64 HMAC-SHA256}``; that of 3.0 is ``verify.acs3``.
 
-Rules: <https://www.alibabacloud.com/help/en/functioncompute/signature-authentication> as recomputed from what
-``aliyun-fc2`` sends (reference ``topic-and-fc.md`` 3.1). Codes: the vendor's list of error codes,
-<https://www.alibabacloud.com/help/en/function-compute/latest/error-codes>. Assumed: the code of a request that is
-too old (AccessDenied), and of a token that is missing, wrong or expired (InvalidAccessKeyID, after FC's FAQ 060).
+Rules: <https://www.alibabacloud.com/help/en/functioncompute/signature-authentication>, compared with what PyPI
+``aliyun-fc2`` 2.5.2 sends. Codes: <https://www.alibabacloud.com/help/en/function-compute/latest/error-codes>. Assumed:
+the code of a request that is too old (AccessDenied), and of a token that is missing, wrong or expired
+(InvalidAccessKeyID, after
+<https://www.alibabacloud.com/help/en/fc/support/how-to-handle-the-the-access-key-id-does-not-exist-error>).
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ HTTP_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 class Retry:
     """A push retry strategy: after the first attempt, the waits in seconds before each further one.
 
-    ``BACKOFF_RETRY`` is 3 retries 10 to 20 s apart, ``EXPONENTIAL_DECAY_RETRY`` 176 retries up to 512 s apart
-    (reference ``events.md`` 2.2; 15 s stands for "10 to 20").
+    ``BACKOFF_RETRY`` is 3 retries 10 to 20 s apart (15 s here), ``EXPONENTIAL_DECAY_RETRY`` 176 retries up to 512 s
+    apart: <https://www.alibabacloud.com/help/en/functioncompute/fc/advanced-features-of-triggers>
     """
 
     waits: tuple[float, ...]
@@ -33,7 +33,10 @@ class Retry:
 
 @dataclass(frozen=True)
 class QueueTrigger:
-    """An SMQ queue as event source (``eventSourceType`` MNS; reference ``events.md`` 2.2, ``deploy.md`` 1.4).
+    """An SMQ queue as event source (``eventSourceType`` MNS).
+
+    Sources: <https://www.alibabacloud.com/help/en/functioncompute/fc/mns-queue-triggers>,
+    <https://help.aliyun.com/zh/functioncompute/fc/developer-reference/api-fc-2023-03-30-struct-runoptions>
 
     ``streaming`` hands over an array of up to ``batch_size`` messages that came within ``batch_window`` seconds, else
     one object per call. ``decode_base64`` is ``IsBase64Decode``. ``tolerate_errors`` ("ALL") goes on after the last
@@ -65,7 +68,10 @@ class QueueTrigger:
 
 @dataclass(frozen=True)
 class TopicTrigger:
-    """An SMQ topic (``mns_topic``): asynchronous, one message per call (reference ``events.md`` 2.1)."""
+    """An SMQ topic (``mns_topic``): asynchronous, one message per call.
+
+    Source: <https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-topic-triggers>
+    """
 
     name: str
     topic: str
@@ -80,7 +86,10 @@ class TopicTrigger:
 
 @dataclass(frozen=True)
 class EventBridgeTrigger:
-    """A rule on an EventBridge bus (``eventSourceType`` Default: bus ``default``; reference ``events.md`` 2.3)."""
+    """A rule on an EventBridge bus (``eventSourceType`` Default: bus ``default``).
+
+    Source: <https://help.aliyun.com/zh/functioncompute/fc/user-guide/configure-event-triggers-for-alibaba-cloud-services>
+    """
 
     name: str
     pattern: Mapping[str, Any]
@@ -93,7 +102,10 @@ class EventBridgeTrigger:
 
 @dataclass(frozen=True)
 class TimerTrigger:
-    """A timer; nothing here watches the clock, it fires when told to (reference ``events.md`` 2.5)."""
+    """A timer; nothing here watches the clock, it fires when told to.
+
+    Source: <https://www.alibabacloud.com/help/en/functioncompute/fc/time-triggers>
+    """
 
     name: str
     payload: str = ""
@@ -103,7 +115,10 @@ class TimerTrigger:
 
 @dataclass(frozen=True)
 class HttpTrigger:
-    """An HTTP trigger (reference ``events.md`` 2.4); ``auth_type`` anonymous or function (signed)."""
+    """An HTTP trigger; ``auth_type`` anonymous or function (signed).
+
+    Source: <https://www.alibabacloud.com/help/en/functioncompute/fc/http-trigger-invoking-function>
+    """
 
     name: str
     auth_type: str = "anonymous"

@@ -1,6 +1,6 @@
 """HTTP triggers: a request becomes the v1 event, what the function returns becomes the response.
 
-Rules and samples: reference ``events.md`` 2.4, ``http-trigger-*.json``.
+Rules and samples: <https://www.alibabacloud.com/help/en/functioncompute/fc/http-trigger-invoking-function>
 """
 
 from __future__ import annotations

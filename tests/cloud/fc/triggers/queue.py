@@ -109,7 +109,7 @@ class QueuePump:
             return [shapes.dumps(value) for value in values]
         whole = shapes.dumps(values)
         if self._trigger.asynchronous and len(whole) > MAX_PAYLOAD and len(records) > 1:
-            half = len(records) // 2  # "larger batches are split" (events.md 2.2); how is not documented
+            half = len(records) // 2  # a batch ends where 128 KB are reached; that it is halved is assumed
             return self._events(records[:half]) + self._events(records[half:])
         return [whole]
 

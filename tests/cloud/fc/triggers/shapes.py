@@ -1,4 +1,7 @@
-"""The events as the triggers hand them to a function; shapes of ``reference/events/*.json``."""
+"""The events as the triggers hand them to a function.
+
+Shapes: <https://help.aliyun.com/zh/functioncompute/fc/user-guide/formats-of-event-for-different-triggers-1>
+"""
 
 from __future__ import annotations
 
@@ -40,9 +43,9 @@ def decode_body(body: str) -> str:
 
 
 def queue_record(world: World, trigger: QueueTrigger, function: str, message: QueueMessage) -> dict[str, Any]:
-    """Return one message as the CloudEvent of ``mns-queue-eventstream-batch.json``.
+    """Return one message as a CloudEvent: <https://www.alibabacloud.com/help/en/functioncompute/fc/mns-queue-triggers>.
 
-    That the event's id is the message's id was observed (reference ``events.md`` 1.8).
+    That the event's id is the message's id was seen in a log of https://github.com/awesome-fc/code-example.
     """
     now = utc(world.clock.now())
     bus = f"MNS-{function}-{trigger.name}"
@@ -95,7 +98,11 @@ def cloud_event(world: World, bus: str, event: Mapping[str, Any]) -> dict[str, A
 
 
 def ecs_state_change(world: World, instance_id: str, state: str) -> dict[str, Any]:
-    """Return ECS's event for an instance's new state (``eventbridge-ecs-instance-statechange.json``)."""
+    """Return ECS's event for an instance's new state.
+
+    Fields: <https://help.aliyun.com/en/ecs/user-guide/overview-35>; type:
+    <https://help.aliyun.com/en/eventbridge/user-guide/ecs-events>. No page prints the two together: assumed.
+    """
     return {
         "source": "acs.ecs",
         "type": "ecs:Instance:StateChange",

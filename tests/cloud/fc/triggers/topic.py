@@ -1,4 +1,4 @@
-"""The SMQ topic trigger: every publication becomes one asynchronous invocation (reference ``events.md`` 2.1)."""
+"""The SMQ topic trigger: every publication becomes one asynchronous invocation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 def topic_event(world: World, trigger: TopicTrigger, publication: TopicPublication) -> bytes:
-    """Return the function's event: the bare body, ``{"body", "attrs"}``, or the JSON of ``mns-topic-json*.json``.
+    """Return the function's event: the bare body, ``{"body", "attrs"}``, or the JSON with MessageId and the rest.
 
-    STREAM hands on the body as published, Base64 or not. PublishTime is an integer of milliseconds here, other than in
-    the notifications to queues and HTTP endpoints.
+    Source: <https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-topic-triggers>. STREAM hands on the body as
+    published, Base64 or not. PublishTime is an integer of milliseconds here, other than in the notifications to queues
+    and HTTP endpoints.
     """
     attributes = {each.name: each.value for each in publication.user_properties}
     if trigger.content_format == "STREAM":
