@@ -13,6 +13,7 @@
           + CredentialsExpired    fresh credentials are needed
           + OperatorNeeded        the operator has to act (permission, secret, clock); then redelivery succeeds
           + OutOfTime             the invocation's time budget does not allow another attempt
+          + Unexpected            a fault of our own, logged with its trace: it costs one record its answer for now
       * RetryNeeded               raised by the handler at the very end, so that the platform redelivers
 
 Every message says what to do about it and none holds a secret: text that comes from the cloud passes
@@ -120,6 +121,12 @@ class OutOfTime(Transient):
     """No further attempt fits into the invocation's time budget."""
 
     code = "OutOfTime"
+
+
+class Unexpected(Transient):
+    """A fault of this function that nobody foresaw; ``shared.log.tracing`` has written its trace."""
+
+    code = "Unexpected"
 
 
 class RetryNeeded(AuthorizerError):

@@ -17,8 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from shared.errors import AuthorizerError, Unexpected
+
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "OFF": 50}
 LARGEST_LINE = 16_384  # bytes; Function Compute cuts lines at 32 KB
+_LONGEST_TRACE = 4_000  # characters; the end of a trace says where
 _SHORTER = (1_000, 200, 20)  # characters of a value in a line that is too large, tried in this order
 
 # What JSON leaves as it is: controls and other ends of a line, marks that turn the direction of text, halves of
@@ -101,6 +104,26 @@ def warning(event: str, **fields: Any) -> None:
 def error(event: str, **fields: Any) -> None:
     """Write what somebody has to act on."""
     write("ERROR", event, **fields)
+
+
+@contextmanager
+def tracing(stage: str) -> Iterator[None]:
+    """Let our own errors pass; write any other with its trace, and raise Unexpected, a Transient, in its place."""
+    try:
+        yield
+    except AuthorizerError:
+        raise
+    except Exception as problem:
+        raise Unexpected(unexpected(stage, problem)) from problem
+
+
+def unexpected(stage: str, problem: Exception) -> str:
+    """Write an error that nobody foresaw, with its trace, and return what its record is told."""
+    from traceback import format_exception  # only where something is wrong with us
+
+    kind, trace = type(problem).__name__, "".join(format_exception(problem))
+    error("unexpected", stage=stage, kind=kind, trace=trace[-_LONGEST_TRACE:])
+    return f"{kind} in {stage}, a fault of this function: its log has the trace, please report it with the event"
 
 
 def _bounded(line: dict[str, Any]) -> str:

@@ -143,7 +143,8 @@ def _answer(record: Record, decision: Keep | Refuse, kept: str) -> Outcome:
 def _outcome(record: Record, access: VpcAccess, work: Callable[[], Outcome]) -> Outcome:
     """Do the work; an error becomes the record's outcome and never costs another record its own."""
     try:
-        return work()
+        with log.tracing("apply"):
+            return work()
     except Transient as error:
         return Outcome(record, FAILED, access, error.code, str(error), error.request_id, retry=True)
     except CloudRefused as error:

@@ -53,6 +53,19 @@ class Session(NamedTuple):
         ``sign`` makes a freshly signed request each time. ``read`` raises Doubtful for a successful answer that cannot be
         understood; ``read_error`` knows the service's error codes. Raises the error of the last attempt.
         """
+        with log.tracing(operation):
+            return self._call(operation, sign, read, repeatable=repeatable, paced=paced, read_error=read_error)
+
+    def _call(
+        self,
+        operation: str,
+        sign: Sign,
+        read: Callable[[HttpResponse], Result],
+        *,
+        repeatable: bool,
+        paced: bool,
+        read_error: ReadError,
+    ) -> Result:
         credentials = self.credentials()
         for attempt in count(1):
             if paced:

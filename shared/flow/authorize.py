@@ -10,7 +10,7 @@ from shared.access.batch import Batch
 from shared.access.observe import observe
 from shared.access.plan import Decision, Present, Refuse, Wanted, against_policy, plan, word
 from shared.cloud.apigateway import ApiGateway
-from shared.errors import AuthorizerError
+from shared.errors import AuthorizerError, Unexpected
 from shared.flow.engine import Run
 from shared.flow.report import line
 from shared.model.outcome import FAILED, PLANNED, SILENT, HookAnswer, Job, Outcome
@@ -28,16 +28,44 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     if not run.awaited and any(_is_due(job) for job in jobs):
         run.session.credentials()  # without a key nothing can be done: told once and as what it is, not by each record
     gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
-    jobs = _resolve(jobs, run)
+    jobs = guarded("look-up", jobs, lambda some: _resolve(some, run))
     jobs, present = _observe(jobs, gateway, run.settings)
-    asked = {number: _wanted(job) for number, job in enumerate(jobs) if job.outcome is None}
-    decisions = plan(asked, present, run.settings)
+    jobs, decisions = _plan(jobs, present, run.settings)
     if run.settings.dry_run:
         outcomes = [_planned(job, decisions.get(number)) for number, job in enumerate(jobs)]
         for outcome in outcomes:
             _log(outcome, {})  # nothing is published, so this is the only trace
         return outcomes, []
     return _answer_hooks(_carry_out(jobs, decisions, gateway, run), run)
+
+
+def guarded(stage: str, jobs: list[Job], work: Callable[[list[Job]], list[Job]]) -> list[Job]:
+    """Return what ``work`` makes of the jobs. A fault of ours costs only the job that it is about its answer for now.
+
+    If the work fails for all together it is done for each alone, and the job that it then fails for is due again.
+    """
+    try:
+        with log.tracing(stage):
+            return work(jobs)
+    except Unexpected as error:
+        if len(jobs) == 1:
+            return [jobs[0].delayed(error)]
+    return [done for job in jobs for done in guarded(stage, [job], work)]
+
+
+def _plan(jobs: list[Job], present: Present, settings: Settings) -> tuple[list[Job], dict[int, Decision]]:
+    """Plan every job that has no outcome yet, by its place."""
+
+    def planned(jobs: list[Job]) -> dict[int, Decision]:
+        asked = {number: _wanted(job) for number, job in enumerate(jobs) if job.outcome is None}
+        return plan(asked, present, settings)
+
+    try:
+        with log.tracing("plan"):
+            return jobs, planned(jobs)
+    except Unexpected:
+        jobs = guarded("plan", jobs, lambda some: [job for job in some if planned(some) is not None])
+        return jobs, planned(jobs)
 
 
 def _resolve(jobs: list[Job], run: Run) -> list[Job]:

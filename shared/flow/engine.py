@@ -53,8 +53,9 @@ class Run(NamedTuple):
         if outcome.type in SILENT:
             return outcome
         try:
-            message = result_message(outcome, self.settings.owner, utc(self.session.clock.now()))
-            return outcome._replace(published=self.topic.publish(message))
+            with log.tracing("publish"):
+                message = result_message(outcome, self.settings.owner, utc(self.session.clock.now()))
+                return outcome._replace(published=self.topic.publish(message))
         except AuthorizerError as error:
             report = log.debug if isinstance(error, OutOfTime) else log.error  # a late batch would fill the log
             report("result not published", code=error.code, text=str(error))
