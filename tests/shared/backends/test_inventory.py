@@ -60,10 +60,34 @@ def test_what_a_notice_decides_by_itself(notice: Appeared, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        pytest.param(_notice(account_id="1"), f"{INSTANCE} is of account 1, not 1234567890123456", id="account"),
+        pytest.param(_notice(region_id="cn-x"), f"{INSTANCE} is in cn-x, not cn-hangzhou", id="region"),
+        pytest.param(
+            _notice(instance_id="eci-1"), "'eci-1' is not an ECS instance, whose ids begin with 'i-'", id="ecs"
+        ),
+        pytest.param(
+            _notice("slb", "alb-1"), "'alb-1' is not a classic load balancer, whose ids begin with 'lb-'", id="slb"
+        ),
+        pytest.param(_notice(instance_id="i-"), "'i-' is no well-formed id of an ECS instance", id="malformed"),
+    ],
+)
+def test_what_a_notice_decides_is_said_with_what_was_expected(notice: Appeared, words: str) -> None:
+    """The text shows the value, and what stands there for notices that are ours."""
+    answer = without_asking(notice, LOADED)
+
+    assert answer is not None
+    assert answer.text.startswith(words)
+
+
+@pytest.mark.parametrize(
     ("kind", "tag", "fields", "ports"),
     [
         pytest.param("ecs", "8080", {}, [8080], id="one"),
         pytest.param("ecs", " 80 , 443,80", {}, [80, 443], id="list-with-a-repeat"),
+        pytest.param("ecs", "1,65535,00080", {}, [1, 65_535, 80], id="first-last-and-zeros"),
+        pytest.param("ecs", ",".join(map(str, range(1, 21))), {}, list(range(1, 21)), id="as-many-as-there-may-be"),
         pytest.param("slb", "8080", {"listener_ports": (80,)}, [8080], id="balancer-by-tag"),
         pytest.param("slb", "listener", {"listener_ports": (80, 443, 80)}, [80, 443], id="balancer-by-listener"),
     ],
@@ -107,6 +131,22 @@ def test_why_there_is_no_request(kind: str, backend: Backend | None, outcome: st
     assert (answer.outcome if isinstance(answer, Unresolved) else "ignored") == outcome
 
 
+@pytest.mark.parametrize(
+    ("kind", "looked_up"),
+    [
+        pytest.param("ecs", ("DescribeInstances", "ecs:DescribeInstances"), id="ecs"),
+        pytest.param("slb", ("DescribeLoadBalancerAttribute", "slb:DescribeLoadBalancerAttribute"), id="slb"),
+    ],
+)
+def test_what_is_not_found_names_the_call_and_its_permission(kind: str, looked_up: tuple[str, str]) -> None:
+    """The operator reads where it was looked for, and which RAM action that takes."""
+    answer = resolve(_notice(kind, BALANCER if kind == "slb" else INSTANCE), None, LOADED)
+
+    assert isinstance(answer, Unresolved)
+    assert f"not in the answer of {looked_up[0]}:" in answer.text
+    assert answer.text.endswith(f"the RAM action {looked_up[1]}")
+
+
 def _instances(invoke: Invoker, *numbers: int, **fields: Any) -> None:
     tagged = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}, **fields}
     seed(invoke.served.app, {"instances": [{"InstanceId": f"i-bp1example{n:04}", **tagged} for n in numbers]})
@@ -144,6 +184,7 @@ def test_only_what_is_missing_is_asked_again(invoke: Invoker) -> None:
         pytest.param(60.0, [1.0, 2.0, 4.0, 8.0], id="plenty"),
         pytest.param(30.0, [1.0, 2.0, 4.0], id="a-third-of-28-s"),
         pytest.param(5.0, [1.0], id="a-third-of-3.75-s"),
+        pytest.param(4.0, [1.0], id="a-third-of-3-s-is-just-enough"),
         pytest.param(3.0, [], id="hardly-any"),
     ],
 )
@@ -152,6 +193,7 @@ def test_waiting_is_bounded_by_the_budget(invoke: Invoker, timeout: float, waits
     answer = invoke(state_change("i-bp1example0099"), timeout=timeout)
 
     assert invoke.slept == waits
+    assert [line["wait"] for line in invoke.lines() if line["event"] == "look-up again"] == waits
     assert answer.error is not None
     for cause in ("visible", "released", "region", "ecs:DescribeInstances"):
         assert cause in str(answer.error)
