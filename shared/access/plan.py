@@ -74,18 +74,23 @@ class Present:
 
     def __init__(self, entries: Iterable[VpcAccess] = ()) -> None:
         self._by_name: dict[str, VpcAccess] = {}
-        self._by_target: dict[tuple[str, str, int], VpcAccess] = {}
+        self._by_target: dict[tuple[str, str, int], list[VpcAccess]] = {}
         for entry in entries:
             self._by_name[entry.name] = entry
-            self._by_target[entry.target] = entry
+            self._by_target.setdefault(entry.target, []).append(entry)
 
     def named(self, name: str) -> VpcAccess | None:
         """Return the entry of that name."""
         return self._by_name.get(name)
 
-    def at(self, target: tuple[str, str, int]) -> VpcAccess | None:
-        """Return the entry that opens that target."""
-        return self._by_target.get(target)
+    def at(self, target: tuple[str, str, int], name: str, owner: str) -> VpcAccess | None:
+        """Return the entry that opens that target.
+
+        That a target has one name only is inferred, not documented. If it has several, the one called ``name`` counts,
+        else one of ``owner`` before others, else the first by name: whatever order the gateway lists them in.
+        """
+        found = self._by_target.get(target, ())
+        return min(found, key=lambda entry: (entry.name != name, entry.owner != owner, entry.name), default=None)
 
 
 class Claims:
@@ -131,7 +136,7 @@ def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
     refusal = against_policy(access, settings)
     if refusal:
         return refusal
-    by_name, by_target = present.named(access.name), present.at(access.target)
+    by_name, by_target = present.named(access.name), present.at(access.target, access.name, settings.owner)
     if by_target is not None and (wanted.any_name or by_target.name == access.name):
         return _keep_or_rehost(access, by_target, settings)
     if by_target is not None:

@@ -202,3 +202,39 @@ def test_a_kept_entry_is_not_moved_by_the_same_batch(order: int) -> None:
 
     assert word(decisions[0]) in ("keep", "replace")
     assert _detail(decisions[1]) == "ClaimedInBatch"
+
+
+SEVERAL = [
+    pytest.param([THERE, THERE._replace(name="a", tags=())], {}, THERE, id="the-name-asked-for"),
+    pytest.param(
+        [THERE._replace(name="b"), THERE._replace(name="a", tags=())],
+        {"any_name": True},
+        THERE._replace(name="b"),
+        id="ours",
+    ),
+    pytest.param(
+        [THERE._replace(name="b"), THERE._replace(name="a")],
+        {"any_name": True},
+        THERE._replace(name="a"),
+        id="first-by-name",
+    ),
+]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("there", "how", "kept"), SEVERAL)
+def test_which_of_several_names_of_one_target_counts(
+    there: list[VpcAccess], how: dict[str, bool], kept: VpcAccess, order: int, settings: Settings
+) -> None:
+    """The name asked for, else ours, else the first by name; the order of the list does not matter."""
+    assert decide(Wanted(WANTED, **how), Present(there[::order]), settings) == Keep(kept)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_refusal_names_the_same_entry_in_any_order(order: int, settings: Settings) -> None:
+    """A request by name is refused for the entry of ours that has its target, not for whichever came last."""
+    there = [THERE._replace(name="b"), THERE._replace(name="a", tags=())][::order]
+    decision = decide(Wanted(WANTED), Present(there), settings)
+
+    assert isinstance(decision, Refuse)
+    assert "under the name 'b'" in decision.text
