@@ -67,7 +67,7 @@ class Settings(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """One environment variable: its default (None: required) and what it means, for the README's table."""
+    """One environment variable: its default (None: required) and what it means, for the table in README.md."""
 
     name: str
     default: str | None
@@ -113,17 +113,17 @@ VARIABLES = (
     Variable(
         "ECS_ENDPOINT",
         "",
-        "`https://ecs.<region>.aliyuncs.com`; in a few regions another host, see below",
+        "`https://ecs.<region>.aliyuncs.com`; in a few regions another host",
     ),
     Variable(
         "SLB_ENDPOINT",
         "",
-        "`https://slb.<region>.aliyuncs.com`; in many regions `https://slb.aliyuncs.com`, see below",
+        "`https://slb.<region>.aliyuncs.com`; in many regions `https://slb.aliyuncs.com`",
     ),
     Variable(
         "ESS_ENDPOINT",
         "",
-        "`https://ess.<region>.aliyuncs.com`; in many regions `https://ess.aliyuncs.com`, see below",
+        "`https://ess.<region>.aliyuncs.com`; in many regions `https://ess.aliyuncs.com`",
     ),
     Variable("SMQ_ENDPOINT", "", "`https://<account>.mns.<region>.aliyuncs.com`"),
     Variable("SNS_ENDPOINT", "", "`https://sns.<region>.amazonaws.com`, if RESULT_TOPIC is an ARN"),

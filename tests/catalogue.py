@@ -1,6 +1,6 @@
-"""The README's catalogue of events, made from the table of wrappers and the table of files.
+"""The catalogue of events in ``events/README.md``, made from the table of wrappers and the table of files.
 
-``python -m tests.catalogue`` prints it, ``--write`` puts it into the README (``tests.readme``).
+``python -m tests.catalogue`` prints it, ``--write`` puts it into that page (``tests.readme``).
 """
 
 from __future__ import annotations

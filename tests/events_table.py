@@ -1,6 +1,6 @@
 """The table of the files under ``events/``: what each is recognised as, what becomes of it, and every call made for it.
 
-``tests/shared/events/test_events.py`` holds every row against the function; ``tests/catalogue.py`` prints it into the README.
+``tests/shared/events/test_events.py`` holds every row against the function; ``tests/catalogue.py`` prints it into ``events/README.md``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 EVENTS = Path(__file__).parents[1] / "events"
+_OTHERS = ("cloud.json", "README.md")  # and the schemas
+FILES = sorted(
+    path for path in EVENTS.rglob("*") if path.is_file() and path.name not in _OTHERS and path.parent.name != "schema"
+)
+"""Every event; what else stands under ``events/`` is none."""
 CALLS = {
     "read": "CloudAPI.DescribeVpcAccesses",
     "write": "CloudAPI.SetVpcAccess",

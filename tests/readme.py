@@ -1,4 +1,4 @@
-"""The blocks of the README that are made, not written: each between ``<!-- name:begin … -->`` and ``<!-- name:end -->``.
+"""The pages for people, and their blocks that are made: each between ``<!-- name:begin … -->`` and ``<!-- name:end -->``.
 
 ``python -m tests.readme --write`` makes all of them anew from what is there; ``make bench`` measures first.
 """
@@ -12,13 +12,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from functions._operator import exits, settings
 from tests import catalogue
 from tests.bench import readme as performance
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGES = (
+    "README.md",
+    "events/README.md",
+    "functions/README.md",
+    "tests/bench/README.md",
+    "tests/cloud/README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+)
 HOW = "make them anew with: python -m tests.readme --write"
 
 
@@ -35,33 +44,44 @@ def _demo() -> str:
     return f"```text\n{done.stdout}```"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    "demo": _demo,
-    "settings": settings.table,
-    "events": catalogue.catalogue,
-    "exits": exits.table,
-    "performance": _performance,
+class Block(NamedTuple):
+    """A block that is made: the page that it stands on, and what makes it."""
+
+    page: str
+    make: Callable[[], str]
+
+
+BLOCKS = {
+    "demo": Block("README.md", _demo),
+    "settings": Block("README.md", settings.table),
+    "events": Block("events/README.md", catalogue.catalogue),
+    "exits": Block("functions/README.md", exits.table),
+    "performance": Block("tests/bench/README.md", _performance),
 }
-"""What makes each block."""
 
 
-def block(name: str, text: str) -> str:
-    """Return a block of the README's ``text``; raises AssertionError if it has no such markers."""
-    return _found(name, text)[1]
+def read(page: str) -> str:
+    """Return the text of one of the ``PAGES``."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def block(name: str) -> str:
+    """Return a block as it stands on its page; raises AssertionError if the page has no such markers."""
+    return _found(name)[1]
 
 
 def write(*names: str) -> None:
-    """Make blocks of README.md anew, all of them if none is named."""
-    text = README.read_text(encoding="utf-8")
+    """Make blocks anew on their pages, all of them if none is named."""
     for name in names or BLOCKS:
-        found = _found(name, text)
-        text = text[: found.start(1)] + BLOCKS[name]() + text[found.end(1) :]
-    README.write_text(text, encoding="utf-8")
+        found, (page, make) = _found(name), BLOCKS[name]
+        text = found.string[: found.start(1)] + make() + found.string[found.end(1) :]
+        (ROOT / page).write_text(text, encoding="utf-8")
 
 
-def _found(name: str, text: str) -> re.Match[str]:
-    found = re.search(rf"<!-- {name}:begin.*?-->\n(.*?)\n<!-- {name}:end -->", text, re.DOTALL)
-    assert found, f"README.md has lost the markers of the block {name}"
+def _found(name: str) -> re.Match[str]:
+    page = BLOCKS[name].page
+    found = re.search(rf"<!-- {name}:begin.*?-->\n(.*?)\n<!-- {name}:end -->", read(page), re.DOTALL)
+    assert found, f"{page} has lost the markers of the block {name}"
     return found
 
 

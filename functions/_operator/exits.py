@@ -29,7 +29,7 @@ HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:<3} {meaning}" for code, meanin
 
 
 def table() -> str:
-    """Return the table of exit codes in Markdown, as the README has it."""
+    """Return the table of exit codes in Markdown, as functions/README.md has it."""
     rows = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
     return "\n".join(["| exit code | meaning |", "|---|---|", *rows])
 

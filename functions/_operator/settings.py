@@ -1,4 +1,4 @@
-"""``settings``: the table of the function's settings, as the README has it."""
+"""``settings``: the table of the function's settings, as README.md has it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ DEEPEST = 16  # wrappers, lists and texts around one another; a hook in a topic 
 MOST_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
 _SHOWN = 8  # keys of an unknown object that its error names
 
-HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward a supported event unchanged (README, "Events")'
+HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward a supported event unchanged (events/README.md)'
 _XML_HELP = (
     "it is an SMQ topic's notification in XML: set NotifyContentFormat of the subscription to JSON or SIMPLIFIED"
 )

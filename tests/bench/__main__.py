@@ -1,7 +1,7 @@
 """``python -m tests.bench``: our zip against the vendor's SDKs, a bare process and the floor, side by side.
 
-Prints the raw medians and the goals, and writes ``tests/bench/results/latest.json`` and the README's tables
-(``build/bench.json`` with fewer rounds than count, so that a first look replaces nothing).
+Prints the raw medians and the goals, and writes ``tests/bench/results/latest.json`` and the tables of
+``tests/bench/README.md`` (``build/bench.json`` with fewer rounds than count, so that a first look replaces nothing).
 """
 
 from __future__ import annotations

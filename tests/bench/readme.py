@@ -1,4 +1,4 @@
-"""The README's tables of performance, made of the committed results: ``make bench`` writes both."""
+"""The tables of ``tests/bench/README.md``, made of the committed results: ``make bench`` writes both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the operator's commands end: one table of exit codes for all of them, in the code, in the help, in the README."""
+"""How the operator's commands end: one table of exit codes for all of them, in the code, in the help, in functions/README.md."""
 
 from __future__ import annotations
 

@@ -16,10 +16,8 @@ from shared.events.request import read_request
 from shared.model.access import VpcAccess
 from shared.model.records import Invalid
 from tests.cloud.seeds import seed
+from tests.events_table import EVENTS, FILES
 from tests.invoking import Invoker, request
-
-EVENTS = Path(__file__).parents[2] / "events"
-FILES = sorted(path for path in EVENTS.rglob("*") if path.is_file() and path.parent not in (EVENTS, EVENTS / "schema"))
 
 
 def _validator(name: str) -> Draft202012Validator:

@@ -17,11 +17,11 @@ from shared.model.access import OWNER_TAG
 from tests.cloud.fixtures import TEMPORARY
 from tests.cloud.seeds import seed
 from tests.deployed import allowed
+from tests.events_table import EVENTS, FILES
 from tests.invoking import VPC, Invoker, request
 from tests.registry.stack import ACCOUNT, REGION, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
-EVENTS = ROOT / "events"
 TEXT = (ROOT / "template.yml").read_text(encoding="utf-8")
 STACK = Stack(yaml.safe_load(TEXT))
 ROLE = STACK.properties("Role")
@@ -38,8 +38,7 @@ class Case(NamedTuple):
 
 def cases() -> list[Case]:
     """Return every sample event, and what the samples do not show: replacing an entry of ours, verifying a target."""
-    files = [path for path in sorted(EVENTS.rglob("*")) if path.is_file() and path.parent.name != "schema"]
-    samples = [Case(path.read_bytes()) for path in files if path.name != "cloud.json"]
+    samples = [Case(path.read_bytes()) for path in FILES]
     moved = json.dumps(request(Name="ours", Port=8081)).encode()
     load_balancer = (EVENTS / "manual" / "load-balancer.json").read_bytes()
     return [*samples, Case(moved, ("ON_CONFLICT", "replace")), Case(load_balancer, ("VERIFY_TARGET", "true"))]

@@ -1,26 +1,61 @@
-"""The README is executed: its table of settings, its commands and its messages are those of the code."""
+"""The pages for people are executed: their tables, commands, links and messages are those of the code."""
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from functions.__main__ import main
 from shared.events.parsing import parse
 from shared.model.access import VpcAccess
 from tests.bench.report import RATIOS, judged, samples
 from tests.invoking import Invoker
-from tests.readme import BLOCKS, HOW, block
+from tests.readme import BLOCKS, HOW, PAGES, ROOT, block, read
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = read("README.md")
 JSON_BLOCKS = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+LONGEST = 200
+
+
+def said(pattern: str) -> list[object]:
+    """Return a parameter for everything on the pages that fits ``pattern``, once a page."""
+    found = ((page, each) for page in PAGES for each in sorted(set(re.findall(pattern, read(page)))))
+    return [pytest.param(page, each, id=f"{page}-{each}") for page, each in found]
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors of the headings of a page.
+
+    https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#section-links
+    """
+    headings = re.findall(r"(?m)^#+ (.+)$", re.sub(r"```.*?```", "", read(page), flags=re.DOTALL))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def product() -> Iterator[Path]:
+    """Yield the files whose comments and messages may send somebody to a page."""
+    yield from (ROOT / "template.yml", ROOT / "Makefile", ROOT / ".ci" / "run")
+    for folder in ("functions", "shared"):
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_the_first_page_is_for_the_first_hour() -> None:
+    """README.md is not longer than a first hour has time for: what is for later stands on the other pages."""
+    assert len(README.splitlines()) <= LONGEST
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_what_is_generated_is_up_to_date(name: str) -> None:
     """Each block between markers is what its code makes now."""
-    assert block(name, README) == BLOCKS[name](), HOW
+    assert block(name) == BLOCKS[name].make(), HOW
+
+
+@pytest.mark.parametrize(("page", "name"), said(r"<!-- (\w+):begin"))
+def test_a_block_stands_on_its_own_page_only(page: str, name: str) -> None:
+    """No page keeps a copy of a block that is made on another one, and none has a block that nothing makes."""
+    assert BLOCKS[name].page == page
 
 
 def test_the_committed_results_are_whole() -> None:
@@ -41,10 +76,34 @@ def test_the_committed_goals_are_those_of_the_samples() -> None:
     assert goals["batch_memory"]["value"] < goals["batch_peak"]["value"]
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", README))))
-def test_every_make_target_exists(target: str) -> None:
-    """Each `make X` that the README names is a target of the Makefile."""
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize(("page", "target"), said(r"(?:`|\$ (?:\w+=\w+ )*)make ([a-z]+)"))
+def test_every_make_target_exists(page: str, target: str) -> None:
+    """Each `make X` that a page names is a target of the Makefile."""
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE), page
+
+
+@pytest.mark.parametrize(("page", "command"), said(r"python\s+-m\s+functions\s+([a-z]+)"))
+def test_every_command_exists(page: str, command: str) -> None:
+    """Each `python -m functions X` that a page names is a command."""
+    assert command in main.commands, page
+
+
+@pytest.mark.parametrize(("page", "link"), said(r"\]\((?!https?:)([^)]+)\)"))
+def test_every_link_leads_somewhere(page: str, link: str) -> None:
+    """A link to a file or a section of this project has its file and its heading."""
+    path, _, anchor = link.partition("#")
+    target = (ROOT / page).parent / path if path else ROOT / page
+
+    assert target.exists()
+    assert not anchor or anchor in anchors(target.resolve().relative_to(ROOT.resolve()).as_posix())
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.relative_to(ROOT).as_posix()) for path in product()])
+def test_who_is_sent_to_a_page_finds_it(path: Path) -> None:
+    """A comment or a message that names a README says which one, by its path."""
+    named = re.findall(r"[\w/]*README\b(?:\.md)?", path.read_text(encoding="utf-8"))
+
+    assert set(named) <= set(PAGES)
 
 
 def test_the_request_message_is_understood() -> None:

@@ -11,7 +11,7 @@ from shared.flow.report import Report
 from shared.model.access import VpcAccess
 from shared.model.records import Content
 from tests.cloud.seeds import seed
-from tests.events_table import CALLS, EVENTS, ROWS, Row
+from tests.events_table import CALLS, EVENTS, FILES, ROWS, Row
 from tests.invoking import Invoker
 
 FACTS = {kind: kind.__name__.lower() for kind in get_args(Content)} | {VpcAccess: "request"}
@@ -38,10 +38,7 @@ def _also(cloud: Invoker, raised: bool, report: Report | None) -> str:
 
 def test_every_file_has_one_row() -> None:
     """A file without a row fails, and so does a row without a file or a second row."""
-    files = {path for path in EVENTS.rglob("*") if path.is_file() and path.parent.name != "schema"}
-    files.remove(EVENTS / "cloud.json")
-
-    assert sorted(path.relative_to(EVENTS).as_posix() for path in files) == sorted(row.file for row in ROWS)
+    assert sorted(path.relative_to(EVENTS).as_posix() for path in FILES) == sorted(row.file for row in ROWS)
 
 
 @pytest.mark.parametrize("row", EACH)

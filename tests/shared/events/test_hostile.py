@@ -4,7 +4,6 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from io import StringIO
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -18,10 +17,10 @@ from shared.model.access import VpcAccess
 from shared.model.outcome import REJECTED, Outcome
 from shared.model.records import Content, Invalid, Record
 from tests.bench.parse import CASES, calls, cost
+from tests.events_table import FILES
 from tests.invoking import queue_event, request, state_change
 
-EVENTS = Path(__file__).parents[3] / "events"
-CORPUS = [path.read_bytes() for path in sorted(EVENTS.rglob("*")) if path.is_file() and path.name != "cloud.json"]
+CORPUS = [path.read_bytes() for path in FILES]
 CONTENTS = get_args(Content)
 LARGEST_RESULT = 48 * 1024  # so that its Base64 fits into SMQ's 64 KB
 
