@@ -6,12 +6,14 @@
       * Permanent                 trying again changes nothing: the record gets its answer now
           + SettingsError         the function's settings are wrong (every mistake listed)
           + InvalidEvent          the event, or a record of it, cannot be understood
-          + CloudRefused          the cloud said no (``code``, ``request_id``, ``hint``)
+          + CloudRefused          the service itself said no, with a code that is known to be final
       * Transient                 a later try can help: the record is tried again, then redelivered
           + CloudUnavailable      the cloud said "not now", and did nothing (throttling)
           + Doubtful              the call may or may not have taken effect: look before repeating it
+              - NotTheService     whoever answered is not the service: a page of a proxy, half an answer
+              - UnknownRefusal    the service said no with a code that nobody knows to be final
           + CredentialsExpired    fresh credentials are needed
-          + OperatorNeeded        the operator has to act (permission, secret, clock); then redelivery succeeds
+          + OperatorNeeded        the operator has to act (permission, secret, clock, account); then redelivery succeeds
           + OutOfTime             the invocation's time budget does not allow another attempt
           + Unexpected            a fault of our own, logged with its trace: it costs one record its answer for now
       * RetryNeeded               raised by the handler at the very end, so that the platform redelivers
@@ -68,7 +70,7 @@ class InvalidEvent(Permanent):
 
 
 class CloudRefused(Permanent):
-    """The cloud refused a call for a reason that time does not cure.
+    """The service refused a call for a reason that time does not cure: its code is one of ``answers.FINAL``.
 
     ``code`` is the vendor's error code, ``status`` the HTTP status (0: none), ``request_id`` what support asks for.
     """
@@ -109,12 +111,23 @@ class Doubtful(_CloudTransient):
     """No usable answer: network error, 5xx, ``RepeatedCommit``. A write may have taken effect."""
 
 
+class NotTheService(Doubtful):
+    """The answer is not one of the service: a proxy's page, a redirect, an answer cut off. A write may have taken effect."""
+
+
+class UnknownRefusal(Doubtful):
+    """The service refused a call, and nothing says that this is final or that it did nothing.
+
+    Not repeated now: one look, then a redelivery; an announcement ends with it once it is old (``outcome.stopped``).
+    """
+
+
 class CredentialsExpired(_CloudTransient):
     """The access key or token is not, or no longer, valid; only fresh credentials help."""
 
 
 class OperatorNeeded(_CloudTransient):
-    """Credentials, permissions or the clock are wrong. Not repeated now; the record is kept for redelivery."""
+    """Credentials, permissions, account or clock are wrong. Not repeated now; the record is kept for redelivery."""
 
 
 class OutOfTime(Transient):

@@ -8,15 +8,16 @@ from shared import log
 from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.session import Session
-from shared.errors import AuthorizerError, CloudRefused, Doubtful, Transient
+from shared.errors import AuthorizerError, CloudRefused, Doubtful, NotTheService, UnknownRefusal
 from shared.model.access import VpcAccess
-from shared.model.outcome import AUTHORIZED, FAILED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
+from shared.model.outcome import AUTHORIZED, REFUSED, REPLACED, UNCHANGED, Outcome, stopped
 from shared.model.records import Appeared, Record
 from shared.settings import Settings
 
 _MOST_ROUNDS = 6  # writes and looks around one record; each is retried by itself where that is safe
 _FIRST_WAIT = 0.2  # seconds between looks, doubled each time
-_QUOTA = "ExceedLimit"  # these families of codes are documented, their members for this API are not:
+_NO_SECOND_WRITE = (CloudRefused, UnknownRefusal, NotTheService)  # a no, whoever says it
+# These families of codes are documented, their members for this API are not:
 _GONE = "NotFound"
 _TAKEN = (
     "Repeated",
@@ -37,11 +38,19 @@ class Applier:
 
     def carry_out(self, record: Record, decision: Decision) -> Outcome:
         """Carry out a decision and return what became of the record. Never raises our errors."""
-        return _outcome(record, decision.access, lambda: self._carry_out(record, decision))
+        return self._outcome(record, decision.access, lambda: self._carry_out(record, decision))
 
     def settle(self, record: Record, access: VpcAccess) -> Outcome:
         """Decide by what the gateway holds now and carry that out; return what became of it. Never raises our errors."""
-        return _outcome(record, access, lambda: self._carry_out(record, self._decision(record, access)))
+        return self._outcome(record, access, lambda: self._carry_out(record, self._decision(record, access)))
+
+    def _outcome(self, record: Record, access: VpcAccess, work: Callable[[], Outcome]) -> Outcome:
+        """Do the work; an error becomes the record's outcome and never costs another record its own."""
+        try:
+            with log.tracing("apply"):
+                return work()
+        except AuthorizerError as error:
+            return stopped(record, access, error, self._session.clock.now())
 
     def _carry_out(self, record: Record, decision: Decision) -> Outcome:
         if isinstance(decision, Create):
@@ -54,6 +63,7 @@ class Applier:
         """Change the entry; after any other answer look and decide again: the name may be somebody else's by now.
 
         A refusal is told only if the look does not answer the request: an earlier delivery may have changed the entry.
+        Nothing is written after one, unless it says that the entry is gone.
         """
         trouble: AuthorizerError
         for round_ in range(_MOST_ROUNDS):
@@ -65,7 +75,7 @@ class Applier:
             decision = self._decision(record, access)
             if isinstance(decision, (Keep, Refuse)):
                 return _answer(record, decision, REPLACED)
-            if isinstance(trouble, CloudRefused) and not trouble.code.startswith(_GONE):
+            if isinstance(trouble, _NO_SECOND_WRITE) and not trouble.code.startswith(_GONE):
                 raise trouble
             if isinstance(decision, Create):
                 return self._create(record, decision.access)
@@ -73,40 +83,68 @@ class Applier:
         raise trouble
 
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
-        """Write, unless a write is known to have taken effect; then look; then wait for what is not visible yet.
+        """Write; after doubt look, and write again if nothing shows.
 
-        A refusal is told only if no entry shows: it may be about the one that our own write made, in this invocation or
-        in an earlier delivery (a name taken, a quota used up). After doubt in this one it is looked for longer.
+        A refusal that nobody knows to be final may have been a success, too: one look, and no second write.
         """
-        mine = settled = False  # a write of ours may have, or somebody's certainly has, taken effect
-        doubt: AuthorizerError | None = None
-        refusal: CloudRefused | None = None
+        doubt: Doubtful | None = None  # a write of ours may have taken effect
         for round_ in range(_MOST_ROUNDS):
-            if not settled:
-                try:
-                    granted = self._gateway.set_vpc_access(access)
-                except Doubtful as error:
-                    doubt, mine = error, True
-                except CloudRefused as error:
-                    settled = True
-                    if error.code.startswith(_TAKEN):
-                        doubt = Doubtful("SetVpcAccess", error.code, error.status, str(error))
-                    else:
-                        refusal = error
-                else:
-                    if granted.vpc_access_id:
-                        done = access._replace(vpc_access_id=granted.vpc_access_id)
-                        return Outcome(record, AUTHORIZED, done, request_id=granted.request_id)
-                    mine = settled = True
+            try:
+                granted = self._gateway.set_vpc_access(access)
+            except Doubtful as error:
+                doubt = error
+            except CloudRefused as error:
+                return self._refused(record, access, error, doubt, round_)
+            else:
+                if granted.vpc_access_id:
+                    done = access._replace(vpc_access_id=granted.vpc_access_id)
+                    return Outcome(record, AUTHORIZED, done, request_id=granted.request_id)
+                doubt = Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
+                return self._once_it_shows(record, access, doubt, round_, mine=True)
+            found = self._look(record, access, mine=True)
+            if found is not None:
+                return found
+            if isinstance(doubt, _NO_SECOND_WRITE):
+                break
+            self._wait(round_, doubt)
+        assert doubt is not None
+        raise doubt
+
+    def _refused(
+        self, record: Record, access: VpcAccess, refusal: CloudRefused, doubt: Doubtful | None, round_: int
+    ) -> Outcome:
+        """Return the outcome of a refused write: a refusal is told only if no entry shows.
+
+        It may be about the entry that our own write made, in this invocation (after ``doubt``) or in an earlier
+        delivery: a name taken, a quota used up.
+        """
+        if refusal.code.startswith(_TAKEN):
+            taken = Doubtful("SetVpcAccess", refusal.code, refusal.status, str(refusal))
+            return self._once_it_shows(record, access, taken, round_, mine=doubt is not None)
+        if doubt is not None:
+            return self._once_it_shows(record, access, doubt, round_, mine=True, otherwise=refusal)
+        found = self._look(record, access, mine=False)
+        if found is None:
+            raise refusal
+        return found
+
+    def _once_it_shows(
+        self,
+        record: Record,
+        access: VpcAccess,
+        doubt: Doubtful,
+        first: int,
+        *,
+        mine: bool,
+        otherwise: CloudRefused | None = None,
+    ) -> Outcome:
+        """Look from round ``first`` on until an entry shows that may be there; raises ``otherwise`` if none does, or the doubt."""
+        for round_ in range(first, _MOST_ROUNDS):
             found = self._look(record, access, mine=mine)
             if found is not None:
                 return found
-            if refusal is not None and not mine:
-                raise refusal
-            doubt = doubt or Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
             self._wait(round_, doubt)
-        assert doubt is not None
-        raise refusal or doubt
+        raise otherwise or doubt
 
     def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:
         """Return the outcome that the gateway's present state allows, None if nothing is visible (yet)."""
@@ -116,13 +154,9 @@ class Applier:
         return _answer(record, decision, AUTHORIZED if mine else UNCHANGED)
 
     def _decision(self, record: Record, access: VpcAccess) -> Decision:
-        """Decide by what the gateway holds now. A refused look is no answer to the request: raises Doubtful instead."""
+        """Decide by what the gateway holds now."""
         log.add(looks=1)
-        try:
-            present = Present(self._gateway.matching([access]))
-        except CloudRefused as error:
-            raise Doubtful("DescribeVpcAccesses", error.code, error.status, str(error), error.request_id) from error
-        return decide(wanted(record, access), present, self._settings)
+        return decide(wanted(record, access), Present(self._gateway.matching([access])), self._settings)
 
     def _wait(self, round_: int, doubt: AuthorizerError) -> None:
         """Wait before the next look; raises the doubt if the time budget has no room for it."""
@@ -138,21 +172,3 @@ def _answer(record: Record, decision: Keep | Refuse, kept: str) -> Outcome:
     if isinstance(decision, Keep):
         return Outcome(record, kept, decision.access, drift=decision.drift)
     return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)
-
-
-def _outcome(record: Record, access: VpcAccess, work: Callable[[], Outcome]) -> Outcome:
-    """Do the work; an error becomes the record's outcome and never costs another record its own."""
-    try:
-        with log.tracing("apply"):
-            return work()
-    except Transient as error:
-        return Outcome(record, FAILED, access, error.code, str(error), error.request_id, retry=True)
-    except CloudRefused as error:
-        if error.code.startswith(_QUOTA):
-            hint = (
-                f"{error}. Remove authorizations that are no longer used, or have the quota raised in the Quota Center"
-            )
-            return Outcome(record, REFUSED, access, "QuotaExceeded", hint, error.request_id)
-        return Outcome(record, REJECTED, access, error.code, str(error), error.request_id)
-    except AuthorizerError as error:
-        return Outcome(record, FAILED, access, error.code, str(error))

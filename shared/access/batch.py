@@ -92,6 +92,6 @@ class Batch:
             kind = UNCHANGED if leader.type in GRANTED else leader.type
             return leader._replace(record=job.record, type=kind, drift=decision.drift)
         if isinstance(decision, Refuse) and decision.claimed_by is not None and self._is_due(decision.claimed_by):
-            text = f"{decision.text}; it failed for now, so both are delivered again"
+            text = f"{decision.text}; that one failed for now, so this is not decided yet"
             return Outcome(job.record, FAILED, decision.access, decision.reason, text, retry=True)
         return self._applier.carry_out(job.record, decision)

@@ -29,7 +29,8 @@ def verify_targets(jobs: Sequence[Job], session: Session, settings: Settings) ->
     ids = {access.instance_id for access in asked.values() if kind_of(access.instance_id) is not None}
     found = look_up(sorted(ids), session, settings, opted_in=False)
     absent = prove_absent(sorted(ids - found.keys()), session, settings) if ids - found.keys() else {}
-    return [_verified(job, asked[n], found, absent) if n in asked else job for n, job in enumerate(jobs)]
+    now = session.clock.now()
+    return [_verified(job, asked[n], found, absent, now) if n in asked else job for n, job in enumerate(jobs)]
 
 
 def _direct(job: Job, settings: Settings) -> VpcAccess | None:
@@ -39,12 +40,14 @@ def _direct(job: Job, settings: Settings) -> VpcAccess | None:
     return None if against_policy(job.access, settings) else job.access
 
 
-def _verified(job: Job, access: VpcAccess, found: Found, absent: Mapping[str, bool | AuthorizerError]) -> Job:
+def _verified(
+    job: Job, access: VpcAccess, found: Found, absent: Mapping[str, bool | AuthorizerError], now: float
+) -> Job:
     backend, proof = found.get(access.instance_id), absent.get(access.instance_id)
     if isinstance(backend, AuthorizerError):
-        return job.failed(backend)
+        return job.failed(backend, now)
     if isinstance(proof, AuthorizerError):
-        return job.failed(proof)
+        return job.failed(proof, now)
     kind = kind_of(access.instance_id)
     if kind is None:
         return job.ended(

@@ -30,7 +30,8 @@ def resolve_notices(jobs: Sequence[Job], session: Session, settings: Settings) -
     if not open_notices:
         return jobs
     found = _patiently(open_notices, session, settings)
-    return [resolved for job in jobs for resolved in _resolved(job, found, settings)]
+    now = session.clock.now()
+    return [resolved for job in jobs for resolved in _resolved(job, found, settings, now)]
 
 
 def _notice(job: Job) -> Appeared | None:
@@ -45,13 +46,13 @@ def _without_asking(job: Job, settings: Settings) -> Job:
     return job if answer is None else _ended(job, answer)
 
 
-def _resolved(job: Job, found: Found, settings: Settings) -> Iterable[Job]:
+def _resolved(job: Job, found: Found, settings: Settings, now: float) -> Iterable[Job]:
     notice = _notice(job)
     if notice is None:
         return [job]
     backend = found.get(notice.instance_id)
     if isinstance(backend, AuthorizerError):
-        return [job.failed(backend)]
+        return [job.failed(backend, now)]
     answer = inventory.resolve(notice, backend, settings)
     if isinstance(answer, (Ignored, Unresolved)):
         return [_ended(job, answer)]

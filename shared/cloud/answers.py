@@ -1,7 +1,7 @@
 """What an answer of the cloud means. Pure: (operation, status, headers, body) → an error of our tree.
 
-Decided by ``Code`` first and by status second, because throttling is HTTP 400 and a missing key 404
-(https://developer.aliyun.com/ask/278265, https://help.aliyun.com/document_detail/48054.html). Bodies may be JSON with
+Decided by ``Code`` first (``shared.cloud.codes``) and by status second, because throttling is HTTP 400 and a missing key
+404 (https://developer.aliyun.com/ask/278265, https://help.aliyun.com/document_detail/48054.html). Bodies may be JSON with
 keys in either case, XML, HTML or empty.
 """
 
@@ -12,24 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.errors import AuthorizerError, CloudRefused, CloudUnavailable, CredentialsExpired, Doubtful, OperatorNeeded
+from shared.errors import AuthorizerError, CloudRefused, CloudUnavailable, Doubtful, NotTheService, UnknownRefusal
 
-_THROTTLED = ("Throttling", "Rejected.Throttling", "TooManyRequests", "QpsLimitExceeded", "ConcurrencyLockTimeout")
-_NOT_NOW = ("SignatureNonceUsed",)
-_DOUBTFUL = (
-    "ServiceUnavailable",
-    "InternalError",
-    "InternalServerError",
-    "RepeatedCommit",
-    "UnknownError",
-    "OperationConflict",
-)
-_CREDENTIALS = ("InvalidSecurityToken", "InvalidAccessKeyId", "MissingSecurityToken", "SecurityTokenExpired")
-_RAM = ("NoPermission", "Forbidden.RAM", "AccessDenied", "Forbidden.SubUser", "Forbidden.Unauthorized")
-_SIGNATURE = ("SignatureDoesNotMatch", "IncompleteSignature", "InvalidSignatureMethod")
-_CLOCK = ("InvalidTimeStamp", "IllegalTimestamp", "TimeExpired", "InvalidDateHeader")
-_ACCOUNT = ("Forbidden.AccessKeyDisabled", "Forbidden.RiskControl", "Forbidden.UserVerification", "InsufficientBalance")
-_MISSING_TARGET = ("TopicNotExist", "QueueNotExist")
 _LONGEST_NUMBER = 18  # digits; no number of ours has more
 _LONGEST_RETRY_AFTER = 120.0  # seconds; the vendor's SDK caps at the same
 
@@ -57,7 +41,7 @@ def details(status: int, headers: Mapping[str, str], body: bytes) -> Details:
     elif text.lstrip().startswith("<") and "<html" not in text[:512].lower():
         fields = {name.lower(): value for name in ("Code", "Message", "RequestId") if (value := xml_text(text, name))}
     request_id = fields.get("requestid") or headers.get("x-acs-request-id") or headers.get("x-mns-request-id") or ""
-    code = fields.get("code") or f"HTTP{status}"
+    code = fields.get("code") or _no_code(status)
     return Details(code, fields.get("message") or "the answer had no readable error message", request_id)
 
 
@@ -89,62 +73,55 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def error_of(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
-    """Map an error answer to our tree; see the page of codes named at the top of this module."""
-    code, message, request_id = details(status, headers, body)
+    """Map an error answer to our tree: by the family of its code, and one that has none as :func:`refusal` says."""
+    from shared.cloud import codes  # an invocation without an error does without: 1 ms
+
+    code, message, request_id = told = details(status, headers, body)
     wait = retry_after(headers)
-    told = (operation, code, status, message, request_id)
-    if wait is not None or code.startswith(_THROTTLED) or status == 429:
-        return CloudUnavailable(*told, retry_after=wait)
-    if code.startswith(_NOT_NOW):
-        return CloudUnavailable(*told)
-    if code.startswith(_DOUBTFUL):
-        return Doubtful(*told)
-    if code.startswith(_CREDENTIALS):
-        return CredentialsExpired(*told, hint=_credentials_hint(code))
-    hint = _operator_hint(code, operation, body)
-    if hint:
-        return OperatorNeeded(*told, hint=hint)
+    if wait is not None or status == 429:
+        return CloudUnavailable(operation, code, status, message, request_id, retry_after=wait)
+    row = codes.family(code)
+    if row is None or row.kind is CloudRefused:
+        return refusal(operation, status, told, final=row is not None)
+    hint = _permission_hint(operation, body) if row.hint == codes.PERMISSION else row.hint
+    return row.kind(operation, code, status, message, request_id, hint=hint)
+
+
+def error_of_look(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
+    """Map an error answer to a look at what is there: it is about nobody's request, so no refusal is one's final answer."""
+    error = error_of(operation, status, headers, body)
+    if isinstance(error, CloudRefused):
+        return refusal(operation, status, details(status, headers, body), final=False)
+    return error
+
+
+def refusal(operation: str, status: int, told: Details, *, final: bool) -> AuthorizerError:
+    """Return what an error answer is that is no known trouble; ``final`` says that its code is known to be final.
+
+    Only the service itself can say a final no, and it names a Code and a RequestId. A page without them is a proxy's.
+    """
+    code, message, request_id = told
+    kind: type[CloudRefused | Doubtful]
+    hint = ""
     if status >= 500:
-        return Doubtful(*told)
-    return CloudRefused(*told)
+        kind = Doubtful
+    elif code == _no_code(status) or not request_id:
+        kind, hint = NotTheService, "Whoever answered is not the service: a proxy may stand between, or at the endpoint"
+    elif final:
+        kind = CloudRefused
+    else:
+        kind, hint = UnknownRefusal, "This code is not known to be final: a later try may succeed"
+    return kind(operation, code, status, message, request_id, hint=hint)
 
 
-def _credentials_hint(code: str) -> str:
-    if code.startswith("InvalidAccessKeyId"):
-        return (
-            "Check ALIBABA_CLOUD_ACCESS_KEY_ID; a temporary key also needs its ALIBABA_CLOUD_SECURITY_TOKEN. "
-            "In Function Compute both come from the function's role"
-        )
-    return "Fresh temporary credentials are needed; in Function Compute they come from the function's role"
+def _no_code(status: int) -> str:
+    """Return what stands for the code of an answer that has none."""
+    return f"HTTP{status}"
 
 
-def _operator_hint(code: str, operation: str, body: bytes) -> str:
-    """Return what the operator has to do, "" if the code is not theirs to cure."""
-    if code.startswith(_SIGNATURE):
-        return (
-            "The signature was refused: check that ALIBABA_CLOUD_ACCESS_KEY_SECRET belongs to the access key id in use"
-        )
-    if code.startswith(_CLOCK):
-        return "The clocks differ by more than 15 minutes: correct this machine's time"
-    if code.startswith(_RAM):
-        action = ram_action(operation, body)
-        return f"Allow the RAM action {action} to the function's role" if action else "A RAM permission is missing"
-    if code.startswith(_ACCOUNT):
-        return "The account or its access key is blocked: see the console's notice"
-    if code.startswith(_MISSING_TARGET):
-        return "Create it, or correct RESULT_TOPIC"
-    return ""
-
-
-def cured_at(code: str) -> str:
-    """Return where a refusal is cured that any other call would meet too, "" if it is one of this call alone."""
-    places = {
-        _CREDENTIALS + _SIGNATURE: "credentials",
-        _CLOCK: "clock",
-        _ACCOUNT: "account",
-        _MISSING_TARGET: "RESULT_TOPIC",
-    }
-    return next((place for codes, place in places.items() if code.startswith(codes)), "")
+def _permission_hint(operation: str, body: bytes) -> str:
+    action = ram_action(operation, body)
+    return f"Allow the RAM action {action} to the function's role" if action else "A RAM permission is missing"
 
 
 def ram_action(operation: str, body: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from shared.cloud.answers import Answer
+from shared.cloud.answers import Answer, error_of_look
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.model.access import VpcAccess
@@ -89,7 +89,11 @@ class ApiGateway:
         if filters:
             parameters["AccurateQuery"] = "true"
         return self._service.call(
-            "DescribeVpcAccesses", parameters, lambda answer: _read_page(answer, number), repeatable=True
+            "DescribeVpcAccesses",
+            parameters,
+            lambda answer: _read_page(answer, number),
+            repeatable=True,
+            read_error=error_of_look,
         )
 
     def pages(self, first: Page | None = None, **filters: str) -> Iterator[VpcAccess]:

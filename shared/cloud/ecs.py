@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from shared.cloud.answers import Answer
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.errors import CloudRefused
+from shared.errors import CloudRefused, UnknownRefusal
 from shared.model.backend import Backend
 
 VERSION = "2014-05-26"
@@ -27,13 +27,13 @@ class Ecs:
         self._service = RpcService(session, endpoint, VERSION)
         self._region_id = region_id
 
-    def describe_instances(self, instance_ids: Sequence[str]) -> dict[str, Backend | CloudRefused]:
+    def describe_instances(self, instance_ids: Sequence[str]) -> dict[str, Backend | CloudRefused | UnknownRefusal]:
         """Return the instances found, by id, and for an id that the API refuses the refusal; at most 100 ids a call.
 
         An instance that is missing from the answer may be not visible yet, released, in another region, or hidden
         because the caller lacks ``ecs:DescribeInstances``: the API answers all four with an empty list.
         """
-        found: dict[str, Backend | CloudRefused] = {}
+        found: dict[str, Backend | CloudRefused | UnknownRefusal] = {}
         for start in range(0, len(instance_ids), MOST_IDS):
             found |= self._describe(instance_ids[start : start + MOST_IDS])
         return found
@@ -72,12 +72,12 @@ class Ecs:
             raise
         return False  # it was carried out, so it was no dry run
 
-    def _describe(self, ids: Sequence[str]) -> dict[str, Backend | CloudRefused]:
+    def _describe(self, ids: Sequence[str]) -> dict[str, Backend | CloudRefused | UnknownRefusal]:
         """Ask for up to 100; if one of them makes the API refuse the call, find it by halves instead of failing all."""
         parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MOST_IDS)}
         try:
             backends = self._service.call("DescribeInstances", parameters, _read_instances, repeatable=True)
-        except CloudRefused as error:
+        except (CloudRefused, UnknownRefusal) as error:
             if len(ids) == 1:
                 return {ids[0]: error}
             middle = len(ids) // 2

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from shared.cloud.answers import Answer
-from shared.cloud.session import Session, Sign
+from shared.cloud.answers import Answer, error_of
+from shared.cloud.session import ReadError, Session, Sign
 from shared.cloud.signing import Credentials, acs3_headers, canonical_query
 from shared.cloud.transport import HttpRequest, HttpResponse
 
@@ -39,17 +39,20 @@ class RpcService(NamedTuple):
         *,
         repeatable: bool,
         form: Mapping[str, str] | None = None,
+        read_error: ReadError = error_of,
     ) -> Result:
         """Call ``action`` and return what ``read`` makes of the answer; raises the errors of ``Session.call``.
 
         ``read`` knows the legal forms of the operation's answer and raises Doubtful for all others, so an odd answer to
         a read is asked for again. ``form`` holds parameters too large for the query; few operations read them from the body.
+        ``read_error`` says what an error answer means.
         """
 
         def answered(response: HttpResponse) -> Result:
             return read(Answer.of(action, response.headers, response.body))
 
-        return self.session.call(action, self.signer(action, parameters, form), answered, repeatable=repeatable)
+        sign = self.signer(action, parameters, form)
+        return self.session.call(action, sign, answered, repeatable=repeatable, read_error=read_error)
 
     def signer(self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None) -> Sign:
         """Return what makes a freshly signed request of this call each time."""

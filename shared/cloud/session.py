@@ -16,7 +16,15 @@ from shared.cloud.answers import error_of
 from shared.cloud.pace import Pace
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import HttpRequest, HttpResponse, NetworkError, Transport
-from shared.errors import AuthorizerError, CloudUnavailable, CredentialsExpired, Doubtful, Transient
+from shared.errors import (
+    AuthorizerError,
+    CloudUnavailable,
+    CredentialsExpired,
+    Doubtful,
+    NotTheService,
+    Transient,
+    UnknownRefusal,
+)
 
 MOST_ATTEMPTS = 8
 _MOST_UNREADABLE = 3
@@ -84,7 +92,7 @@ class Session(NamedTuple):
             if isinstance(answer, CloudUnavailable):
                 self.pace.throttled(operation)
             fresh = self.credentials()
-            if attempt == MOST_ATTEMPTS or not _worth_repeating(answer, repeatable, fresh != credentials):
+            if attempt >= _most_attempts(answer, repeatable, fresh != credentials):
                 raise answer
             credentials = fresh
             self._back_off(operation, answer, attempt)
@@ -115,9 +123,11 @@ class Session(NamedTuple):
         self.clock.sleep(wait)
 
 
-def _worth_repeating(error: AuthorizerError, repeatable: bool, fresh: bool) -> bool:
-    if isinstance(error, CloudUnavailable):
-        return True
-    if isinstance(error, Doubtful):
-        return repeatable
-    return isinstance(error, CredentialsExpired) and fresh
+def _most_attempts(error: AuthorizerError, repeatable: bool, fresh: bool) -> int:
+    """Return how often a call that ends like this is tried in one invocation."""
+    if isinstance(error, UnknownRefusal):
+        return 1
+    if isinstance(error, NotTheService):
+        return _MOST_UNREADABLE if repeatable else 1
+    again = repeatable if isinstance(error, Doubtful) else isinstance(error, CredentialsExpired) and fresh
+    return MOST_ATTEMPTS if again or isinstance(error, CloudUnavailable) else 1

@@ -29,7 +29,7 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
         run.session.credentials()  # without a key nothing can be done: told once and as what it is, not by each record
     gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
     jobs = guarded("look-up", jobs, lambda some: _resolve(some, run))
-    jobs, present = _observe(jobs, gateway, run.settings)
+    jobs, present = _observe(jobs, gateway, run.settings, run.session.clock.now())
     jobs, decisions = _plan(jobs, present, run.settings)
     if run.settings.dry_run:
         outcomes = [_planned(job, decisions.get(number)) for number, job in enumerate(jobs)]
@@ -81,13 +81,13 @@ def _resolve(jobs: list[Job], run: Run) -> list[Job]:
     return jobs
 
 
-def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings) -> tuple[list[Job], Present]:
+def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings, now: float) -> tuple[list[Job], Present]:
     """Read what is there. Requests that policy forbids need no look, and get their answer if it fails."""
     asked = [job.access for job in jobs if _is_allowed(job, settings) and job.access is not None]
     try:
         return jobs, observe(gateway, asked, settings.concurrency)
     except AuthorizerError as error:
-        return [job.delayed(error) if _is_allowed(job, settings) else job for job in jobs], Present()
+        return [job.failed(error, now) if _is_allowed(job, settings) else job for job in jobs], Present()
 
 
 def _carry_out(jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run) -> list[Outcome]:
@@ -116,7 +116,7 @@ def _answer_hooks(outcomes: list[Outcome], run: Run) -> tuple[list[Outcome], lis
     from shared.flow.hooks import answer_hooks  # only Auto Scaling needs it: 1 ms
 
     ess = Ess(run.session, run.settings.ess_endpoint, run.settings.region_id)
-    return answer_hooks(outcomes, ess, run.settings)
+    return answer_hooks(outcomes, ess, run.settings, run.session.clock.now())
 
 
 def _is_due(job: Job) -> bool:

@@ -15,13 +15,14 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from shared.cloud import apigateway, ecs, ess, slb
-from shared.cloud.answers import RAM_ACTIONS, cured_at, details, error_of
+from shared.cloud.answers import RAM_ACTIONS, details, error_of
+from shared.cloud.codes import cured_at
 from shared.cloud.endpoints import region_notice
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session, Sign
 from shared.cloud.smq import SmqTopic
 from shared.cloud.transport import HttpResponse, NetworkError
-from shared.errors import CloudRefused, Doubtful, SettingsError
+from shared.errors import CloudRefused, Doubtful, SettingsError, UnknownRefusal
 from shared.settings import Settings
 
 EVENT = b'{"doctor":true}'
@@ -211,9 +212,10 @@ def _read(question: Question, answer: HttpResponse) -> Finding:
     error = error_of(operation, answer.status, answer.headers, answer.body)
     if isinstance(error, CloudRefused) and re.match(question.refusal, error.code):
         return Finding(action, OK, f"not denied ({error.code})")
-    if isinstance(error, CloudRefused) and not re.match(_OF_ANOTHER, error.code):
+    of_another = re.match(_OF_ANOTHER, error.code)
+    if isinstance(error, (CloudRefused, UnknownRefusal)) and not of_another:
         return Finding(action, UNKNOWN, f"{error}. That names no permission: the first real call shows it")
-    if isinstance(error, (CloudRefused, Doubtful)):
+    if isinstance(error, Doubtful) or of_another:
         text = f"{error}. Neither allowed nor denied: check {question.setting} and the permission, or ask again"
         return Finding(question.setting, PROBLEM, text)
     return Finding(cured_at(error.code) or action, PROBLEM, str(error))

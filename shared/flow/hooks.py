@@ -13,21 +13,23 @@ from collections.abc import Mapping, Sequence
 from shared import log
 from shared.backends.rules import foreign
 from shared.cloud.ess import STALE, Ess
-from shared.errors import AuthorizerError, CloudRefused, Transient
-from shared.model.outcome import GRANTED, IGNORED, HookAnswer, Outcome
+from shared.errors import AuthorizerError, CloudRefused
+from shared.model.outcome import GRANTED, IGNORED, HookAnswer, Outcome, has_outlived
 from shared.model.records import Appeared, Hook, Leaving
 from shared.settings import Settings
 
 CONTINUE, ABANDON, WAIT = "CONTINUE", "ABANDON", "WAIT"
 
 
-def answer_hooks(outcomes: Sequence[Outcome], ess: Ess, settings: Settings) -> tuple[list[Outcome], list[HookAnswer]]:
-    """Answer every hook among ``outcomes``; those of a hook that could not be told for now are due for redelivery."""
+def answer_hooks(
+    outcomes: Sequence[Outcome], ess: Ess, settings: Settings, now: float
+) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Answer every hook among ``outcomes`` at the epoch time ``now``; where that is not possible for now they are due again."""
     hooks: dict[Hook, list[Outcome]] = {}
     for outcome in outcomes:
         if (hook := hook_of(outcome, settings)) is not None:
             hooks.setdefault(hook, []).append(outcome)
-    answers = {hook: _tell(hook, verdict(own, settings), ess) for hook, own in hooks.items()}
+    answers = {hook: _tell(hook, own, ess, settings, now) for hook, own in hooks.items()}
     for answer in answers.values():
         (log.warning if answer.problem else log.info)("hook", **answer.line())
     return [_marked(outcome, answers, settings) for outcome in outcomes], list(answers.values())
@@ -48,7 +50,8 @@ def hook_of(outcome: Outcome, settings: Settings) -> Hook | None:
     return content.hook if isinstance(content, (Appeared, Leaving)) and not foreign(content, settings) else None
 
 
-def _tell(hook: Hook, answer: str, ess: Ess) -> HookAnswer:
+def _tell(hook: Hook, outcomes: Sequence[Outcome], ess: Ess, settings: Settings, now: float) -> HookAnswer:
+    answer = verdict(outcomes, settings)
     try:
         if answer == WAIT:
             ess.heartbeat(hook)
@@ -58,7 +61,7 @@ def _tell(hook: Hook, answer: str, ess: Ess) -> HookAnswer:
         stale = "the hook is over: it was answered before, or its time ran out" if error.code == STALE else str(error)
         return HookAnswer(hook, answer, stale)
     except AuthorizerError as error:
-        return HookAnswer(hook, answer, str(error), retry=isinstance(error, Transient))
+        return HookAnswer(hook, answer, str(error), retry=not has_outlived(outcomes[0].record, error, now))
     return HookAnswer(hook, answer)
 
 

@@ -1,10 +1,10 @@
-"""What became of a record, a record on its way there, and what a hook was told."""
+"""What became of a record, a record on its way there, what an error makes of it, and what a hook was told."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from shared.errors import AuthorizerError, Transient
+from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.model.access import VpcAccess
 from shared.model.records import Hook, Record
 
@@ -13,6 +13,8 @@ REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
 IGNORED, PLANNED = "ignored", "planned"
 GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
 SILENT = frozenset({IGNORED, PLANNED})
+OLDEST = 3600.0  # seconds; then an announcement ends that is refused for a reason that nobody knows
+_QUOTA = "ExceedLimit"  # https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
 
 
 class Outcome(NamedTuple):
@@ -45,15 +47,44 @@ class Job(NamedTuple):
         """Return it with its outcome; FAILED means that a redelivery can help."""
         return self._replace(outcome=Outcome(self.record, kind, self.access, reason, text, retry=kind == FAILED))
 
-    def failed(self, error: AuthorizerError) -> Job:
-        """Return it as failed by ``error``, for another try if that is transient; otherwise the cloud's no is the answer."""
-        retry = isinstance(error, Transient)
-        kind = FAILED if retry else REJECTED
-        return self._replace(outcome=Outcome(self.record, kind, self.access, error.code, str(error), retry=retry))
+    def failed(self, error: AuthorizerError, now: float) -> Job:
+        """Return it as stopped by ``error`` at the epoch time ``now``."""
+        return self._replace(outcome=stopped(self.record, self.access, error, now))
 
     def delayed(self, error: AuthorizerError) -> Job:
         """Return it as failed by ``error`` that has nothing to do with the record: it is due again whatever it was."""
         return self._replace(outcome=Outcome(self.record, FAILED, self.access, error.code, str(error), retry=True))
+
+
+def stopped(record: Record, access: VpcAccess | None, error: AuthorizerError, now: float) -> Outcome:
+    """Return what becomes of a record that ``error`` stopped at the epoch time ``now``.
+
+    A no that is known to be final is its answer. Everything else is due again. So that a refusal of unknown meaning is not
+    tried for a day, an announcement ends with it once it is older than OLDEST seconds; a record of a queue goes to the
+    dead letters when its trigger has delivered it as often as it does.
+    """
+    failed = Outcome(record, FAILED, access, error.code, str(error), getattr(error, "request_id", ""), retry=True)
+    if isinstance(error, CloudRefused):
+        if not error.code.startswith(_QUOTA):
+            return failed._replace(type=REJECTED, retry=False)
+        hint = f"{error}. Remove authorizations that are no longer used, or have the quota raised in the Quota Center"
+        return failed._replace(type=REFUSED, reason="QuotaExceeded", text=hint, retry=False)
+    if has_outlived(record, error, now):
+        text = (
+            f"{error}. The event is more than an hour old, so this is its answer: send a request once it is clear why"
+        )
+        return failed._replace(type=REJECTED, text=text, retry=False)
+    return failed
+
+
+def has_outlived(record: Record, error: AuthorizerError, now: float) -> bool:
+    """Tell whether an announcement was refused for an unknown reason, and is too old to be tried again."""
+    if not isinstance(error, UnknownRefusal):
+        return False
+    from shared.model.age import announced_at  # nothing else needs it
+
+    announced = announced_at(record)
+    return announced is not None and now - announced > OLDEST
 
 
 class HookAnswer(NamedTuple):

@@ -8,17 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from shared.cloud.answers import details, message_id
+from shared.cloud.answers import Details, details, message_id, refusal
 from shared.cloud.aws.sigv4 import sigv4
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials, canonical_query
 from shared.cloud.transport import HttpRequest
 from shared.errors import (
     AuthorizerError,
-    CloudRefused,
     CloudUnavailable,
     CredentialsExpired,
-    Doubtful,
     OperatorNeeded,
     SettingsError,
 )
@@ -32,6 +30,7 @@ _DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # https://docs.amazonaws.cn/en_us/aws
 # same codes with and without "Exception".
 _THROTTLED = ("Throttl", "KMSThrottling", "RequestThrottled", "TooManyRequests", "RequestLimitExceeded")
 _CREDENTIALS = ("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "MissingAuthenticationToken")
+_FINAL = ("InvalidParameter", "ValidationError")  # of the call itself: the message or its attributes
 _HINTS = (
     (
         ("SignatureDoesNotMatch", "IncompleteSignature", "InvalidSecurity", "RequestExpired"),
@@ -104,7 +103,8 @@ def credentials(environment: Mapping[str, str]) -> Credentials:
 def error_of(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
     """Map an error answer of SNS to our tree, by ``Code`` first and status second."""
     code, message, request_id = details(status, headers, body)
-    told = (operation, code, status, message, request_id or headers.get("x-amzn-requestid", ""))
+    request_id = request_id or headers.get("x-amzn-requestid", "")
+    told = (operation, code, status, message, request_id)
     if code.startswith(_THROTTLED) or status == 429:
         return CloudUnavailable(*told)
     if code.startswith(_CREDENTIALS):
@@ -114,4 +114,4 @@ def error_of(operation: str, status: int, headers: Mapping[str, str], body: byte
     for codes, hint in _HINTS:
         if code.startswith(codes):
             return OperatorNeeded(*told, hint=hint)
-    return Doubtful(*told) if status >= 500 else CloudRefused(*told)
+    return refusal(operation, status, Details(code, message, request_id), final=code.startswith(_FINAL))

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
+from shared.cloud.rpc import utc
 from shared.cloud.signing import Credentials
 from shared.errors import RetryNeeded, SettingsError
 from shared.flow.engine import Invocation
 from tests.cloud.seeds import seed
-from tests.invoking import VPC, Invoker, request
+from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 WRITE, READ = "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses"
-MODIFY = "CloudAPI.ModifyVpcAccessAndUpdateApis"
+MODIFY, LOOK_UP = "CloudAPI.ModifyVpcAccessAndUpdateApis", "ECS.DescribeInstances"
+TAGS = {"apigateway-port": "8080"}
 BOTH = pytest.mark.parametrize("duplicate", ["error", "overwrite"])
 
 
@@ -194,6 +196,124 @@ def test_a_refusal_of_the_gateway_is_an_answer(invoke: Invoker, code: str) -> No
     assert not _waits(invoke)
 
 
+UNKNOWN = {"status": 400, "code": "NeverHeardOf"}
+NO = [
+    pytest.param(UNKNOWN, id="unknown-code"),
+    pytest.param({"status": 301, "body": "html"}, id="redirect"),
+    pytest.param({"status": 404, "body": "html"}, id="page-not-found"),
+    pytest.param({"status": 407, "body": "empty"}, id="proxy-authentication"),
+    pytest.param({"status": 408, "body": "html"}, id="page-time-out"),
+    pytest.param({"status": 413, "body": "garbage"}, id="page-too-large"),
+]
+
+
+@BOTH
+@pytest.mark.parametrize("no", NO)
+def test_a_no_that_is_not_known_to_be_final_is_looked_after_once(
+    invoke: Invoker, duplicate: str, no: dict[str, Any]
+) -> None:
+    """If the write took effect the look shows it; if not, nothing is written again before the record comes again."""
+    _switch(invoke, duplicate=duplicate)
+    invoke.served.faults.set([{"operation": WRITE, **no, "when": "after"}])
+    assert invoke(request()).result["outcome"] == "authorized"
+
+    invoke.served.world.journal.clear()
+    invoke.served.faults.set([{"operation": WRITE, "nth": 1, **no, "when": "before"}])
+    other = request(Name="b", Port=443)
+    assert invoke(other).error is not None
+    assert invoke.calls() == [READ, WRITE, READ, READ, "SMQ.PublishMessage"]
+    assert invoke(other).result["outcome"] == "authorized"
+    assert [message["type"] for message in invoke.messages()] == [
+        "vpcaccess.authorized",
+        "vpcaccess.failed",
+        "vpcaccess.authorized",
+    ]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("no", NO)
+def test_a_change_that_is_refused_for_unknown_reason_is_looked_after_once(
+    invoke: Invoker, no: dict[str, Any], when: str
+) -> None:
+    """The same holds for replacing: one look, and no second change in the invocation."""
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+    invoke.served.faults.set([{"operation": MODIFY, "nth": 1, **no, "when": when}])
+    answer = invoke(request(Port=443))
+
+    assert (answer.error is None) == (when == "after")
+    assert invoke.calls(MODIFY) == [MODIFY]
+    if answer.error is not None:
+        answer = invoke(request(Port=443))
+    assert answer.result["outcome"] in ("replaced", "unchanged")
+    assert [entry["Port"] for entry in invoke.accesses()] == [443]
+
+
+def test_a_refused_change_of_what_is_gone_creates_nothing_after_an_unknown_no(invoke: Invoker) -> None:
+    """Our entry is removed while the change is refused for an unknown reason: making it anew waits for the redelivery."""
+    invoke(request())
+    invoke.configure(ON_CONFLICT="replace")
+    invoke.served.faults.set([{"operation": MODIFY, **UNKNOWN}])
+
+    def remove(operation: str) -> None:
+        if operation == "ModifyVpcAccessAndUpdateApis":
+            invoke.served.app["CloudAPI"].entries.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
+
+    invoke.before = remove
+    assert invoke(request(Port=443)).error is not None
+    assert invoke.calls(WRITE) == [WRITE]
+    invoke.before = lambda _: None
+    assert invoke(request(Port=443)).result["outcome"] == "authorized"
+
+
+PERMISSION = {"status": 403, "code": "Forbidden.NoUserAuthorization"}
+PAGE = {"status": 404, "body": "html", "when": "before"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault", "age", "ends"),
+    [
+        pytest.param(WRITE, UNKNOWN, 3_500, False, id="write-young"),
+        pytest.param(WRITE, UNKNOWN, 3_700, True, id="write-old"),
+        pytest.param(READ, UNKNOWN, 3_700, True, id="look-old"),
+        pytest.param(READ, {"status": 400, "code": "InvalidParameter"}, 3_700, True, id="look-refused-for-good-old"),
+        pytest.param(READ, {"status": 400, "code": "InvalidParameter"}, 3_500, False, id="look-refused-for-good-young"),
+        pytest.param(LOOK_UP, UNKNOWN, 3_700, True, id="look-up-old"),
+        pytest.param(LOOK_UP, UNKNOWN, 3_500, False, id="look-up-young"),
+        pytest.param(WRITE, PERMISSION, 90_000, False, id="permission-however-old"),
+        pytest.param(READ, PERMISSION, 90_000, False, id="look-permission-however-old"),
+        pytest.param(LOOK_UP, PERMISSION, 90_000, False, id="look-up-permission-however-old"),
+        pytest.param(WRITE, PAGE, 90_000, False, id="page-however-old"),
+        pytest.param(LOOK_UP, PAGE, 90_000, False, id="look-up-page-however-old"),
+    ],
+)
+def test_an_announcement_with_an_unknown_refusal_ends_after_an_hour(
+    invoke: Invoker, operation: str, fault: dict[str, Any], age: int, *, ends: bool
+) -> None:
+    """What nobody can explain is not tried for a day; what somebody can cure is, and so is what a proxy says."""
+    seed(invoke.served.app, {"instances": [{"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": TAGS}]})
+    invoke.served.faults.set([{"operation": operation, **fault}])
+    made = invoke.clock.now() - age
+    answer = invoke(state_change(time=utc(made)))
+    (message,) = invoke.messages()
+
+    assert (answer.error is None) == ends
+    assert message["type"] == ("vpcaccess.rejected" if ends else "vpcaccess.failed")
+    if ends:
+        assert message["data"]["ReasonCode"] == fault["code"]
+        assert "more than an hour old" in message["data"]["Reason"]
+    else:
+        assert message["data"]["WillRetry"] is True
+
+
+def test_a_request_with_an_unknown_refusal_is_due_however_old(invoke: Invoker) -> None:
+    """How long a message has waited in its queue says nothing of how often it was tried: its trigger counts that."""
+    invoke.served.faults.set([{"operation": WRITE, **UNKNOWN}])
+    invoke.clock.advance(90_000)
+
+    assert invoke(queue_event(json.dumps(request()))).error is not None
+
+
 @BOTH
 @pytest.mark.parametrize("reads", [0, 3, 6])
 def test_a_refusal_after_doubt_may_be_about_our_own_entry(invoke: Invoker, duplicate: str, reads: int) -> None:
@@ -213,12 +333,12 @@ def test_a_refusal_after_doubt_that_explains_itself_is_the_answer(invoke: Invoke
     """The first write came to nothing; when nothing shows for long, the second's refusal stands."""
     rules = [
         {"operation": WRITE, "nth": 1, "cut": "before"},
-        {"operation": WRITE, "nth": 2, "status": 400, "code": "X"},
+        {"operation": WRITE, "nth": 2, "status": 400, "code": "InvalidVpcId"},
     ]
     invoke.served.faults.set(rules)
     answer = invoke(request())
 
-    assert (answer.result["outcome"], answer.result["reason"]) == ("rejected", "X")
+    assert (answer.result["outcome"], answer.result["reason"]) == ("rejected", "InvalidVpcId")
     assert len(invoke.calls(WRITE)) == 2
 
 

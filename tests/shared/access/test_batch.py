@@ -6,7 +6,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.cloud.seeds import seed
@@ -179,6 +179,10 @@ FAULTS: list[dict[str, Any]] = [
     {"cut": "before"},
     {"cut": "after"},
     {"body": "truncated"},
+    {"status": 400, "code": "NeverHeardOf"},
+    {"status": 400, "code": "NeverHeardOf", "when": "after"},
+    {"status": 404, "body": "html", "when": "before"},
+    {"status": 408, "body": "html", "when": "after"},
 ]
 
 
@@ -196,6 +200,16 @@ FAULTS: list[dict[str, Any]] = [
     conflict=st.sampled_from(["refuse", "replace"]),
     at_once=st.sampled_from(["1", "8"]),
     reads=st.sampled_from([0, 3]),
+)
+@example(  # the refusal of a duplicate that was cut off on the way is no final no
+    wants=["b1", "a2", "a3"],
+    faults=[(WRITE, 1, {"status": 403, "code": "NoPermission"}), (WRITE, 4, {"body": "truncated"})],
+    known=set(),
+    quota=0,
+    duplicate="error",
+    conflict="replace",
+    at_once="1",
+    reads=3,
 )
 def test_whoever_was_told_yes_has_it(
     wants: list[str],

@@ -4,14 +4,18 @@ import json
 
 import pytest
 
-from shared.cloud.answers import details, error_of, retry_after, xml_text
+from shared.cloud.answers import details, error_of, error_of_look, retry_after, xml_text
+from shared.cloud.codes import FAMILIES, family
 from shared.errors import (
     AuthorizerError,
     CloudRefused,
     CloudUnavailable,
     CredentialsExpired,
     Doubtful,
+    NotTheService,
     OperatorNeeded,
+    Transient,
+    UnknownRefusal,
     redact,
 )
 
@@ -53,6 +57,144 @@ def test_codes_decide_what_happens_next(status: int, code: str, kind: type[Autho
     body = json.dumps({"Code": code, "Message": "m", "RequestId": "r"}).encode() if code else b""
 
     assert type(error_of("SetVpcAccess", status, {}, body)) is kind
+
+
+PERMISSION_AND_ACCOUNT = [
+    "Forbidden",
+    "Forbidden.RAM",
+    "Forbidden.NoPermission",
+    "Forbidden.NoUserAuthorization",
+    "Forbidden.Unauthorized",
+    "Forbidden.SubUser",
+    "forbidden",
+    "ForbiddenRam",
+    "NoPermission",
+    "NoPermission.ServiceLinkedRole",
+    "Unauthorized",
+    "UnauthorizedOperation",
+    "UnAuthorized",
+    "User.NotAuthorized",
+    "AccessDenied",
+    "AccessDeniedException",
+    "PermissionDenied",
+    "InvalidUser.NoPermission",
+    "InvalidAuthorizationHeader",
+    "Forbidden.AccessKeyDisabled",
+    "Forbidden.RiskControl",
+    "Forbidden.UserVerification",
+    "Forbidden.AccountClosed",
+    "InsufficientBalance",
+    "InvalidAccountStatus.NotEnoughBalance",
+    "Forbidden.InArrears",
+    "OverduePayment",
+    "ServiceNotOpen",
+    "ServiceNotOpened",
+    "ServiceNotActivated",
+    "ServiceNotEnabled",
+    "ServiceSuspended",
+    "UserNotFound",
+    "InvalidSignature",
+    "InvalidCredentials",
+    "InvalidTimestamp.Expired",
+    "RequestTimeTooSkewed",
+    "InvalidApi.NotFound",
+    "InvalidAction.NotFound",
+    "InvalidVersion",
+    "InvalidProduct.NotFound",
+    "InvalidRegionId.NotFound",
+    "UnsupportedHTTPMethod",
+]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 503])
+@pytest.mark.parametrize("code", PERMISSION_AND_ACCOUNT)
+def test_what_the_operator_cures_is_theirs_however_it_is_spelt(code: str, status: int) -> None:
+    """Permission, account, secret, clock and endpoint keep a record for redelivery, and the text says what to do."""
+    body = json.dumps({"Code": code, "Message": "m", "RequestId": "r"}).encode()
+    error = error_of("SetVpcAccess", status, {}, body)
+
+    assert type(error) is OperatorNeeded
+    assert not str(error).endswith("(RequestId r)")
+
+
+FINAL = [
+    "InvalidVpcId",
+    "InvalidFormatName",
+    "InvalidParameter.Format",
+    "InvalidLoadBalancerId.NotFound",
+    "InvalidInstanceId.Malformed",
+    "MissingName",
+    "MissingParameter",
+    "NotFoundInstance",
+    "RepeatedName",
+    "DuplicateVpcAccess",
+    "DependencyViolationVpcAccess",
+    "ExceedLimitVpcAccess",
+    "ForbiddenVpcAccess",
+    "ForbiddenInstance",
+    "UnsupportedParameter",
+    "IdempotentParameterMismatch",
+    "LifecycleHookIdAndLifecycleActionToken.Invalid",
+    "MessageNotExist",
+    "DryRunOperation",
+    "FunctionNotFound",
+    "EntityTooLarge",
+]
+
+
+@pytest.mark.parametrize("code", FINAL)
+def test_final_is_what_the_service_itself_says_in_a_documented_word(code: str) -> None:
+    """The same code without a RequestId is a proxy's, with a 5xx it is a doubt, and to a look it says nothing of a request."""
+    whole = json.dumps({"Code": code, "Message": "m", "RequestId": "r"}).encode()
+    without = json.dumps({"Code": code, "Message": "m"}).encode()
+
+    assert type(error_of("SetVpcAccess", 400, {}, whole)) is CloudRefused
+    assert type(error_of("SetVpcAccess", 400, {"x-acs-request-id": "r"}, without)) is CloudRefused
+    assert type(error_of("SetVpcAccess", 400, {}, without)) is NotTheService
+    assert type(error_of("SetVpcAccess", 500, {}, whole)) is Doubtful
+    assert type(error_of_look("DescribeVpcAccesses", 400, {}, whole)) is UnknownRefusal
+
+
+def test_every_final_family_has_a_code_above() -> None:
+    """No row of final codes is there without a documented one that it is for."""
+    used = {family(code) for code in FINAL}
+
+    assert [row.codes for row in FAMILIES if row.kind is CloudRefused and row not in used] == []
+
+
+@pytest.mark.parametrize(
+    "code", ["NeverHeardOf", "Invalid", "NotFound", "Missing.Word", "OperationDenied.NoStock", "Incorrect", "404", "X"]
+)
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 409, 422])
+def test_a_code_that_nobody_documents_is_not_final(code: str, status: int) -> None:
+    """A refusal by the service that no table explains may have been a success, and is told with a word of what follows."""
+    error = error_of("SetVpcAccess", status, {}, json.dumps({"Code": code, "RequestId": "r"}).encode())
+
+    assert type(error) is UnknownRefusal
+    assert "a later try may succeed" in str(error)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 405, 407, 408, 410, 411, 413, 414, 421, 451])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html><body>no</body></html>", id="html"),
+        pytest.param(b"<!DOCTYPE html><title>no</title>", id="html-5"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no", id="text"),
+        pytest.param(b'{"code":404,"message":"no"}', id="json"),
+        pytest.param(b'{"Code":"Denied by the firewall"}', id="json-with-a-code"),
+        pytest.param(b'{"Code":"InvalidName","Message":"cut o', id="cut-off"),
+        pytest.param(b"<Error><Code>NoSuchBucket</Code></Error>", id="xml"),
+    ],
+)
+def test_a_page_is_never_the_service(status: int, body: bytes) -> None:
+    """What a proxy, firewall or load balancer answers ends nothing for good: a look follows, and another try."""
+    error = error_of("SetVpcAccess", status, {}, body)
+
+    assert type(error) is NotTheService
+    assert isinstance(error, Transient)
+    assert "is not the service" in str(error)
 
 
 @pytest.mark.parametrize(

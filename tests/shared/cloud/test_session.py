@@ -45,6 +45,29 @@ def test_what_is_safe_to_repeat_is_repeated(invoke: Invoker, fault: dict[str, An
     assert len(invoke.accesses()) == 1
 
 
+@pytest.mark.parametrize("status", [301, 404, 407, 408, 413])
+@pytest.mark.parametrize("operation", [READ, PUBLISH])
+def test_a_page_is_asked_again_three_times(invoke: Invoker, operation: str, status: int) -> None:
+    """Something else may stand at the endpoint for a moment; where it stays, the record is kept for redelivery."""
+    page = {"operation": operation, "status": status, "body": "html", "when": "before"}
+    invoke.served.faults.set([{**page, "times": 2}])
+    assert invoke(request()).result["outcome"] == "authorized"
+
+    invoke.served.world.journal.clear()
+    invoke.served.faults.set([page])
+    assert f"HTTP{status}" in str(invoke(request()).error)
+    assert len(invoke.calls(operation)) == 3
+
+
+@pytest.mark.parametrize("operation", [READ, PUBLISH])
+def test_an_unknown_refusal_is_asked_once(invoke: Invoker, operation: str) -> None:
+    """A code that no table explains is not repeated within an invocation; the record is kept for redelivery."""
+    invoke.served.faults.set([{"operation": operation, "status": 400, "code": "NeverHeardOf"}])
+
+    assert "NeverHeardOf" in str(invoke(request()).error)
+    assert len(invoke.calls(operation)) == 1
+
+
 def test_every_attempt_has_its_own_nonce_and_date(invoke: Invoker) -> None:
     """The stand-in remembers nonces for 15 minutes and refuses none of five attempts, whose dates move on."""
     invoke.served.faults.set([{"operation": READ, "times": 4, "status": 503, "code": "ServiceUnavailable"}])

@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.cloud.fc.triggers.config import QueueTrigger
+from tests.cloud.fc.triggers.queue import QueuePump
+from tests.cloud.fc.triggers.triggered import Delivery
+from tests.cloud.fc.wire import parse_trigger
+from tests.deployed import template
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
+CASES = Path(__file__).parents[2] / "cases"
 READ, WRITE, PUBLISH = "CloudAPI.DescribeVpcAccesses", "CloudAPI.SetVpcAccess", "SMQ.PublishMessage"
 LOOK_UP = "ECS.DescribeInstances"
 
@@ -379,6 +385,55 @@ def test_a_refused_look_at_the_gateway_is_nobodys_rejection(invoke: Invoker, cod
     invoke.served.faults.set([{"operation": READ, "status": 404, "code": code}])
 
     assert invoke(queue_event(json.dumps(request()))).error
+
+
+def test_case_14_a_permission_code_of_another_spelling_rejects_nothing(invoke: Invoker) -> None:
+    """The gateway answers `Forbidden`: the record failed and is due again, and its result says so."""
+    event = (CASES / "14-permission-codes.event.json").read_bytes()
+    invoke.served.faults.set(json.loads((CASES / "14-permission-codes.faults.json").read_text(encoding="utf-8")))
+    error = invoke(event).error
+    (message,) = invoke.messages()
+
+    assert "Allow the RAM action apigateway:SetVpcAccess" in str(error)
+    assert (message["type"], message["data"]["WillRetry"]) == ("vpcaccess.failed", True)
+    invoke.served.faults.set([])
+    assert invoke(event).result["outcome"] == "authorized"
+
+
+class _Triggered:
+    """The function as its trigger sees it; ``events`` are those it was handed."""
+
+    name = "set-vpc-access"
+
+    def __init__(self, invoke: Invoker) -> None:
+        self._invoke, self.events = invoke, list[bytes]()
+
+    def deliver(self, event: bytes, *, asynchronous: bool) -> Delivery:
+        assert not asynchronous
+        self.events.append(event)
+        return Delivery.FAILED if self._invoke(event).error is not None else Delivery.DONE
+
+
+def test_the_template_s_trigger_ends_what_nobody_can_explain(invoke: Invoker) -> None:
+    """A queue's messages carry no count of deliveries; the trigger counts: four of them, then the dead letters."""
+    trigger = parse_trigger(template().properties("RequestTrigger"), invoke.served.world.switches)
+    assert isinstance(trigger, QueueTrigger)
+    smq = invoke.served.products["SMQ"]
+    for queue in (trigger.queue, trigger.dead_letter_queue):
+        smq.create_queue(queue, VisibilityTimeout=360)
+    smq.send(trigger.queue, json.dumps(request()))
+    invoke.served.faults.set([{"operation": WRITE, "status": 400, "code": "NeverHeardOf"}])
+    function = _Triggered(invoke)
+    pump = QueuePump(invoke.served.world, smq, trigger, function)
+    while pump.step():
+        invoke.clock.advance(20)
+
+    assert len(function.events) == 4
+    assert [message["type"] for message in invoke.messages()] == ["vpcaccess.failed"] * 4
+    assert len(invoke.calls(WRITE)) == 4
+    (dead,) = smq.receive(trigger.dead_letter_queue, 16)
+    assert json.loads(dead.body)[0]["data"]["messageBody"] == json.dumps(request())
+    assert smq.receive(trigger.queue, 16) == []
 
 
 def test_an_answer_without_a_message_id_is_no_publication(invoke: Invoker) -> None:

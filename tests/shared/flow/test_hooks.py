@@ -1,16 +1,20 @@
 """Lifecycle hooks: one answer for all instances, after the results are out, and none twice."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared import settings
+from shared.cloud.rpc import utc
 from shared.flow.hooks import ABANDON, CONTINUE, WAIT, verdict
 from shared.model.outcome import AUTHORIZED, FAILED, IGNORED, REFUSED, REJECTED, UNCHANGED, HookAnswer, Outcome
 from shared.model.records import Appeared, Hook, Record
 from tests.cloud.seeds import seed
 from tests.invoking import SETTINGS, VPC, Answer, Invoker, request
 
+EVENTS = Path(__file__).parents[3] / "events"
 HOOK = Hook("ash-bp1example0001", "9C2E9DA7-F794-449A-ACF6-CEE24444F7BB")
 COMPLETE, HEARTBEAT, PUBLISH = "ESS.CompleteLifecycleAction", "ESS.RecordLifecycleActionHeartbeat", "SMQ.PublishMessage"
 TAGGED = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
@@ -57,6 +61,12 @@ def _message(*numbers: int, **content: Any) -> dict[str, Any]:
             **content,
         },
     }
+
+
+def _bridged() -> dict[str, Any]:
+    """Return the same through EventBridge."""
+    event: dict[str, Any] = json.loads((EVENTS / "ess" / "hook-via-eventbridge.json").read_text(encoding="utf-8"))
+    return {**event, "data": _message(1)["content"]}
 
 
 def _scaling(invoke: Invoker, *instances: dict[str, Any]) -> None:
@@ -181,6 +191,54 @@ def test_an_answer_that_does_not_arrive(invoke: Invoker, fault: dict[str, Any], 
     assert [message["type"] for message in invoke.messages()] == ["vpcaccess.authorized"]
     if raised:
         assert "ess:CompleteLifecycleAction" in str(answer.error)
+
+
+@pytest.mark.parametrize(
+    "operation", ["CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses", "ECS.DescribeInstances"]
+)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"status": 403, "code": "Forbidden"}, id="forbidden"),
+        pytest.param({"status": 403, "code": "Forbidden.NoUserAuthorization"}, id="no-authorization"),
+        pytest.param({"status": 403, "code": "UnauthorizedOperation"}, id="unauthorized"),
+        pytest.param({"status": 400, "code": "InsufficientBalance"}, id="arrears"),
+        pytest.param({"status": 400, "code": "NeverHeardOf"}, id="unknown"),
+        pytest.param({"status": 301, "body": "html", "when": "before"}, id="redirect"),
+        pytest.param({"status": 404, "body": "html", "when": "before"}, id="page-not-found"),
+        pytest.param({"status": 407, "body": "empty", "when": "before"}, id="proxy-authentication"),
+        pytest.param({"status": 413, "body": "html", "when": "before"}, id="page-too-large"),
+    ],
+)
+def test_nothing_is_abandoned_for_a_proxy_or_a_permission(
+    invoke: Invoker, operation: str, fault: dict[str, Any]
+) -> None:
+    """With HOOK_ON_FAILURE=abandon the instances live on until the cloud itself said a final no."""
+    invoke.configure(HOOK_ON_FAILURE="abandon")
+    _scaling(invoke, _instance(1))
+    invoke.served.faults.set([{"operation": operation, **fault}])
+    assert invoke(_message(1)).error is not None
+    assert _status(invoke).startswith("Pending")
+
+    invoke.served.faults.set([])
+    assert invoke(_message(1)).error is None
+    assert _status(invoke) == "Completed CONTINUE"
+
+
+@pytest.mark.parametrize(
+    ("age", "raised"), [pytest.param(3_500, True, id="young"), pytest.param(3_700, False, id="old")]
+)
+def test_an_answer_refused_for_unknown_reason_is_not_tried_for_a_day(
+    invoke: Invoker, age: int, *, raised: bool
+) -> None:
+    """A hook that nobody can answer for a reason that nobody knows is noted once its event is older than an hour."""
+    _scaling(invoke, _instance(1))
+    invoke.served.faults.set([{"operation": COMPLETE, "status": 400, "code": "NeverHeardOf"}])
+    event = {**_bridged(), "time": utc(invoke.clock.now() - age)}
+    answer = invoke(event)
+
+    assert (answer.error is not None) == raised
+    assert [message["type"] for message in invoke.messages()] == ["vpcaccess.authorized"]
 
 
 def test_an_unpublished_result_keeps_the_hook_waiting(invoke: Invoker) -> None:
