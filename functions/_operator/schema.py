@@ -45,7 +45,7 @@ class ResultData(BaseModel):
     differs: Annotated[list[str], Field(description="fields that the entry at the gateway has otherwise")] = []
     reason_code: Annotated[str, Field(description="a short fixed word, or the cloud's error code")] = ""
     reason: Annotated[str, Field(description="why, and how to lift it", max_length=2_000)] = ""
-    will_retry: Annotated[bool, Field(description="a redelivery will try again")] = False
+    will_retry: Annotated[bool, Field(description="a redelivery will try again; never true over HTTP")] = False
     original: Annotated[str, Field(description="the record as it came, JSON or text")] = ""
     original_truncated: bool = False
 

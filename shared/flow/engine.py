@@ -54,7 +54,8 @@ class Run(NamedTuple):
             return outcome
         try:
             with log.tracing("publish"):
-                message = result_message(outcome, self.settings.owner, utc(self.session.clock.now()))
+                now = utc(self.session.clock.now())
+                message = result_message(outcome, self.settings.owner, now, redelivered=not self.awaited)
                 return outcome._replace(published=self.topic.publish(message))
         except AuthorizerError as error:
             report = log.debug if isinstance(error, OutOfTime) else log.error  # a late batch would fill the log

@@ -31,12 +31,15 @@ def result_id(outcome: Outcome, owner: str) -> str:
     return sha256(json.dumps([owner, key, record.part, target, kind]).encode()).hexdigest()[:32]
 
 
-def result_message(outcome: Outcome, owner: str, now: str) -> str:
+def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool = True) -> str:
     """Return the result message as ASCII JSON text of at most LARGEST_MESSAGE bytes; ``now`` is RFC 3339.
 
-    The original of a refusal takes what room the rest leaves; cut off, it is marked so.
+    ``redelivered`` tells whether somebody delivers again what failed; over HTTP nobody does. The original of a refusal
+    takes what room the rest leaves; cut off, it is marked so.
     """
     data = _data(outcome)
+    if outcome.type == FAILED:
+        data["WillRetry"] = outcome.retry and redelivered
     message = {
         "specversion": "1.0",
         "id": result_id(outcome, owner),
@@ -77,8 +80,6 @@ def _data(outcome: Outcome) -> dict[str, Any]:
         data["Differs"] = list(outcome.drift)
     if outcome.reason:
         data |= {"ReasonCode": outcome.reason, "Reason": outcome.text[:_LONGEST_REASON]}
-    if outcome.type == FAILED:
-        data["WillRetry"] = outcome.retry
     sizes = {"Reason": _LARGEST_REASON}
     return {
         name: _fitting(value, sizes.get(name, _LARGEST_FIELD)) if isinstance(value, str) else value

@@ -1,7 +1,7 @@
 """A function as Function Compute runs it. The only place that knows what the platform's context looks like.
 
-Contexts differ by runtime: python3.12 has no ``credentials``
-(https://help.aliyun.com/zh/functioncompute/fc/user-guide/context-in-event-handlers), so the environment comes first.
+Contexts differ by runtime: python3.12 has no ``credentials``, and there the role's key is in the environment alone
+(https://help.aliyun.com/zh/functioncompute/fc/user-guide/context-in-event-handlers).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from shared.flow.engine import Engine, Invocation, Work
 from shared.flow.report import Report
 
 _KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+_FIELDS = ("access_key_id", "access_key_secret", "security_token")
 _DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
 
 
@@ -98,21 +99,23 @@ def start(work: Work, environment: Mapping[str, str], stream: TextIO | None = No
 
 
 def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
-    """Return the role's temporary key: from the environment, read anew each time, or from the context of older runtimes."""
-    key_id, secret, token = (environment.get(name, "").strip() for name in _KEYS)
-    if key_id and secret:
-        wrong = [name for name, value in zip(_KEYS, (key_id, secret, token), strict=True) if not _is_plain(value)]
-        if wrong:
-            raise SettingsError([f"{name} holds a character that no access key has: set it again" for name in wrong])
-        return Credentials(key_id, secret, token)
+    """Return the key of this invocation: what its context brings, or the environment's, read anew each time.
+
+    What the context brings is new with each invocation, where the environment is as old as the instance, or holds what
+    somebody once set by hand. Raises SettingsError if neither has a key.
+    """
     given = getattr(context, "credentials", None)
-    if given is None or not given.access_key_id:
-        raise SettingsError(
-            [
-                "no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
-            ]
-        )
-    return Credentials(given.access_key_id, given.access_key_secret, given.security_token or "")
+    brought = [getattr(given, field, None) or "" for field in _FIELDS]
+    names = [f"context.credentials.{field}" for field in _FIELDS]
+    if not (brought[0] and brought[1]):
+        brought, names = [environment.get(name, "").strip() for name in _KEYS], list(_KEYS)
+    if not (brought[0] and brought[1]):
+        text = "no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+        raise SettingsError([text])
+    wrong = [name for name, value in zip(names, brought, strict=True) if not _is_plain(value)]
+    if wrong:
+        raise SettingsError([f"{name} holds a character that no access key has: set it again" for name in wrong])
+    return Credentials(*brought)
 
 
 def _bytes(event: Any) -> bytes:

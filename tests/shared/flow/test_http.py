@@ -1,14 +1,18 @@
 """HTTP: the status tells what became of a request, and the function answers instead of raising."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from shared.cloud.signing import Credentials
+from shared.errors import RetryNeeded, SettingsError
 from shared.flow.replies import response
 from shared.flow.report import Report
-from shared.flow.runtime import Runtime
+from shared.flow.runtime import Runtime, credentials
 from shared.model.outcome import Outcome
 from shared.model.records import Ignored, Record
 from tests.invoking import Invoker, request
@@ -102,6 +106,99 @@ def test_everybody_else_gets_the_summary(invoke: Invoker, event: Any, counts: di
 
     assert isinstance(answer, str)
     assert json.loads(answer)["counts"] == counts
+
+
+@pytest.mark.parametrize(
+    ("wrap", "again"),
+    [
+        pytest.param(_http, False, id="http"),
+        pytest.param(lambda body: body.encode(), True, id="everybody-else"),
+        pytest.param(
+            lambda body: b"[" + _http(body) + b"," + body.encode() + b"]", True, id="a-batch-with-one-like-it"
+        ),
+    ],
+)
+def test_a_client_is_promised_no_redelivery(invoke: Invoker, wrap: Callable[[str], bytes], *, again: bool) -> None:
+    """Nobody delivers an HTTP request again, so its result does not say that it will be tried again."""
+    invoke.served.faults.set([{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission"}])
+    with suppress(RetryNeeded):
+        _runtime(invoke).invoke(wrap(json.dumps(request())), SimpleNamespace(request_id="req-1"))
+
+    assert {message["data"]["WillRetry"] for message in invoke.messages()} == {again}
+
+
+FRESH = SimpleNamespace(access_key_id="fresh", access_key_secret="s1", security_token="t1")
+STALE = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "stale",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s2",
+    "ALIBABA_CLOUD_SECURITY_TOKEN": "t2",
+}
+
+
+@pytest.mark.parametrize(
+    ("context", "environment", "key"),
+    [
+        pytest.param(SimpleNamespace(credentials=FRESH), STALE, ("fresh", "s1", "t1"), id="both"),
+        pytest.param(SimpleNamespace(credentials=FRESH), {}, ("fresh", "s1", "t1"), id="context"),
+        pytest.param(SimpleNamespace(), STALE, ("stale", "s2", "t2"), id="python3.12"),
+        pytest.param(SimpleNamespace(credentials=None), STALE, ("stale", "s2", "t2"), id="none"),
+        pytest.param(None, STALE, ("stale", "s2", "t2"), id="no-context"),
+        pytest.param(
+            SimpleNamespace(credentials=SimpleNamespace(access_key_id="", access_key_secret="", security_token=None)),
+            STALE,
+            ("stale", "s2", "t2"),
+            id="no-role",
+        ),
+        pytest.param(
+            SimpleNamespace(credentials=SimpleNamespace(access_key_id="half")), STALE, ("stale", "s2", "t2"), id="half"
+        ),
+        pytest.param(
+            SimpleNamespace(
+                credentials=SimpleNamespace(access_key_id="fresh", access_key_secret="s1", security_token=None)
+            ),
+            STALE,
+            ("fresh", "s1", ""),
+            id="without-token",
+        ),
+    ],
+)
+def test_the_key_that_an_invocation_brings_goes_first(
+    context: Any, environment: dict[str, str], key: tuple[str, ...]
+) -> None:
+    """The environment is as old as the instance; the context is new with each invocation, where the runtime fills it."""
+    assert credentials(environment, context) == Credentials(*key)
+
+
+@pytest.mark.parametrize(
+    ("context", "environment", "said"),
+    [
+        pytest.param(None, {}, "give the function a role", id="nowhere"),
+        pytest.param(
+            None, {**STALE, "ALIBABA_CLOUD_SECURITY_TOKEN": "t\n2"}, "_SECURITY_TOKEN holds", id="environment"
+        ),
+        pytest.param(
+            SimpleNamespace(
+                credentials=SimpleNamespace(access_key_id="a\u00e9", access_key_secret="s", security_token="")
+            ),
+            STALE,
+            "context.credentials.access_key_id holds",
+            id="context",
+        ),
+    ],
+)
+def test_a_key_that_cannot_be_one_is_told(context: Any, environment: dict[str, str], said: str) -> None:
+    """A missing or garbled key is named by where it came from, and never shown."""
+    with pytest.raises(SettingsError, match=said):
+        credentials(environment, context)
+
+
+def test_a_stale_key_in_the_environment_is_not_used(invoke: Invoker) -> None:
+    """The cloud would refuse it; the invocation's own key signs every call."""
+    key = invoke.credentials
+    runtime = Runtime(invoke.configure(), STALE)
+    context = SimpleNamespace(request_id="req-1", credentials=SimpleNamespace(**key._asdict()))
+
+    assert json.loads(str(runtime.invoke(request(), context)))["counts"] == {"authorized": 1}
 
 
 def test_nothing_is_raised_at_a_client(invoke: Invoker) -> None:
