@@ -449,6 +449,7 @@ def test_an_answer_without_a_message_id_is_no_publication(invoke: Invoker) -> No
 def test_an_answer_says_what_it_is_about(invoke: Invoker) -> None:
     """An announced instance that is not found, and a target that cannot be verified, are told with what is known of them."""
     invoke.configure(VERIFY_TARGET="true")
+    _instances(invoke, {"InstanceId": "i-bp1example0002", "VpcId": VPC})  # what can be seen proves what is not there
     invoke(json.dumps([state_change("i-bp1gone"), request()]).encode())
     by_type = {message["type"]: message for message in invoke.messages()}
     gone, untrue = by_type["vpcaccess.failed"], by_type["vpcaccess.refused"]
