@@ -32,6 +32,7 @@ class Settings(NamedTuple):
     owner: str
     allowed_vpc_ids: frozenset[str] | None  # None: every VPC ("*")
     allowed_ports: tuple[PortRange, ...]
+    allowed_addresses: tuple[str, ...]  # networks in CIDR notation
     result_topic: str
     result_encoding: str
     port_tag: str
@@ -78,6 +79,11 @@ VARIABLES = (
     Variable("OWNER", None, "our mark: entries get the tag `vpc-access-owner=<OWNER>`, others are never touched"),
     Variable("ALLOWED_VPC_IDS", None, "VPCs in which something may be opened: a comma list, or `*`"),
     Variable("ALLOWED_PORTS", None, "ports that may be opened: `80,443,8000-8999`"),
+    Variable(
+        "ALLOWED_ADDRESSES",
+        "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
+        "networks whose addresses a request may name in place of an instance; `none` for no address at all",
+    ),
     Variable(
         "RESULT_TOPIC",
         None,
@@ -153,6 +159,7 @@ class _Reader:
             ),
             allowed_vpc_ids=self._vpc_ids("ALLOWED_VPC_IDS"),
             allowed_ports=self._ports("ALLOWED_PORTS"),
+            allowed_addresses=self._networks("ALLOWED_ADDRESSES"),
             result_topic=self._matching(
                 "RESULT_TOPIC",
                 rf"[A-Za-z0-9][A-Za-z0-9-]{{0,254}}|{_SNS_TOPIC}",
@@ -265,6 +272,15 @@ class _Reader:
             self._complain(name, f"has {', '.join(wrong)} but needs {needed}")
         return tuple(ranges)
 
+    def _networks(self, name: str) -> tuple[str, ...]:
+        if self._text(name).lower() == "none":
+            return ()
+        parts = self._list(name)
+        wrong = [repr(part) for part in parts if not _is_network(part)]
+        if wrong:
+            self._complain(name, f"has {', '.join(wrong)} but needs networks such as 10.0.0.0/8, or none")
+        return tuple(parts)
+
     def _template(self, name: str) -> str:
         value = self._text(name)
         fields = "|".join(_TEMPLATE_FIELDS)
@@ -289,3 +305,13 @@ class _Reader:
         if value and (problem := endpoints.endpoint_problem(value)):
             self._complain(name, f"is {value!r} but {problem}")
         return value or derived
+
+
+def _is_network(text: str) -> bool:
+    from ipaddress import ip_network  # httpx has loaded it anyway
+
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

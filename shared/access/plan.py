@@ -17,6 +17,8 @@ from typing import NamedTuple
 from shared.model.access import VpcAccess
 from shared.settings import Settings
 
+_METADATA = "100.100.100.200"  # https://www.alibabacloud.com/help/doc-detail/141788.htm
+
 
 class Wanted(NamedTuple):
     """What a record asks for. With ``any_name`` (announced backends) an entry of another name serves as well."""
@@ -174,6 +176,33 @@ def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
     if not settings.allows_port(access.port):
         return Refuse(
             access, "PortNotAllowed", f"port {access.port} is not allowed: add it to the setting ALLOWED_PORTS"
+        )
+    if "." in access.instance_id or ":" in access.instance_id:
+        return _against_addresses(access, settings)
+    return None
+
+
+def _against_addresses(access: VpcAccess, settings: Settings) -> Refuse | None:
+    """Return why an address may not be a target: it is none of a backend, or of no network that policy allows."""
+    from ipaddress import IPv6Address, ip_address, ip_network  # most requests name an instance
+
+    address = ip_address(access.instance_id)
+    mapped = isinstance(address, IPv6Address) and (address.ipv4_mapped or address.sixtofour or address.teredo)
+    special = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
+    if mapped or special or address.is_reserved or access.instance_id == _METADATA:
+        return Refuse(
+            access,
+            "NotATarget",
+            f"{access.instance_id} is no address of a backend (loopback, link-local, multicast, mapped, reserved, or the "
+            "metadata service): give the instance, or its private address in the VPC",
+        )
+    networks = (ip_network(network) for network in settings.allowed_addresses)
+    if not any(network.version == address.version and address in network for network in networks):
+        return Refuse(
+            access,
+            "AddressNotAllowed",
+            f"the address {access.instance_id} is not allowed: name the instance, or add a network to the setting "
+            "ALLOWED_ADDRESSES",
         )
     return None
 

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from shared.model.access import OWNER_TAG, VpcAccess
+from shared.model.backend import TARGET_ID
 
 # Parts of patterns hold the characters themselves: engines differ in how they want them escaped (events/schema/).
 _CONTROL = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
@@ -38,7 +39,7 @@ _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _PAIR = "[0-9A-Fa-f]{1,4}"  # of bytes, in an IPv6 address; "::" stands for one or more that are 0
 _SHORTENED = "|".join(f"(?:{_PAIR}:){{1,{count}}}(?::{_PAIR}){{1,{7 - count}}}" for count in range(1, 7))
 _IPV6 = f"(?:{_PAIR}:){{7}}{_PAIR}|(?:{_PAIR}:){{1,7}}:|{_SHORTENED}|:(?::{_PAIR}){{1,7}}|::"
-_INSTANCE_ID = rf"^(?:(?:i|lb|alb|nlb)-[A-Za-z0-9_-]+|{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})$"
+_INSTANCE_ID = rf"^(?:{TARGET_ID}|{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})$"
 _MOST_PROBLEMS = 12  # told of one request: 10,000 unknown fields would make a text of 1 MB
 _EXAMPLES = {
     "Name": 'a unique name, such as "orders-prod"',

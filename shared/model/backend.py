@@ -28,6 +28,10 @@ CLB = Kind(
 KINDS = {kind.name: kind for kind in (ECS, CLB)}
 
 
+TARGET_ID = r"(?:i|lb|alb|nlb)-[A-Za-z0-9]{1,61}"
+"""The form of the ids that may be authorized. Only those of ``KINDS`` can be looked up."""
+
+
 def kind_of(instance_id: str) -> Kind | None:
     """Return the kind whose ids look like this one, None if there is none: an address, another product's id."""
     return next((kind for kind in KINDS.values() if instance_id.startswith(kind.prefix)), None)

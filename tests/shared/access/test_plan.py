@@ -238,3 +238,39 @@ def test_a_refusal_names_the_same_entry_in_any_order(order: int, settings: Setti
 
     assert isinstance(decision, Refuse)
     assert "under the name 'b'" in decision.text
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "allowed", "reason"),
+    [
+        pytest.param("10.0.0.7", None, None, id="private"),
+        pytest.param("172.31.255.1", None, None, id="private-172"),
+        pytest.param("192.168.1.1", None, None, id="private-192"),
+        pytest.param("172.32.0.1", None, "AddressNotAllowed", id="just-outside"),
+        pytest.param("8.8.8.8", None, "AddressNotAllowed", id="public"),
+        pytest.param("2001:db8::1", None, "AddressNotAllowed", id="ipv6"),
+        pytest.param("8.8.8.8", "8.8.8.0/24", None, id="allowed-by-the-operator"),
+        pytest.param("fd00::1", "fd00::/8", None, id="ipv6-allowed-by-the-operator"),
+        pytest.param("10.0.0.7", "none", "AddressNotAllowed", id="no-addresses-at-all"),
+        pytest.param("127.0.0.1", "0.0.0.0/0", "NotATarget", id="loopback"),
+        pytest.param("169.254.169.254", "0.0.0.0/0", "NotATarget", id="link-local"),
+        pytest.param("100.100.100.200", "0.0.0.0/0", "NotATarget", id="metadata"),
+        pytest.param("224.0.0.1", "0.0.0.0/0", "NotATarget", id="multicast"),
+        pytest.param("0.0.0.0", "0.0.0.0/0", "NotATarget", id="unspecified"),
+        pytest.param("255.255.255.255", "0.0.0.0/0", "NotATarget", id="broadcast"),
+        pytest.param("::1", "::/0", "NotATarget", id="ipv6-loopback"),
+        pytest.param("::", "::/0", "NotATarget", id="ipv6-unspecified"),
+        pytest.param("fe80::0:1", "::/0", "NotATarget", id="ipv6-link-local"),
+        pytest.param("ff02::1", "::/0", "NotATarget", id="ipv6-multicast"),
+        pytest.param("::ffff:a00:1", "::/0", "NotATarget", id="ipv4-mapped"),
+        pytest.param("2002:7f00:1::", "::/0", "NotATarget", id="ipv4-in-6to4"),
+    ],
+)
+def test_an_address_is_a_target_only_where_policy_says_so(
+    instance_id: str, allowed: str | None, reason: str | None
+) -> None:
+    """Addresses of no backend are refused whatever the setting says, all others outside ALLOWED_ADDRESSES."""
+    changes = {} if allowed is None else {"ALLOWED_ADDRESSES": allowed}
+    decision = decide(Wanted(WANTED._replace(instance_id=instance_id)), Present(), load({**SETTINGS, **changes}))
+
+    assert (decision.reason if isinstance(decision, Refuse) else None) == reason

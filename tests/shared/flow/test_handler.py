@@ -138,7 +138,8 @@ def test_what_cannot_be_done_is_answered_with_the_fix(
 
 @pytest.mark.parametrize("instance_id", ["i-bp1example0001", "lb-bp1example0001", "alb-example", "10.0.0.7", "fd00::7"])
 def test_every_kind_of_instance_id_is_accepted(invoke: Invoker, instance_id: str) -> None:
-    """Instances, load balancers and IP addresses can be authorized."""
+    """Instances, load balancers and the addresses of allowed networks can be authorized."""
+    invoke.configure(ALLOWED_ADDRESSES="10.0.0.0/8,fd00::/8")
     assert invoke(request(InstanceId=instance_id)).result["outcome"] == "authorized"
 
 
@@ -447,7 +448,8 @@ def test_an_answer_without_a_message_id_is_no_publication(invoke: Invoker) -> No
 
 
 def test_an_answer_says_what_it_is_about(invoke: Invoker) -> None:
-    """An announced instance that is not found, and a target that cannot be verified, are told with what is known of them."""
+    """An announced instance that is not found, and a target that does not exist, are told with what is known of them."""
+    seed(invoke.served.app, {"instances": [{"InstanceId": "i-bp1live", "VpcId": VPC}]})
     invoke.configure(VERIFY_TARGET="true")
     _instances(invoke, {"InstanceId": "i-bp1example0002", "VpcId": VPC})  # what can be seen proves what is not there
     invoke(json.dumps([state_change("i-bp1gone"), request()]).encode())
