@@ -449,7 +449,6 @@ def test_an_answer_without_a_message_id_is_no_publication(invoke: Invoker) -> No
 
 def test_an_answer_says_what_it_is_about(invoke: Invoker) -> None:
     """An announced instance that is not found, and a target that does not exist, are told with what is known of them."""
-    seed(invoke.served.app, {"instances": [{"InstanceId": "i-bp1live", "VpcId": VPC}]})
     invoke.configure(VERIFY_TARGET="true")
     _instances(invoke, {"InstanceId": "i-bp1example0002", "VpcId": VPC})  # what can be seen proves what is not there
     invoke(json.dumps([state_change("i-bp1gone"), request()]).encode())
