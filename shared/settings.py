@@ -76,7 +76,7 @@ class Variable(NamedTuple):
 
 
 VARIABLES = (
-    Variable("OWNER", None, "our mark: entries get the tag `vpc-access-owner=<OWNER>`, others are never touched"),
+    Variable("OWNER", None, "our mark: the value of the tag `vpc-access-owner` on every entry that is ours"),
     Variable("ALLOWED_VPC_IDS", None, "VPCs in which something may be opened: a comma list, or `*`"),
     Variable("ALLOWED_PORTS", None, "ports that may be opened: `80,443,8000-8999`"),
     Variable(
@@ -87,34 +87,40 @@ VARIABLES = (
     Variable(
         "RESULT_TOPIC",
         None,
-        "name of the SMQ topic that gets one message per record; with the SNS extra also the ARN of an Amazon SNS topic",
+        "name of the SMQ topic that gets one message for each record; with the SNS extra also the ARN of an Amazon SNS "
+        "topic",
     ),
     Variable(
         "RESULT_ENCODING",
         "base64",
-        "`base64` (what the vendor's SDKs decode) or `plain` body in SMQ; SNS gets plain JSON",
+        "how SMQ gets a result: `base64` (which the vendor's SDKs decode) or `plain`; SNS always gets plain JSON",
     ),
     Variable(
         "PORT_TAG",
         "apigateway-port",
-        "tag that opts an instance or load balancer in; its value is a port, a comma list of ports, or `listener`",
+        "tag by which an instance or load balancer asks to be opened; its value is a port, a comma list of ports, or "
+        "`listener`",
     ),
-    Variable("NAME_TEMPLATE", "{owner}-{instance_id}-{port}", "name of entries made from notices"),
+    Variable("NAME_TEMPLATE", "{owner}-{instance_id}-{port}", "name of the entry for an announced backend"),
     Variable("ON_CONFLICT", "refuse", "`refuse`, or `replace` an entry of ours whose target changed"),
     Variable(
         "HOOK_ON_FAILURE",
         "continue",
-        "answer to an Auto Scaling hook when an instance is refused for good: `continue` puts it into service all the "
+        "answer to an Auto Scaling hook if an instance is refused or rejected: `continue` puts it into service all the "
         "same, `abandon` lets Auto Scaling release the new instances",
     ),
     Variable(
         "VERIFY_TARGET",
         "false",
-        "`true`: look up the instance of direct requests too; it must exist, in the VPC they claim",
+        "`true`: also look up the instance of a request; it must exist and be in the VPC that the request names",
     ),
-    Variable("DRY_RUN", "false", "`true`: plan and report, write nothing, publish nothing"),
-    Variable("CONCURRENCY", "8", "records worked on at once inside one batch, 1 to 64"),
-    Variable("MAX_CALLS_PER_SECOND", "10", "ceiling per API operation; gives way to throttling by itself"),
+    Variable("DRY_RUN", "false", "`true`: plan and report, but write and publish nothing"),
+    Variable("CONCURRENCY", "8", "how many records of a batch are processed at once, 1 to 64"),
+    Variable(
+        "MAX_CALLS_PER_SECOND",
+        "10",
+        "most calls of one API operation in a second; the function slows down further when it is throttled",
+    ),
     Variable("APIGATEWAY_ENDPOINT", "", "`https://apigateway.<region>.aliyuncs.com`; `apigateway-vpc.…` inside a VPC"),
     Variable(
         "ECS_ENDPOINT",
@@ -132,7 +138,7 @@ VARIABLES = (
         "`https://ess.<region>.aliyuncs.com`; in many regions `https://ess.aliyuncs.com`",
     ),
     Variable("SMQ_ENDPOINT", "", "`https://<account>.mns.<region>.aliyuncs.com`"),
-    Variable("SNS_ENDPOINT", "", "`https://sns.<region>.amazonaws.com`, if RESULT_TOPIC is an ARN"),
+    Variable("SNS_ENDPOINT", "", "`https://sns.<region>.amazonaws.com`, if `RESULT_TOPIC` is an ARN"),
     Variable("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `OFF`"),
 )
 ENDPOINTS = tuple(variable.name for variable in VARIABLES if variable.name.endswith("_ENDPOINT"))

@@ -18,21 +18,21 @@ WHAT = {
     "eventbridge/ess": "EventBridge: `ess:ScalingActivity:ScaleOutSuccess`, `…ScaleOutPartialSuccess`",
     "eventbridge/actiontrail": "EventBridge: `<product>:ActionTrail:<kind>`; acts on RunInstances, CreateInstance, Create, "
     "CreateLoadBalancer",
-    "eventbridge": "EventBridge or another sender of CloudEvents: any other event; on a bus of your own, `data` (or "
-    "`data_base64`) is the request",
+    "eventbridge": "any other CloudEvent, of EventBridge or another sender; on a bus of your own, `data` (or `data_base64`) "
+    "is the request",
     "smq-queue": "SMQ queue, as CloudEvents or RawData",
     "rocketmq": "RocketMQ, as CloudEvents or RawData",
     "rabbitmq": "RabbitMQ, as CloudEvents or RawData",
     "kafka": "Kafka, as CloudEvents or RawData",
     "mqtt": "MQTT",
-    "http": "HTTP trigger, also with a CloudEvent in its headers; the answer is a response",
+    "http": "HTTP trigger, also with a CloudEvent in its headers",
     "http-async": "HTTP trigger, invoked asynchronously",
     "api-gateway": "API Gateway (classic) with the function as backend",
-    "fc-destination": "record of a failed asynchronous invocation: the event in it is handled again",
-    "cloudmonitor": "CloudMonitor or ECS notification `Instance:StateChange`; event subscription: as JSON or a webhook's form",
-    "ess-hook": "Auto Scaling lifecycle hook; completed when all its instances are done",
-    "actiontrail": "ActionTrail record without an envelope",
-    "timer": "timer; ignored",
+    "fc-destination": "record of a failed asynchronous invocation; the event in it is processed again",
+    "cloudmonitor": "`Instance:StateChange` of CloudMonitor or ECS; an event subscription sends JSON or a webhook's form",
+    "ess-hook": "Auto Scaling lifecycle hook",
+    "actiontrail": "ActionTrail record by itself",
+    "timer": "timer; it is ignored",
 }
 
 
@@ -45,18 +45,16 @@ def catalogue() -> str:
             *_wrappers(),
             "| `manual` | a request, or a list of them, by hand | `Name`, `VpcId`, `InstanceId`, `Port` |",
             "",
-            "They nest, and any text may be Base64; a `source` such as `smq-topic/ess-hook` names the wrappers from the",
-            "outside in. Every file under `events/` runs with `make run EVENT=events/…`, on the cloud of `events/cloud.json`:",
+            "One can stand inside another. A `source` such as `smq-topic/ess-hook` names them from the outside in.",
             "",
-            "<details><summary>what the function does with each file</summary>",
+            "## What the function does with each file",
             "",
+            "Every file under `events/` runs with `make run EVENT=events/…`. The stand-in then holds what is in `cloud.json`.",
             _legend(),
             "",
             "| file | recognised as | what becomes of it | calls | and |",
             "|---|---|---|---|---|",
             *_files(),
-            "",
-            "</details>",
         ]
     )
 
