@@ -29,7 +29,7 @@ def _validator(name: str) -> Draft202012Validator:
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in schemas()])
 def test_a_schema_is_what_the_model_says(name: str) -> None:
     """The committed schema equals what `python -m functions schema` writes now."""
-    assert (FOLDER / name).read_text(encoding="utf-8") == schemas()[name]
+    assert (FOLDER / name).read_text(encoding="utf-8") == schemas()[name], "run `python -m functions schema`"
 
 
 @pytest.mark.parametrize("file", [pytest.param(path, id=path.relative_to(EVENTS).as_posix()) for path in FILES])

@@ -26,6 +26,7 @@ TEXT = (ROOT / "template.yml").read_text(encoding="utf-8")
 STACK = Stack(yaml.safe_load(TEXT))
 ROLE = STACK.properties("Role")
 STATEMENTS: list[dict[str, Any]] = ROLE["Policies"][0]["PolicyDocument"]["Statement"]
+MEND = "an action stands in template.yml (Role), in RAM_ACTIONS of shared/cloud/answers.py, and in functions/README.md, Permissions"
 WITHOUT_RESOURCE = {"apigateway:ModifyVpcAccessAndUpdateApis"}  # RAM has no resource level for these
 
 
@@ -73,7 +74,7 @@ def test_role_allows_what_the_function_does(corpus: Invoker) -> None:
     """The actions seen by the stand-in are the actions allowed, but for those that the platform uses."""
     list(run(corpus))
     seen = {entry.action for entry in corpus.served.world.journal()}
-    assert seen == allowed(STACK)
+    assert seen == allowed(STACK), MEND
 
 
 def test_nothing_is_denied_to_the_role(corpus: Invoker) -> None:
@@ -92,7 +93,7 @@ def test_missing_action_is_named(corpus: Invoker, action: str) -> None:
 
 def test_code_knows_the_actions_by_name() -> None:
     """The actions that hints can name are the actions of the role."""
-    assert set(RAM_ACTIONS.values()) == allowed(STACK)
+    assert set(RAM_ACTIONS.values()) == allowed(STACK), MEND
 
 
 def test_role_is_for_function_compute_only() -> None:

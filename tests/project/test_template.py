@@ -31,6 +31,10 @@ FILE = ROOT / "template.yml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 REGISTRY = json.loads((ROOT / "tests" / "registry" / "registry.json").read_text(encoding="utf-8"))
 API_RATE = 50  # calls per second and user; https://help.aliyun.com/document_detail/342760.htm
+MEND_SETTING = (
+    "a setting has a Variable and a field in shared/settings.py, and in template.yml a parameter, in its group under Metadata, "
+    "and a line in EnvironmentVariables; afterwards run `python -m tests.readme --write`"
+)
 LONGEST_TRIGGERED = 300  # seconds; https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-queue-triggers
 
 
@@ -82,10 +86,10 @@ def own_problems(document: Mapping[str, Any]) -> Iterator[str]:
         sink = stack(document).properties(trigger)["TriggerConfig"]["eventSinkConfig"]
         if sink != {"deliveryOption": {"eventSchema": "CloudEvents"}}:
             yield f"{trigger} does not deliver CloudEvents"
-    if environment(stack(document)).keys() != {variable.name for variable in settings.VARIABLES} - {
-        *settings.ENDPOINTS
-    }:
-        yield "the environment's names are not the settings'"
+    for name in environment(stack(document)).keys() ^ (
+        {each.name for each in settings.VARIABLES} - {*settings.ENDPOINTS}
+    ):
+        yield f"{name}: {MEND_SETTING}"
     triggers(stack(document))
 
 
@@ -114,7 +118,8 @@ def test_template_may_be_sent() -> None:
 
 def test_extract_holds_what_the_template_uses() -> None:
     """The committed extract has the template's types, no more, from one version of the vendor's packages."""
-    assert REGISTRY["resources"].keys() == {resource["Type"] for resource in DOCUMENT["Resources"].values()}
+    used = {resource["Type"] for resource in DOCUMENT["Resources"].values()}
+    assert REGISTRY["resources"].keys() == used, "run `python -m tests.registry.extract`"
     assert len(set(REGISTRY["source"].values())) == 1
 
 
@@ -206,7 +211,7 @@ def test_parameters_default_to_the_settings_defaults() -> None:
     """An operator who leaves a parameter alone gets what the code does by itself."""
     defaults = {variable.name: variable.default for variable in settings.VARIABLES if variable.default}
     given = environment(stack())
-    assert {name: given[name] for name in defaults} == defaults
+    assert {name: given.get(name) for name in defaults} == defaults, MEND_SETTING
 
 
 def test_environment_fits_function_compute() -> None:

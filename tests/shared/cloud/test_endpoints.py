@@ -25,6 +25,9 @@ PACKAGES = {  # product → the vendor's package for it
     "sts": "alibabacloud_sts20150401",
 }
 NEWER = "xx-newer-1"  # of the right form, in no map
+MEND = (
+    "shared/cloud/endpoints.py follows the vendor's packages: change EXCEPTIONS, REGIONS and the versions named there"
+)
 
 
 @cache
@@ -47,7 +50,7 @@ def test_every_host_is_the_vendors(product: str) -> None:
     if product == "apigateway":
         regions &= vendors_map(product).keys()  # beyond its map the package asks `cloudapi.<region>`, which no page has
     hosts = {region: endpoints.derived(product, region) for region in regions}
-    assert hosts == {region: f"https://{client(product, region)._endpoint}" for region in regions}
+    assert hosts == {region: f"https://{client(product, region)._endpoint}" for region in regions}, MEND
 
 
 @pytest.mark.parametrize("product", PACKAGES)
@@ -55,20 +58,20 @@ def test_table_holds_exceptions_only(product: str) -> None:
     """Each row is in the vendor's map, says something else than the rule, and is the only one for its region."""
     rows = [(region, host) for host, regions in endpoints.EXCEPTIONS[product].items() for region in regions]
     ruled = {region: Utils.get_endpoint_rules(product, region, "regional", "", "") for region, _ in rows}
-    assert dict(rows) == {region: vendors_map(product)[region] for region, _ in rows}
+    assert dict(rows) == {region: vendors_map(product)[region] for region, _ in rows}, MEND
     assert [row for row in rows if ruled[row[0]] == row[1]] == []
     assert len(rows) == len(ruled)
 
 
 def test_regions_are_those_of_the_maps() -> None:
     """A region is known if any map has it."""
-    assert frozenset[str]().union(*map(vendors_map, PACKAGES)) == endpoints.REGIONS
+    assert frozenset[str]().union(*map(vendors_map, PACKAGES)) == endpoints.REGIONS, MEND
 
 
 @pytest.mark.parametrize("product", PACKAGES)
 def test_source_beside_the_table_is_the_one_installed(product: str) -> None:
     """The version named beside the table is the one that was asked."""
-    assert f"* {PACKAGES[product]} {version(PACKAGES[product])}" in str(endpoints.__doc__)
+    assert f"* {PACKAGES[product]} {version(PACKAGES[product])}" in str(endpoints.__doc__), MEND
 
 
 def test_every_product_has_a_witness() -> None:
