@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared import log
+from shared.access.observe import Recent
 from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide
-from shared.cloud.apigateway import ApiGateway
+from shared.cloud.apigateway import ApiGateway, Granted
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, NotTheService, UnknownRefusal
 from shared.model.access import VpcAccess
@@ -18,6 +19,7 @@ _MOST_ROUNDS = 6  # writes and looks around one record; each is retried by itsel
 _FIRST_WAIT = 0.2  # seconds between looks, doubled each time
 _NO_SECOND_WRITE = (CloudRefused, UnknownRefusal, NotTheService)  # a no, whoever says it
 # These families of codes are documented, their members for this API are not:
+_MODIFY = "ModifyVpcAccessAndUpdateApis"
 _GONE = "NotFound"
 _TAKEN = (
     "Repeated",
@@ -33,8 +35,8 @@ def wanted(record: Record, access: VpcAccess) -> Wanted:
 class Applier:
     """Makes authorizations through the gateway, one record at a time; shared by threads."""
 
-    def __init__(self, gateway: ApiGateway, session: Session, settings: Settings) -> None:
-        self._gateway, self._session, self._settings = gateway, session, settings
+    def __init__(self, gateway: ApiGateway, session: Session, settings: Settings, recent: Recent) -> None:
+        self._gateway, self._session, self._settings, self._recent = gateway, session, settings, recent
 
     def carry_out(self, record: Record, decision: Decision) -> Outcome:
         """Carry out a decision and return what became of the record. Never raises our errors."""
@@ -60,26 +62,36 @@ class Applier:
         return _answer(record, decision, UNCHANGED)
 
     def _replace(self, record: Record, access: VpcAccess) -> Outcome:
-        """Change the entry; after any other answer look and decide again: the name may be somebody else's by now.
+        """Look, change the entry, and look until the change shows: it is the owner's at the moment of the change.
 
-        A refusal is told only if the look does not answer the request: an earlier delivery may have changed the entry.
-        Nothing is written after one, unless it says that the entry is gone.
+        The look of the batch may be minutes old, and the name somebody else's by now. A refusal is told only if the look
+        does not answer the request: an earlier delivery may have changed the entry. Nothing is written after one, unless
+        it says that the entry is gone, nor after a success, which may show late.
         """
-        trouble: AuthorizerError
-        for round_ in range(_MOST_ROUNDS):
-            try:
-                granted = self._gateway.modify_vpc_access(access)
-                return Outcome(record, REPLACED, access, request_id=granted.request_id)
-            except (Doubtful, CloudRefused) as error:
-                trouble = error
+        trouble: AuthorizerError | None = None
+        done: Granted | None = None
+        for round_ in range(_MOST_ROUNDS + 1):
             decision = self._decision(record, access)
             if isinstance(decision, (Keep, Refuse)):
-                return _answer(record, decision, REPLACED)
+                found = _answer(record, decision, UNCHANGED if trouble is None else REPLACED)
+                return (
+                    found._replace(request_id=done.request_id) if done is not None and found.type == REPLACED else found
+                )
             if isinstance(trouble, _NO_SECOND_WRITE) and not trouble.code.startswith(_GONE):
                 raise trouble
             if isinstance(decision, Create):
                 return self._create(record, decision.access)
-            self._wait(round_, trouble)
+            if round_ == _MOST_ROUNDS:
+                break
+            if trouble is not None:
+                self._wait(round_ - 1, trouble)
+            if done is None:
+                try:
+                    done = self._gateway.modify_vpc_access(decision.access)
+                    trouble = Doubtful(_MODIFY, "NotConfirmed", 0, "the change does not show yet")
+                except (Doubtful, CloudRefused) as error:
+                    trouble = error
+        assert trouble is not None
         raise trouble
 
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
@@ -87,6 +99,10 @@ class Applier:
 
         A refusal that nobody knows to be final may have been a success, too: one look, and no second write.
         """
+        if (rival := self._recent.rival(access)) is not None:
+            text = f"{rival.name!r} for {rival.target_text()} was authorized a moment ago and does not show yet"
+            hidden = Doubtful("SetVpcAccess", "NotVisibleYet", 0, text)
+            return self._once_it_shows(record, access, hidden, 0, mine=False)
         doubt: Doubtful | None = None  # a write of ours may have taken effect
         for round_ in range(_MOST_ROUNDS):
             try:
@@ -98,6 +114,7 @@ class Applier:
             else:
                 if granted.vpc_access_id:
                     done = access._replace(vpc_access_id=granted.vpc_access_id)
+                    self._recent.wrote(done)
                     return Outcome(record, AUTHORIZED, done, request_id=granted.request_id)
                 doubt = Doubtful("SetVpcAccess", "NotConfirmed", 0, "the authorization could not be confirmed")
                 return self._once_it_shows(record, access, doubt, round_, mine=True)
@@ -156,7 +173,9 @@ class Applier:
     def _decision(self, record: Record, access: VpcAccess) -> Decision:
         """Decide by what the gateway holds now."""
         log.add(looks=1)
-        return decide(wanted(record, access), Present(self._gateway.matching([access])), self._settings)
+        present = Present(self._gateway.matching([access]))
+        self._recent.saw(present)
+        return decide(wanted(record, access), present, self._settings)
 
     def _wait(self, round_: int, doubt: AuthorizerError) -> None:
         """Wait before the next look; raises the doubt if the time budget has no room for it."""

@@ -8,12 +8,48 @@ sweep counts only if the number of entries never fell and it saw at least as man
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from shared.access.plan import Present
+from shared.clock import Clock
 from shared.cloud.apigateway import PAGE_SIZE, ApiGateway
 from shared.model.access import VpcAccess
 from shared.parallel import in_parallel
+
+_REMEMBERED = 60.0  # seconds
+
+
+class Recent:
+    """What this instance wrote within the last minute and has not seen since; kept between invocations, shared by threads.
+
+    A new entry may take a while to show in DescribeVpcAccesses, and a gateway that overwrites would let the next request
+    take its name or target meanwhile.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._written: dict[str, tuple[float, VpcAccess]] = {}
+
+    def wrote(self, access: VpcAccess) -> None:
+        """Remember an entry that was just made."""
+        now = self._clock.monotonic()
+        with self._lock:
+            self._written = {name: item for name, item in self._written.items() if now - item[0] < _REMEMBERED}
+            self._written[access.name] = (now, access)
+
+    def saw(self, present: Present) -> None:
+        """Forget what shows by now: from here on the gateway is the state."""
+        if self._written:
+            with self._lock:
+                self._written = {name: item for name, item in self._written.items() if present.named(name) is None}
+
+    def rival(self, access: VpcAccess) -> VpcAccess | None:
+        """Return an entry that has the name or the target of ``access``, but not both, and does not show yet."""
+        now = self._clock.monotonic()
+        with self._lock:
+            recent = [entry for written, entry in self._written.values() if now - written < _REMEMBERED]
+        return next((entry for entry in recent if (entry.name == access.name) != (entry.target == access.target)), None)
 
 
 def observe(gateway: ApiGateway, asked: Sequence[VpcAccess], at_once: int) -> Present:

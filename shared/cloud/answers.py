@@ -12,7 +12,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.errors import AuthorizerError, CloudRefused, CloudUnavailable, Doubtful, NotTheService, UnknownRefusal
+from shared.errors import (
+    AuthorizerError,
+    CloudRefused,
+    CloudUnavailable,
+    Doubtful,
+    NotTheService,
+    Transient,
+    UnknownRefusal,
+)
 
 _LONGEST_NUMBER = 18  # digits; no number of ours has more
 _LONGEST_RETRY_AFTER = 120.0  # seconds; the vendor's SDK caps at the same
@@ -78,13 +86,13 @@ def error_of(operation: str, status: int, headers: Mapping[str, str], body: byte
 
     code, message, request_id = told = details(status, headers, body)
     wait = retry_after(headers)
-    if wait is not None or status == 429:
+    if status == 429:
         return CloudUnavailable(operation, code, status, message, request_id, retry_after=wait)
     row = codes.family(code)
     if row is None or row.kind is CloudRefused:
-        return refusal(operation, status, told, final=row is not None)
+        return refusal(operation, status, told, final=row is not None and wait is None, wait=wait)
     hint = _permission_hint(operation, body) if row.hint == codes.PERMISSION else row.hint
-    return row.kind(operation, code, status, message, request_id, hint=hint)
+    return _after(wait, row.kind(operation, code, status, message, request_id, hint=hint))
 
 
 def error_of_look(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
@@ -95,13 +103,13 @@ def error_of_look(operation: str, status: int, headers: Mapping[str, str], body:
     return error
 
 
-def refusal(operation: str, status: int, told: Details, *, final: bool) -> AuthorizerError:
+def refusal(operation: str, status: int, told: Details, *, final: bool, wait: float | None = None) -> AuthorizerError:
     """Return what an error answer is that is no known trouble; ``final`` says that its code is known to be final.
 
     Only the service itself can say a final no, and it names a Code and a RequestId. A page without them is a proxy's.
     """
     code, message, request_id = told
-    kind: type[CloudRefused | Doubtful]
+    kind: type[CloudRefused | Doubtful]  # doubt is doubt, whatever header comes with it
     hint = ""
     if status >= 500:
         kind = Doubtful
@@ -111,7 +119,14 @@ def refusal(operation: str, status: int, told: Details, *, final: bool) -> Autho
         kind = CloudRefused
     else:
         kind, hint = UnknownRefusal, "This code is not known to be final: a later try may succeed"
-    return kind(operation, code, status, message, request_id, hint=hint)
+    return _after(wait, kind(operation, code, status, message, request_id, hint=hint))
+
+
+def _after(wait: float | None, error: AuthorizerError) -> AuthorizerError:
+    """Note in a transient error how long the cloud asked to wait; it says nothing about whether the call took effect."""
+    if isinstance(error, Transient):
+        error.retry_after = wait
+    return error
 
 
 def _no_code(status: int) -> str:

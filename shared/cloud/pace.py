@@ -41,11 +41,12 @@ class Pace:
             self._clock.sleep(start - now)
         return start - now
 
-    def throttled(self, operation: str) -> None:
-        """Slow the operation down."""
+    def throttled(self, operation: str, retry_after: float | None = None) -> None:
+        """Slow the operation down; nobody's call of it starts before the wait in seconds that the cloud asked for is over."""
         now = self._clock.monotonic()
         with self._lock:
             lane = self._lane(operation)
+            lane.next_start = max(lane.next_start, now + (retry_after or 0.0))
             if now - lane.last_cut >= 1:
                 lane.rate, lane.last_cut = max(_SLOWEST, lane.rate / 2), now
 
@@ -55,10 +56,6 @@ class Pace:
         if lane is not None and lane.rate < self._ceiling:
             with self._lock:
                 lane.rate = min(self._ceiling, lane.rate + self._ceiling / 20)
-
-    def rate(self, operation: str) -> float:
-        """Return the present calls per second."""
-        return self._lane(operation).rate
 
     def _lane(self, operation: str) -> _Lane:
         lane = self._lanes.get(operation)

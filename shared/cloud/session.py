@@ -89,8 +89,8 @@ class Session(NamedTuple):
                     if attempt >= _MOST_UNREADABLE:  # something else may stand at the endpoint
                         raise
                     answer = unreadable
-            if isinstance(answer, CloudUnavailable):
-                self.pace.throttled(operation)
+            if isinstance(answer, CloudUnavailable) or (isinstance(answer, Transient) and answer.retry_after):
+                self.pace.throttled(operation, answer.retry_after)
             fresh = self.credentials()
             if attempt >= _most_attempts(answer, repeatable, fresh != credentials):
                 raise answer
@@ -125,6 +125,8 @@ class Session(NamedTuple):
 
 def _most_attempts(error: AuthorizerError, repeatable: bool, fresh: bool) -> int:
     """Return how often a call that ends like this is tried in one invocation."""
+    if repeatable and isinstance(error, Transient) and error.retry_after:
+        return MOST_ATTEMPTS  # whatever it is, the cloud says when to ask again
     if isinstance(error, UnknownRefusal):
         return 1
     if isinstance(error, NotTheService):

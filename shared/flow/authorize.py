@@ -30,6 +30,7 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
     jobs = guarded("look-up", jobs, lambda some: _resolve(some, run))
     jobs, present = _observe(jobs, gateway, run.settings, run.session.clock.now())
+    run.recent.saw(present)
     jobs, decisions = _plan(jobs, present, run.settings)
     if run.settings.dry_run:
         outcomes = [_planned(job, decisions.get(number)) for number, job in enumerate(jobs)]
@@ -92,7 +93,7 @@ def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings, now: floa
 
 def _carry_out(jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run) -> list[Outcome]:
     """Apply and publish, each record when what it depends on has its outcome."""
-    batch = Batch(jobs, decisions, Applier(gateway, run.session, run.settings))
+    batch = Batch(jobs, decisions, Applier(gateway, run.session, run.settings, run.recent))
     outcomes: list[Outcome | None] = [None] * len(jobs)
 
     def finish(number: int, settle: Callable[[int], Outcome]) -> None:

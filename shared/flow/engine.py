@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from shared import log
+from shared.access.observe import Recent
 from shared.clock import Clock, Deadline
 from shared.cloud.pace import Pace
 from shared.cloud.rpc import utc
@@ -47,6 +48,7 @@ class Run(NamedTuple):
     session: Session
     topic: ResultTopic
     awaited: bool
+    recent: Recent
 
     def publish(self, outcome: Outcome) -> Outcome:
         """Publish the result; a failure makes the record due for redelivery, when it is kept and published again."""
@@ -91,6 +93,7 @@ class Engine:
         self._clock = clock or Clock()
         self._transport = transport or Transport(settings.concurrency)
         self._pace = Pace(self._clock, settings.max_calls_per_second)
+        self._recent = Recent(self._clock)
         self._open_topic = topic_opener(settings, environment)
 
     def handle(self, event: bytes, invocation: Invocation) -> Report:
@@ -105,7 +108,9 @@ class Engine:
         awaited = all(
             record.is_awaited for record in records
         )  # one of a batch must not keep the others from coming again
-        outcomes, hooks = self._work(records, Run(self.settings, session, self._open_topic(session), awaited))
+        outcomes, hooks = self._work(
+            records, Run(self.settings, session, self._open_topic(session), awaited, self._recent)
+        )
         report = Report(invocation.request_id, outcomes, hooks, awaited)
         log.info("invocation", records=len(outcomes), **report.counts(), **report.ignored_because())
         again = report.retry_text()

@@ -235,11 +235,23 @@ def test_retry_after_is_in_milliseconds(value: str, seconds: float | None) -> No
     assert retry_after({"x-acs-retry-after": value}) == seconds
 
 
-def test_retry_after_makes_any_error_a_throttling() -> None:
-    """An error with the header is waited for as long as it says, whatever its code (as the vendor's SDK does)."""
-    error = error_of("SetVpcAccess", 400, {"x-acs-retry-after": "250"}, b'{"Code":"Whatever"}')
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        pytest.param(400, "Throttling", CloudUnavailable, id="throttled"),
+        pytest.param(429, "Whatever", CloudUnavailable, id="429"),
+        pytest.param(503, "ServiceUnavailable", Doubtful, id="503"),
+        pytest.param(500, "InternalError", Doubtful, id="500"),
+        pytest.param(400, "Whatever", UnknownRefusal, id="unknown"),
+        pytest.param(400, "InvalidVpcId", UnknownRefusal, id="a-final-no-does-not-ask-for-another-try"),
+    ],
+)
+def test_a_wait_is_honoured_and_makes_no_doubt_a_certainty(status: int, code: str, kind: type[Transient]) -> None:
+    """The header says how long to wait, not whether the call took effect: a write is not repeated for it without a look."""
+    body = json.dumps({"Code": code, "Message": "m", "RequestId": "r"}).encode()
+    error = error_of("SetVpcAccess", status, {"x-acs-retry-after": "250"}, body)
 
-    assert isinstance(error, CloudUnavailable)
+    assert type(error) is kind
     assert error.retry_after == 0.25
 
 

@@ -268,19 +268,39 @@ def test_throttling_halves_the_rate_and_success_gives_it_back() -> None:
     """Throttled calls of one moment count once; twenty successes restore what one throttling took, and no more."""
     clock = ManualClock(100)
     pace = _pace(clock, 10)
+    deadline = Deadline(Clock(clock.now, clock.now), 1000, margin=0)
+
+    def spacing(operation: str) -> float:
+        """Return the seconds between two calls of an operation."""
+        pace.wait(operation, deadline)
+        return pace.wait(operation, deadline)
+
     pace.throttled("X")
     pace.throttled("X")
 
-    assert pace.rate("X") == 5
+    assert spacing("X") == pytest.approx(1 / 5)
     clock.advance(1)
     pace.throttled("X")
+    clock.advance(1)
 
-    assert pace.rate("X") == 2.5
+    assert spacing("X") == pytest.approx(1 / 2.5)
     for _ in range(40):
         pace.succeeded("X")
+    clock.advance(1)
 
-    assert pace.rate("X") == 10
-    assert pace.rate("Y") == 10
+    assert spacing("X") == pytest.approx(1 / 10)
+    assert spacing("Y") == pytest.approx(1 / 10)
+
+
+def test_a_wait_that_the_cloud_asks_for_holds_every_call_of_the_operation() -> None:
+    """No record's call of it starts before the wait is over; other operations go on."""
+    clock = ManualClock(0)
+    pace = _pace(clock, 10)
+    deadline = Deadline(Clock(clock.now, clock.now), 1000, margin=0)
+    pace.throttled("X", 60)
+
+    assert pace.wait("Y", deadline) == 0
+    assert pace.wait("X", deadline) == 60
 
 
 def test_a_turn_that_comes_too_late_is_not_waited_for() -> None:
