@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from functions.__main__ import main
 from shared.events.parsing import parse
 from shared.model.access import VpcAccess
+from shared.settings import VARIABLES
 from tests.bench.report import RATIOS, judged, samples
 from tests.invoking import Invoker
 from tests.readme import BLOCKS, HOW, PAGES, ROOT, block, read
+from tests.registry.stack import Stack
 
 README = read("README.md")
 JSON_BLOCKS = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
 LONGEST = 200
+BY_DEPLOY = {"CodeBucket", "CodeObject", "Runtime"}
 
 
 def said(pattern: str) -> list[object]:
@@ -82,10 +86,35 @@ def test_every_make_target_exists(page: str, target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE), page
 
 
-@pytest.mark.parametrize(("page", "command"), said(r"python\s+-m\s+functions\s+([a-z]+)"))
-def test_every_command_exists(page: str, command: str) -> None:
-    """Each `python -m functions X` that a page names is a command."""
-    assert command in main.commands, page
+@pytest.mark.parametrize(("page", "line"), said(r"python -m functions ([a-z][^`\n]*)"))
+def test_every_command_exists(page: str, line: str) -> None:
+    """Each `python -m functions X --option` that a page names is a command with that option."""
+    name, *rest = line.split()
+    command = main.commands[name]
+    options = {option for parameter in command.params for option in parameter.opts}
+
+    assert {word for word in rest if word.startswith("-")} <= options, page
+
+
+def test_every_parameter_of_the_stack_is_listed() -> None:
+    """The page's table has every parameter with its default, but for the settings' and those that `deploy` gives."""
+    document = yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8"))
+    settings = {variable.name.replace("_", "").lower() for variable in VARIABLES}
+    others = {name for name in document["Parameters"] if name.lower() not in settings}
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (?:`([^`]+)`|none) \|", read("functions/README.md"), re.MULTILINE)
+
+    assert dict(rows) == {name: str(document["Parameters"][name]["Default"]) for name in others - BY_DEPLOY}
+
+
+def test_every_permission_of_the_role_is_listed() -> None:
+    """The page's table of permissions has exactly the actions of the template's role."""
+    role = Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8"))).properties("Role")
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    listed = re.findall(r"^\| (`[a-z]+:.*?) \|", read("functions/README.md"), re.MULTILINE)
+
+    assert sorted(re.findall(r"`(.+?)`", " ".join(listed))) == sorted(
+        action for statement in statements for action in statement["Action"]
+    )
 
 
 @pytest.mark.parametrize(("page", "link"), said(r"\]\((?!https?:)([^)]+)\)"))

@@ -1,4 +1,4 @@
-"""A local Function Compute: functions run in child processes as the real one runs them (see README.md)."""
+"""A local Function Compute: functions run in child processes as the real one runs them (see tests/cloud/README.md)."""
 
 from tests.cloud.fc.api import FunctionCompute
 from tests.cloud.fc.config import AsyncConfig, FunctionConfig, find_python
