@@ -1,7 +1,7 @@
 """JSON log lines on standard output, where Function Compute collects them.
 
 One line is one JSON object of bounded size; what could break a line, hide in it or not be written at all is escaped
-inside its string, so nobody can forge a line. While a record is worked on, :func:`record` collects what happens to it
+inside its string, so nobody can forge a line. While a record is processed, :func:`record` collects what happens to it
 (calls, retries, seconds waited) for its one closing line.
 No secret is ever handed to this module: errors are redacted where they are made (``shared.errors``).
 """
@@ -30,9 +30,8 @@ _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\ud
 
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _state = threading.local()
-_writing = (
-    threading.Lock()
-)  # a text stream is no help: two threads in its write mix lines, and memory that is not theirs
+# A text stream does not guard itself: two threads that write at once mix their lines, and other memory with them.
+_writing = threading.Lock()
 _invocation: dict[str, Any] = {}
 _threshold = LEVELS["INFO"]
 _stream: TextIO | None = None
@@ -62,7 +61,7 @@ def record(**fields: Any) -> Iterator[dict[str, Any]]:
 
 
 def add(**amounts: float) -> None:
-    """Add to the counts of the record at work; nothing happens outside of one."""
+    """Add to the counts of the record that is processed; outside of one nothing happens."""
     counts = getattr(_state, "counts", None)
     if counts is not None:
         for name, amount in amounts.items():

@@ -1,8 +1,8 @@
 """The records of one event and what they have to do with one another.
 
-Most stand for themselves. Some ask for what another record of the event makes (``Keep.same_as``), or claim a name or
-target that another one claimed first (``Refuse.claimed_by``): they wait for that one's outcome. If it was turned down for
-good, they are free to have what it claimed, one after the other, and never what a third record has got or may still get.
+Most do not depend on another one. Some ask for what another record of the event makes (``Keep.same_as``), or claim a
+name or target that another one claimed first (``Refuse.claimed_by``): they wait for that record's outcome. If it was
+turned down for good, they may have what it claimed, one after the other, but never what a third record has or may still get.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ class Batch:
     def __init__(self, jobs: Sequence[Job], decisions: Mapping[int, Decision], applier: Applier) -> None:
         self._jobs, self._decisions, self._applier = jobs, decisions, applier
         self._settled: list[Outcome | None] = [None] * len(jobs)
-        self._claims = Claims()  # of what has been got, or may be when it is delivered again
+        self._claims = (
+            Claims()
+        )  # of the records that have what they asked for, or may get it when they are delivered again
 
     def leaders(self) -> list[int]:
         """Return the numbers of those that wait for nobody."""
         return [number for number in range(len(self._jobs)) if self._before(number) is None]
 
     def waiting(self) -> tuple[list[int], list[int]]:
-        """Return, when the leaders are settled, the numbers of those whose answer follows from theirs, and of the freed.
+        """Return, once the leaders are settled, two lists: those whose answer follows from their leader's, and the freed.
 
-        These may have what their leader could not; they have to be settled in this order and one by one.
+        The freed may have what their leader could not; they have to be settled in this order and one by one.
         """
         followers: list[int] = []
         freed: list[int] = []

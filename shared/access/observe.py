@@ -1,4 +1,4 @@
-"""Look at what is there, with as few calls as being sure needs.
+"""Look at what is there, with no more calls than it takes to be sure.
 
 Both keys of an entry matter: its name and its target. While the first page holds all entries, one call
 answers both for any number of requests. Beyond that, all pages are read if that is cheaper than two exact look-ups

@@ -36,7 +36,7 @@ class Create(NamedTuple):
 class Keep(NamedTuple):
     """``access`` is there (with its id), or record number ``same_as`` of the batch makes it.
 
-    ``drift`` names the fields that are there otherwise than asked for.
+    ``drift`` names the fields whose value is not the one that was asked for.
     """
 
     access: VpcAccess
@@ -115,7 +115,7 @@ class Claims:
 def plan(wanted: Mapping[int, Wanted], present: Present, settings: Settings) -> dict[int, Decision]:
     """Return one decision for each of ``wanted``, under its number in the batch.
 
-    The first record of a batch to claim a name or target has it; what is said of another record names its number.
+    The first record of a batch to claim a name or target has it; a decision that depends on another record names its number.
     """
     decisions: dict[int, Decision] = {}
     claims = Claims()
@@ -220,7 +220,7 @@ def _replace(access: VpcAccess, previous: VpcAccess, settings: Settings) -> Repl
 
 
 def _drift(wanted: VpcAccess, there: VpcAccess) -> tuple[str, ...]:
-    """Name the fields that were asked for otherwise than they are there; what was not asked for does not count."""
+    """Name the fields whose value is not the one that was asked for; fields that were not asked for do not count."""
     tags = dict(there.tags)
     fields = {
         "Description": wanted.description not in ("", there.description),
@@ -231,7 +231,7 @@ def _drift(wanted: VpcAccess, there: VpcAccess) -> tuple[str, ...]:
 
 
 def shared_claim(asked: Wanted, first: VpcAccess, number: int) -> Decision:
-    """Settle two records of one batch that want the same name or target: ``first`` is what record ``number`` has of it."""
+    """Decide about a record whose name or target is claimed by record ``number`` of the batch, which asks for ``first``."""
     access = asked.access
     if access.target == first.target and (asked.any_name or access.name == first.name):
         return Keep(access, same_as=number, drift=_drift(access, first))

@@ -2,7 +2,7 @@
 
 Producers choose VPC and instance freely; policy bounds the VPC they may name. This looks whether they told the truth.
 What is proven not to exist is refused, not waited for: an invented id must not keep a whole batch from being finished.
-What only does not show is not refused for good: a permission may be missing.
+What merely does not show is not refused for good: a permission may be missing.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ Found = dict[str, Backend | AuthorizerError]
 def resolve_notices(jobs: Sequence[Job], session: Session, settings: Settings) -> list[Job]:
     """Return the jobs with every notice resolved: into one job for each port, or into its outcome.
 
-    Nothing is asked about notices that are decided by themselves, nor if there are none.
+    No call is made for notices that can be decided without a look-up.
     """
     jobs = [_without_asking(job, settings) for job in jobs]
     open_notices = [notice for job in jobs if (notice := _notice(job)) is not None]
@@ -90,7 +90,7 @@ def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_i
     """Ask each product for its backends among ``ids``, once; an error of one is the answer for its backends only.
 
     What is not there is not in the answer. With ``opted_in`` a load balancer that lacks the port tag costs no call of its
-    own, and only its tags are told.
+    own, and only its tags are returned.
     """
     asked: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for item in dict.fromkeys(ids):
@@ -105,7 +105,7 @@ def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_i
         except AuthorizerError as error:
             found.update(dict.fromkeys(instances, error))
     if balancers:
-        from shared.cloud.slb import Slb  # 1 ms that announcements of instances do not pay
+        from shared.cloud.slb import Slb  # 1 ms that announcements of instances are spared
 
         slb = Slb(session, settings.slb_endpoint, settings.region_id)
         found.update(slb.describe(balancers, settings.port_tag) if opted_in else slb.attributes(balancers))
@@ -113,7 +113,7 @@ def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_i
 
 
 def prove_absent(missing: Sequence[str], session: Session, settings: Settings) -> dict[str, bool | AuthorizerError]:
-    """Tell of each id that ``look_up`` did not find whether it is proven to be gone, or why that cannot be told.
+    """Tell of each id that ``look_up`` did not find whether it is proven to be gone, or why that cannot be known.
 
     A load balancer is: its look-up answers with a code of its own. The list of ECS leaves out what is hidden, too.
     """

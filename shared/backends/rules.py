@@ -53,7 +53,7 @@ def without_asking(notice: Appeared, settings: Settings) -> Ignored | Unresolved
         return Unresolved(
             REJECTED,
             "NotABackend",
-            f"{notice.instance_id!r} is no well-formed id of {kind.noun}: forward the announcement unchanged",
+            f"{notice.instance_id!r} is not a well-formed id of {kind.noun}: forward the announcement unchanged",
         )
     return None
 
@@ -143,7 +143,7 @@ def _without_ports(notice: Appeared, value: str, settings: Settings) -> Unresolv
 
 
 def _ports(value: str) -> list[int]:
-    """Return the ports of a tag's value, none if any of it is no port."""
+    """Return the ports of a tag's value, none if any part of it is not a port."""
     parts = [part.strip() for part in value.split(",")]
     if not 1 <= len(parts) <= MOST_PORTS or not all(re.fullmatch(r"[0-9]{1,5}", part) for part in parts):
         return []

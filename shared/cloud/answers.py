@@ -73,7 +73,7 @@ def xml_text(text: str, element: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the wait of ``x-acs-retry-after`` (milliseconds on the wire) in seconds, None if absent or senseless."""
+    """Return the wait of ``x-acs-retry-after`` (milliseconds on the wire) in seconds, None if absent or not usable."""
     value = headers.get("x-acs-retry-after", "")
     if len(value) > 9 or not value.isascii() or not value.isdigit() or int(value) <= 0:
         return None
@@ -174,7 +174,7 @@ class Answer(NamedTuple):
     def of(cls, operation: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Read the body of a successful call. Raises Doubtful unless it is an object with a RequestId and no Code.
 
-        Every RPC service answers with a RequestId; one without comes from something else that stands at the endpoint:
+        Every RPC service answers with a RequestId; an answer without one comes from something else at the endpoint:
         https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature
         """
         try:
@@ -189,7 +189,7 @@ class Answer(NamedTuple):
         return whole._replace(request_id=whole.word("RequestId"))
 
     def odd(self, why: str) -> Doubtful:
-        """Return the error that says why this answer is none of the operation."""
+        """Return the error that says why this answer does not have a form of the operation."""
         text = f"the answer of a successful call cannot be read: {why}"
         return Doubtful(self.operation, "UnreadableAnswer", 200, text, self.request_id)
 
@@ -197,7 +197,7 @@ class Answer(NamedTuple):
         """Return a text that has to be there."""
         value = self.fields.get(key)
         if not isinstance(value, str) or not value:
-            raise self.odd(f"{key} is missing or no text")
+            raise self.odd(f"{key} is missing or is not a text")
         return _writable(value)
 
     def text(self, key: str) -> str:
@@ -206,7 +206,7 @@ class Answer(NamedTuple):
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise self.odd(f"{key} is no text")
+            raise self.odd(f"{key} is not a text")
         return _writable(value)
 
     def whole(self, key: str) -> int:
@@ -215,7 +215,7 @@ class Answer(NamedTuple):
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self.odd(f"{key} is missing or no whole number")
+            raise self.odd(f"{key} is missing or is not a whole number")
         return value
 
     def inner(self, key: str) -> Answer:
@@ -224,21 +224,21 @@ class Answer(NamedTuple):
         if value is None:
             value = {}
         if not isinstance(value, dict):
-            raise self.odd(f"{key} is no object")
+            raise self.odd(f"{key} is not an object")
         return self._replace(fields=value)
 
     def items(self, key: str) -> list[Any]:
         """Return a list that has to be there."""
         value = self.fields.get(key)
         if not isinstance(value, list):
-            raise self.odd(f"{key} is missing or no list")
+            raise self.odd(f"{key} is missing or is not a list")
         return value
 
     def rows(self, outer: str, inner: str) -> list[Answer]:
         """Return the objects of a list that has to be there, wrapped in the old XML way: an object that holds a list."""
         rows = self.inner(outer).items(inner)
         if not all(isinstance(row, dict) for row in rows):
-            raise self.odd(f"{outer}.{inner} holds something that is no object")
+            raise self.odd(f"{outer}.{inner} holds something that is not an object")
         return [self._replace(fields=row) for row in rows]
 
     def optional_rows(self, outer: str, inner: str) -> list[Answer]:

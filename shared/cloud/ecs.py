@@ -70,7 +70,7 @@ class Ecs:
             if error.code == _DRY_RUN:
                 return True
             raise
-        return False  # it was carried out, so it was no dry run
+        return False  # it was carried out, so it was not a dry run
 
     def _describe(self, ids: Sequence[str]) -> dict[str, Backend | CloudRefused | UnknownRefusal]:
         """Ask for up to 100; if one of them makes the API refuse the call, find it by halves instead of failing all."""

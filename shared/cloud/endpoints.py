@@ -38,7 +38,7 @@ _CENTRAL = _ids(  # one central host in almost every map
     "cn-shenzhen-inner cn-shenzhen-st4-d01 cn-shenzhen-su18-b01 cn-wuhan cn-yushanfang cn-zhangbei cn-zhangbei-na61-b01 "
     "cn-zhangjiakou-na62-a01 cn-zhengzhou-nebula-1 eu-west-1-oxs rus-west-1-pop"
 )
-_PARTLY = _ids(  # a central host of Auto Scaling and SLB, their own of the others
+_PARTLY = _ids(  # Auto Scaling and SLB have a central host here, the others one of their own
     "ap-southeast-1 cn-beijing cn-hangzhou cn-hangzhou-finance cn-hongkong cn-north-2-gov-1 cn-qingdao cn-shanghai "
     "cn-shanghai-finance-1 cn-shenzhen cn-shenzhen-finance-1 us-east-1 us-west-1"
 )

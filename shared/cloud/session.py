@@ -1,6 +1,6 @@
 """The one way to call the cloud: sign, send, read the answer, try again with a new signature.
 
-Every attempt signs anew, with a new date and nonce. What is safe to repeat blindly is said by the caller: reads and
+Every attempt signs anew, with a new date and nonce. The caller says what is safe to repeat blindly: reads and
 publishing are, ``SetVpcAccess`` is not (after doubt somebody has to look first).
 """
 
@@ -86,7 +86,7 @@ class Session(NamedTuple):
                 try:
                     return read(answer)
                 except Doubtful as unreadable:
-                    if attempt >= _MOST_UNREADABLE:  # something else may stand at the endpoint
+                    if attempt >= _MOST_UNREADABLE:  # something else may answer at the endpoint
                         raise
                     answer = unreadable
             if isinstance(answer, CloudUnavailable) or (isinstance(answer, Transient) and answer.retry_after):

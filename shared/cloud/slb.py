@@ -33,7 +33,7 @@ class Slb:
         """Return the load balancers found, by id, and for one whose look-up failed the error.
 
         Tags come first, 20 ids a call; only those with ``tag_key`` are then described, one call each. One without any
-        tag is returned as such, though it may as well not exist: ListTagResources does not tell.
+        tag is returned as such, though perhaps it does not exist: ListTagResources does not tell the two apart.
         """
         found: dict[str, Backend | AuthorizerError] = {}
         for start in range(0, len(load_balancer_ids), MOST_IDS):
@@ -98,7 +98,7 @@ def _read_balancer(answer: Answer, tags: Mapping[str, str]) -> Backend:
     ports = answer.inner("ListenerPorts")
     listening = ports.items("ListenerPort") if ports.fields else []
     if not all(isinstance(port, int) for port in listening):
-        raise answer.odd("ListenerPorts holds something that is no port")
+        raise answer.odd("ListenerPorts holds something that is not a port")
     return Backend(
         instance_id=answer.word("LoadBalancerId"),
         vpc_id=answer.text("VpcId"),

@@ -1,7 +1,7 @@
 """The table by which events are recognised.
 
-Function Compute tells nobody which trigger fired, so nothing recognises a wrapper but the payload: always by several
-of its keys and their types, in the order of ``ENVELOPES``.
+Function Compute does not say which trigger fired, so a wrapper is recognised by the payload alone: always by several of
+its keys and their types, in the order of ``ENVELOPES``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Envelope(NamedTuple):
     """A wrapper or announcement: recognised when all of ``keys`` are there and ``fits`` agrees, then opened.
 
     ``name`` goes into the record's ``source``; ``identity`` is the id that its sender knows, and the outermost one
-    counts; ``replays`` says that an older event is inside whose own ids count instead; ``passing`` that the identity is
-    made anew when the same is sent again, so that it counts only where nothing inside has one.
+    counts; ``replays`` says that an older event is inside, whose own ids count instead; ``passing`` says that the same
+    message gets a new identity when it is sent again, so that it counts only where nothing inside has one.
     """
 
     name: str
@@ -173,4 +173,4 @@ ENVELOPES: tuple[Envelope, ...] = (
     ),
     Envelope("smq-topic", _keys("body attrs"), only("body", "attrs"), nameless, inside("body")),
 )
-"""All wrappers and announcements, in the order they are tried. What none of them knows is read as our own request."""
+"""All wrappers and announcements, in the order they are tried. What none of them recognises is read as our own request."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.events.text import LARGEST_MESSAGE, read_json
 
-LONGEST_WORD = 256  # characters of an id or name of theirs; longer ones are no ids and must not fill logs and results
+LONGEST_WORD = 256  # characters of an id or name of theirs; longer ones are not ids and must not fill logs and results
 
 
 def is_word(value: Any) -> bool:

@@ -1,7 +1,7 @@
-"""Who tells of backends, and what is in the notice. Each reader takes an object and yields the facts that it tells.
+"""Notices about backends: who sends them, and what they hold. Each reader takes an object and yields its facts.
 
-None of them carries the VPC, so that is looked up later (``shared.backends``). What is no fact about a backend of ours
-(other products, calls that failed) is told as ignored; what to do with a fact is the function's business.
+None of them carries the VPC, so that is looked up later (``shared.backends``). What says nothing about a backend
+(other products, calls that failed) becomes Ignored; what to do with a fact is the function's business.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def alert_event(event: Event) -> Iterator[Content]:
     if alert is None:
         yield Invalid("alert must be an object or its JSON text: forward the notification unchanged")
     elif source not in ("", "SYS_EVENT"):
-        yield Ignored("event-name", f"CloudMonitor's alert of {source} is no system event: it announces no backend")
+        yield Ignored("event-name", f"CloudMonitor's alert of {source} is not a system event: it announces no backend")
     elif not product or not name:
         yield Invalid("alert needs product and eventName: forward the notification unchanged")
     elif status == "RESOLVED":
         yield Ignored(
-            "resolved", f"the alert about {product}'s {name} is over: nothing has happened since it came first"
+            "resolved", f"the alert about {product}'s {name} is over: nothing new has happened since the first one"
         )
     else:
         region, account = _place(word_of(alert, "arn"))
@@ -163,8 +163,8 @@ def action_trail_event(event: Event) -> Iterator[Content]:
 def action_trail(record: Event, account: str = "") -> Iterator[Content]:
     """An ActionTrail record: https://www.alibabacloud.com/help/document_detail/28819.html
 
-    One with an ``errorCode`` tells of a call that failed. ``account`` helps out where the record names none, as
-    those of the system itself do.
+    One with an ``errorCode`` is about a call that failed. ``account`` counts where the record names none, as the
+    system's own records do.
     """
     name, service = word_of(record, "eventName"), word_of(record, "serviceName").lower()
     told = _TOLD.get((service, name))
@@ -222,7 +222,7 @@ def _details(event: Event) -> Event:
 
 
 def _place(arn: str) -> tuple[str, str]:
-    """Return region and account of ``acs:ecs:REGION:ACCOUNT:…``, empty where it is nothing of the kind."""
+    """Return region and account of ``acs:ecs:REGION:ACCOUNT:…``, empty where the text has another form."""
     parts = arn.split(":", _ARN_PARTS - 1)
     return (parts[2], parts[3]) if len(parts) == _ARN_PARTS and parts[0] == "acs" else ("", "")
 

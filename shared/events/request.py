@@ -21,18 +21,18 @@ from shared.model.backend import TARGET_ID
 
 # Parts of patterns hold the characters themselves: engines differ in how they want them escaped (events/schema/).
 _CONTROL = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-"""What steers instead of standing for something: controls, line and paragraph ends, changes of the direction."""
+"""Characters that control how a text is shown: controls, line and paragraph ends, changes of the text's direction."""
 _INVISIBLE = (
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff"
     "\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""What else shows nothing, so that two names look alike: Default_Ignorable_Code_Point, and U+FFF9 to U+FFFB.
+"""Other characters that show nothing, so that two names look alike: Default_Ignorable_Code_Point, and U+FFF9 to U+FFFB.
 
 https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
 """
 _BLANK = "\t\n\r \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 BLANKS = f"[{_BLANK}]*"
-"""Left off around names, tags and descriptions: a text of several lines in YAML ends with a line break."""
+"""Removed from both ends of names, tags and descriptions: a text of several lines in YAML ends with a line break."""
 _TEXT = f"^{BLANKS}[^{_CONTROL}]*{BLANKS}$"
 _NAME = f"^{BLANKS}[^{_BLANK}{_CONTROL}{_INVISIBLE}][^{_CONTROL}{_INVISIBLE}]*{BLANKS}$"
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -125,7 +125,7 @@ def read_request(value: Mapping[str, Any]) -> VpcAccess | str:
     if reserved is not None:
         return f"Tag {reserved!r} is reserved for the function's own mark: leave it out"
     repeated = next((key for key in keys if keys.count(key) > 1), None)
-    return f"Tag {repeated!r} stands twice: keep one" if repeated is not None else access
+    return f"Tag {repeated!r} is given twice: keep one" if repeated is not None else access
 
 
 def _access(request: Mapping[str, Any]) -> VpcAccess:
@@ -163,7 +163,7 @@ def _odd_character(text: str) -> str:
     if not found:
         return "is blank"
     return (
-        f"may not contain control characters, invisible ones or changes of the direction: leave out U+{ord(found[0]):04X} "
+        f"may not contain control characters, invisible characters or changes of text direction: leave out U+{ord(found[0]):04X} "
         f"(character {text.index(found[0]) + 1})"
     )
 

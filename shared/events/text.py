@@ -25,9 +25,9 @@ _BLANKS = b" \t\r\n"
 def read_json(raw: bytes | str) -> Any:
     r"""Read JSON. Raises ValueError for all that is not, and for what would cost more than its size.
 
-    An object or string takes 60 to 80 bytes however short it is, hence the limit on values. What no field of ours may
-    hold must not cost the other records of a batch theirs: ``NaN`` and numbers of absurd length are read as floats,
-    half of a surrogate pair (``"\ud800"``), which no UTF-8 output could hold, as a NUL character.
+    An object or string takes 60 to 80 bytes however short it is, hence the limit on values. A value that no field of
+    ours may hold must not cost the other records of a batch their answer: ``NaN`` and numbers of absurd length are read
+    as floats, half of a surrogate pair (``"\ud800"``), which no UTF-8 output could hold, as a NUL character.
     """
     text = _utf8(raw).decode()
     values = text.count(",") + text.count("[") + text.count("{")

@@ -20,13 +20,13 @@ from shared.settings import Settings
 
 
 def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
-    """Return what became of each job, every result published, and what the hooks among them were told.
+    """Return what became of each job, every result published, and the answers to the hooks among them.
 
     With DRY_RUN nothing is written, published or answered: the outcomes say what was planned. Raises SettingsError if
     something is to be done and there is no access key, unless a client waits for the answer.
     """
     if not run.awaited and any(_is_due(job) for job in jobs):
-        run.session.credentials()  # without a key nothing can be done: told once and as what it is, not by each record
+        run.session.credentials()  # without a key nothing can be done: said once, not once for each record
     gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
     jobs = guarded("look-up", jobs, lambda some: _resolve(some, run))
     jobs, present = _observe(jobs, gateway, run.settings, run.session.clock.now())
@@ -70,7 +70,7 @@ def _plan(jobs: list[Job], present: Present, settings: Settings) -> tuple[list[J
 
 
 def _resolve(jobs: list[Job], run: Run) -> list[Job]:
-    """Turn announcements into requests, and with VERIFY_TARGET look whether direct requests are true."""
+    """Turn announcements into requests, and with VERIFY_TARGET check that the targets of direct requests exist."""
     if any(isinstance(job.record.content, Appeared) for job in jobs):
         from shared.backends.lookup import resolve_notices  # a request by name needs no look-up: 2 ms
 

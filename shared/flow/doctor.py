@@ -2,8 +2,8 @@
 
 Asked by ``python -m functions doctor`` from a terminal, or of the deployed function by the event ``{"doctor": true}``.
 A call that names something made up is refused *for that* by a service that would have allowed it, and refused for want
-of a permission by one that would not; so each line can name the RAM action to add. Whatever says neither is not taken
-for a permission: something else may stand at the endpoint. ``DescribeInstances`` answers an empty list to
+of a permission by one that would not; so each line can name the RAM action to add. An answer that shows neither is not
+taken for a permission: something else may answer at the endpoint. ``DescribeInstances`` answers an empty list to
 whoever may not look, hence ``DryRun``: https://www.alibabacloud.com/help/doc-detail/25506.htm
 """
 
@@ -28,7 +28,7 @@ from shared.settings import Settings
 EVENT = b'{"doctor":true}'
 MADE_UP = "vpc-access-doctor"  # name of what does not exist
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
-_MOST_SKEW = 60.0  # seconds worth a word; at 15 minutes requests are refused
+_MOST_SKEW = 60.0  # seconds of difference that are reported; at 15 minutes requests are refused
 _SECONDS = 10.0  # for one question
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # https://www.rfc-editor.org/rfc/rfc9110#name-date-time-formats
 
@@ -71,7 +71,7 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a question brought to light; ``skew`` is how far the service's clock is ahead of ours in seconds, if it told."""
+    """What a question showed; ``skew`` is how far the service's clock is ahead of ours in seconds, if it told."""
 
     action: str
     finding: Finding
@@ -118,7 +118,7 @@ def examine(settings: Settings, session: Session) -> list[Finding]:
 
 
 def _told_once(answers: Sequence[Answer]) -> Iterator[Finding]:
-    """Yield a finding for each subject, with the actions that nothing is known of because of it."""
+    """Yield a finding for each subject, with the actions that could not be checked because of it."""
     if all(answer.silence for answer in answers):
         text = f"nothing answered; first {answers[0].silence}. Check the network and the region"
         answers = [answer._replace(finding=Finding("network", PROBLEM, text)) for answer in answers]

@@ -36,7 +36,7 @@ def answer_hooks(
 
 
 def verdict(outcomes: Sequence[Outcome], settings: Settings) -> str:
-    """Decide what a hook is told, from the outcomes of all its instances."""
+    """Decide the answer to a hook, from the outcomes of all its instances."""
     if any(outcome.retry for outcome in outcomes):
         return WAIT
     if all(outcome.type in GRANTED or outcome.type == IGNORED for outcome in outcomes):

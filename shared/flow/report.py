@@ -1,4 +1,4 @@
-"""What is told of outcomes: the result message of each, its line in the log, the summary of all. Pure.
+"""How outcomes are reported: the result message of each, its line in the log, the summary of all. Pure.
 
 A result message is a CloudEvent 1.0 in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 Its ``id`` depends on the record and the kind of answer only, so a redelivered record answers under the same id and a
@@ -108,7 +108,7 @@ def line(outcome: Outcome) -> dict[str, Any]:
 
 
 class Report(NamedTuple):
-    """What an invocation comes to. ``awaited``: a client waits for it, and nobody delivers the event again."""
+    """The outcomes of an invocation. ``awaited``: a client waits for it, and nobody delivers the event again."""
 
     request_id: str
     outcomes: Sequence[Outcome]
@@ -116,7 +116,7 @@ class Report(NamedTuple):
     awaited: bool = False
 
     def summary(self) -> dict[str, Any]:
-        """Return the JSON-able answer: counts by outcome, a line for each record in input order, what hooks were told."""
+        """Return the JSON-able answer: counts by outcome, a line for each record in input order, the answers to hooks."""
         whole = {
             "request_id": self.request_id,
             "records": len(self.outcomes),
@@ -162,7 +162,7 @@ def _fitting(text: str, most: int) -> str:
 
 
 def _canonical(value: Any) -> str:
-    """Return text that is the same for equal values; what the parser could just read may be too deep to write again."""
+    """Return text that is the same for equal values; a value that the parser could just read may be too deep to write."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What became of a record, a record on its way there, what an error makes of it, and what a hook was told."""
+"""What became of a record, a record on its way there, what an error makes of it, and the answer to a hook."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def has_outlived(record: Record, error: AuthorizerError, now: float) -> bool:
 
 
 class HookAnswer(NamedTuple):
-    """What a hook was told: CONTINUE or ABANDON, WAIT (a redelivery decides), or why it could not be told."""
+    """The answer to a hook: CONTINUE or ABANDON, WAIT (a redelivery decides), or why it could not be answered."""
 
     hook: Hook
     answer: str

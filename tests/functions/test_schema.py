@@ -243,7 +243,7 @@ def test_blanks_around_a_text_are_left_off() -> None:
         pytest.param(
             request(Tag=[{"Key": "vpc-access-owner "}]), ("'vpc-access-owner'", "leave it out"), id="reserved"
         ),
-        pytest.param(request(Tag=[{"Key": "a"}, {"Key": " a"}]), ("'a' stands twice", "keep one"), id="repeated"),
+        pytest.param(request(Tag=[{"Key": "a"}, {"Key": " a"}]), ("'a' is given twice", "keep one"), id="repeated"),
         pytest.param(request(InstanceId="myhost"), ("InstanceId", "IP address"), id="instance"),
     ],
 )

@@ -70,7 +70,7 @@ def test_what_a_notice_decides_by_itself(notice: Appeared, reason: str) -> None:
         pytest.param(
             _notice("slb", "alb-1"), "'alb-1' is not a classic load balancer, whose ids begin with 'lb-'", id="slb"
         ),
-        pytest.param(_notice(instance_id="i-"), "'i-' is no well-formed id of an ECS instance", id="malformed"),
+        pytest.param(_notice(instance_id="i-"), "'i-' is not a well-formed id of an ECS instance", id="malformed"),
     ],
 )
 def test_what_a_notice_decides_is_said_with_what_was_expected(notice: Appeared, words: str) -> None:
