@@ -60,6 +60,12 @@ def allowed(stack: Stack) -> set[str]:
     return {action for statement in statements for action in statement["Action"]} - PLATFORM
 
 
+def create_queues(smq: Any, stack: Stack) -> None:
+    """Create the queues of a stack with their attributes."""
+    for queue in stack.of_type("ALIYUN::MNS::Queue"):
+        smq.create_queue(queue.pop("QueueName"), **queue)
+
+
 def document(stack: Stack, package: Package, endpoint: str) -> dict[str, Any]:
     """Return the function of a stack as the local Function Compute takes it, every endpoint set to ``endpoint``."""
     function = stack.properties("Function")
@@ -111,8 +117,7 @@ class Deployed:
 def deployed(cloud: Served, package: Package) -> Deployed:
     """The template's stack on a served stand-in that holds what the sample events are about."""
     stack, smq = template(), cloud.products["SMQ"]
-    for queue in stack.of_type("ALIYUN::MNS::Queue"):
-        smq.create_queue(queue["QueueName"])
+    create_queues(smq, stack)
     (topic,) = stack.of_type("ALIYUN::MNS::Topic")
     seed(cloud.app, json.loads((ROOT / "events" / "cloud.json").read_text(encoding="utf-8")))
     seed(cloud.app, {"topics": [{"TopicName": topic["TopicName"], "Subscriptions": {"to-results": RESULTS}}]})

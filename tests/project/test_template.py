@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ from shared import settings
 from shared.events.fields import word_of
 from shared.events.parsing import parse
 from shared.model.records import Appeared
-from tests.cloud.core import Switches
-from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, Trigger
+from tests.cloud.core import ManualClock, Switches, World
+from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, Retry, Trigger
 from tests.cloud.fc.triggers.pattern import matches
+from tests.cloud.fc.triggers.queue import QueuePump
+from tests.cloud.fc.triggers.triggered import Delivery
 from tests.cloud.fc.wire import parse_trigger
+from tests.cloud.fixtures import new_cloud
+from tests.deployed import create_queues
 from tests.invoking import Invoker, request
 from tests.registry.check import Template
 from tests.registry.stack import ACCOUNT, REGION, REQUIRED, Stack
@@ -35,6 +40,7 @@ MEND_SETTING = (
     "a setting has a Variable and a field in shared/settings.py, and in template.yml a parameter, in its group under Metadata, "
     "and a line in EnvironmentVariables; afterwards run `python -m tests.readme --write`"
 )
+LONGEST_WAIT = 20.0  # seconds; https://www.alibabacloud.com/help/en/functioncompute/fc/advanced-features-of-triggers
 LONGEST_TRIGGERED = 300  # seconds; https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-queue-triggers
 
 
@@ -272,11 +278,61 @@ def test_triggers_call_synchronously(reading: str) -> None:
     assert [each.asynchronous for each in found.values() if isinstance(each, kinds)] == [False, False]
 
 
-def test_message_stays_hidden_for_the_longest_invocation() -> None:
-    """No message is handed out again while an invocation may still work on it, and none outlives a trigger's limit."""
-    longest = DOCUMENT["Parameters"]["Timeout"]["MaxValue"]
-    assert longest <= LONGEST_TRIGGERED
-    assert stack().properties("RequestQueue")["VisibilityTimeout"] > longest
+TIMEOUTS = [DOCUMENT["Parameters"]["Timeout"][key] for key in ("MinValue", "Default", "MaxValue")]
+
+
+@pytest.mark.parametrize("timeout", TIMEOUTS)
+def test_message_stays_hidden_while_it_is_worked_on(timeout: int) -> None:
+    """Whatever Timeout is, a message is hidden for longer than all attempts of the trigger, their starts and waits take."""
+    given = stack(Timeout=timeout)
+    trigger = triggers(given)["requests"]
+    assert isinstance(trigger, QueueTrigger)
+    waits = len(trigger.retry.waits)
+    attempt = timeout + given.properties("Function")["InstanceLifecycleConfig"]["Initializer"]["Timeout"]
+    longest = (1 + waits) * attempt + waits * LONGEST_WAIT + trigger.batch_window
+    assert timeout <= LONGEST_TRIGGERED
+    assert given.properties("RequestQueue")["VisibilityTimeout"] > longest
+    assert given.output("VisibilityTimeout") == given.properties("RequestQueue")["VisibilityTimeout"]
+
+
+@dataclass
+class Slow:
+    """A function that takes all its time and then fails, as Function Compute's trigger sees it."""
+
+    world: World
+    seconds: float
+    name: str = "slow"
+    deliveries: int = 0
+
+    def deliver(self, event: bytes, *, asynchronous: bool) -> Delivery:
+        """Let the time pass and fail."""
+        del event, asynchronous
+        self.deliveries += 1
+        self.world.clock.advance(self.seconds)
+        return Delivery.FAILED
+
+
+@pytest.mark.parametrize("timeout", TIMEOUTS)
+def test_slow_message_ends_in_the_dead_letters(timeout: int) -> None:
+    """In a day, a message that takes the whole time of each attempt comes four times and is then a dead letter."""
+    given = stack(Timeout=timeout)
+    trigger = triggers(given)["requests"]
+    assert isinstance(trigger, QueueTrigger)
+    app = new_cloud(World(clock=ManualClock()))
+    smq, clock = app["SMQ"], app.world.clock
+    create_queues(smq, given)
+    start = given.properties("Function")["InstanceLifecycleConfig"]["Initializer"]["Timeout"]
+    slow = Slow(app.world, timeout + start)
+    pump = QueuePump(app.world, smq, replace(trigger, retry=Retry((LONGEST_WAIT,) * len(trigger.retry.waits))), slow)
+    smq.send(trigger.queue, json.dumps(request()))
+    over = clock.now() + 86_400
+    while clock.now() < over:
+        if not pump.step():
+            clock.advance(10)
+    letters = smq.receive(trigger.dead_letter_queue, 16)
+    pump.close()
+    app.close()
+    assert (slow.deliveries, len(letters)) == (4, 1)
 
 
 def event_files() -> list[Any]:

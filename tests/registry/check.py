@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, NamedTuple
+
+from tests.registry.stack import calculated
 
 PSEUDO = frozenset(  # https://www.alibabacloud.com/help/en/ros/user-guide/parameters, "Pseudo parameters"
     f"ALIYUN::{name}"
     for name in ("StackName", "StackId", "Region", "AccountId", "TenantId", "NoValue", "ResourceGroupId", "Index")
 )
 _PLACE = re.compile(r"\$\{([^!}][^}]*)\}")
-_FUNCTIONS = frozenset({"Fn::GetAtt", "Fn::Sub", "Fn::If", "Fn::Equals", "Fn::Not", "Fn::Join"})
+_FUNCTIONS = frozenset({"Fn::GetAtt", "Fn::Sub", "Fn::If", "Fn::Calculate", "Fn::Equals", "Fn::Not", "Fn::Join"})
 _PYTHON: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "number": (int, float),
@@ -82,10 +85,19 @@ class Template(NamedTuple):
                 yield from self._value(item, shape["items"], f"{place}.{key}")
 
     def _possible(self, value: Mapping[str, Any]) -> list[Any]:
-        """Return what is known of a computed value: what the parameter offers, and a text where a text comes out."""
+        """Return what is known of a computed value: what the parameter offers, either branch, each result."""
+        if "Fn::If" in value:
+            _, *branches = value["Fn::If"]
+            return [possible for branch in branches for possible in self._possible_of(branch)]
+        if "Fn::Calculate" in value:
+            expression, _, numbers = value["Fn::Calculate"]
+            return [calculated(expression, given) for given in product(*map(self._possible_of, numbers))]
         parameter = self.document["Parameters"].get(value.get("Ref"), {})
         offered = list(parameter.get("AllowedValues", []))
         return offered + [parameter[key] for key in ("Default", "MinValue", "MaxValue") if key in parameter]
+
+    def _possible_of(self, value: Any) -> list[Any]:
+        return self._possible(value) if _is_function(value) else [value]
 
     def _references(self, value: Any, place: str) -> Iterator[str]:
         """Walk through everything and resolve each Ref, GetAtt and Sub."""
@@ -97,6 +109,8 @@ class Template(NamedTuple):
         for key, item in value.items():
             if key == "Ref":
                 yield from self._named(item, place)
+            elif key == "Fn::If" and item[0] not in self.document.get("Conditions", {}):
+                yield f"{place} uses the unknown condition {item[0]}"
             elif key == "Fn::GetAtt":
                 yield from self._attribute(*item, place=place)
             elif key == "Fn::Sub":

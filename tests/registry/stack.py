@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 REGION, ACCOUNT = "cn-hangzhou", "1234567890123456"
@@ -14,6 +16,7 @@ REQUIRED = {  # what the template has no default for
     "AllowedVpcIds": "vpc-bp1example0001",
     "AllowedPorts": "80,443,8000-8999",
 }
+_OPERATORS = {ast.Add: operator.add, ast.Mult: operator.mul}
 _PSEUDO = {"ALIYUN::Region": REGION, "ALIYUN::TenantId": ACCOUNT}
 
 
@@ -26,6 +29,10 @@ class Stack(NamedTuple):
     def properties(self, resource: str) -> dict[str, Any]:
         """Return the computed properties of a resource."""
         return dict(self._value(self.document["Resources"][resource]["Properties"]))
+
+    def output(self, name: str) -> Any:
+        """Return the computed value of an output."""
+        return self._value(self.document["Outputs"][name]["Value"])
 
     def of_type(self, type_name: str) -> list[dict[str, Any]]:
         """Return the computed properties of every resource of a type."""
@@ -45,7 +52,19 @@ class Stack(NamedTuple):
             sub = value["Fn::Sub"]
             text, own = (sub, {}) if isinstance(sub, str) else (sub[0], self._value(sub[1]))
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(own.get(found[1]) or self._named(found[1])), text)
+        if "Fn::If" in value:
+            condition, if_true, if_false = value["Fn::If"]
+            return self._value(if_true if self._holds(self.document["Conditions"][condition]) else if_false)
+        if "Fn::Calculate" in value:
+            expression, _, numbers = value["Fn::Calculate"]
+            return calculated(expression, self._value(numbers))
         return {key: self._value(item) for key, item in value.items()}
+
+    def _holds(self, condition: Mapping[str, Any]) -> bool:
+        if "Fn::Not" in condition:
+            return not self._holds(condition["Fn::Not"])
+        first, second = self._value(condition["Fn::Equals"])
+        return bool(first == second)
 
     def _named(self, name: str) -> Any:
         if name in _PSEUDO:
@@ -64,3 +83,17 @@ class Stack(NamedTuple):
         if attribute == "Arn":
             return f"acs:ram::{ACCOUNT}:role/{properties['RoleName'].lower()}"
         raise KeyError(f"{resource}.{attribute} is known only once the stack exists")
+
+
+def calculated(expression: str, numbers: Sequence[int]) -> int:
+    """Return what Fn::Calculate does for whole numbers, sums and products.
+
+    https://www.alibabacloud.com/help/en/ros/user-guide/function-calculate
+    """
+
+    def value(node: ast.expr) -> int:
+        if isinstance(node, ast.BinOp):
+            return int(_OPERATORS[type(node.op)](value(node.left), value(node.right)))
+        return int(ast.literal_eval(node))
+
+    return value(ast.parse(expression.format(*numbers), mode="eval").body)
