@@ -57,7 +57,8 @@ def template() -> Stack:
 def allowed(stack: Stack) -> set[str]:
     """Return the actions that the template's role allows to the code."""
     statements = stack.properties("Role")["Policies"][0]["PolicyDocument"]["Statement"]
-    return {action for statement in statements for action in statement["Action"]} - PLATFORM
+    granted = [statement["Action"] for statement in statements if statement["Effect"] == "Allow"]
+    return {action for actions in granted for action in actions} - PLATFORM
 
 
 def create_queues(smq: Any, stack: Stack) -> None:

@@ -138,7 +138,7 @@ class _Service(NamedTuple):
 
 
 def _questions(settings: Settings, session: Session) -> list[Question]:
-    """Return one question for each action of the role."""
+    """Return one question for each action of the role; entries are moved, and the role may do it, with ON_CONFLICT=replace only."""
     gateway = _Service("APIGATEWAY_ENDPOINT", settings.apigateway_endpoint, apigateway.VERSION, _OF_GATEWAY)
     servers = _Service("ECS_ENDPOINT", settings.ecs_endpoint, ecs.VERSION, _OF_SERVERS)
     balancers = _Service("SLB_ENDPOINT", settings.slb_endpoint, slb.VERSION, _OF_BALANCERS)
@@ -150,7 +150,6 @@ def _questions(settings: Settings, session: Session) -> list[Question]:
         (gateway, "DescribeVpcAccesses", {"PageNumber": "1", "PageSize": "1"}),
         # Neither VPC nor instance nor port exists: whatever the gateway makes of it, nothing can be reached by it.
         (gateway, "SetVpcAccess", nowhere),
-        (gateway, "ModifyVpcAccessAndUpdateApis", {**nowhere, "Name": f"{MADE_UP}-{session.clock.nonce()}"}),
         (servers, "DescribeInstances", {**region, "DryRun": "true"}),
         (balancers, "ListTagResources", {**region, "ResourceType": "instance", "ResourceId.1": "lb-doctor"}),
         (balancers, "DescribeLoadBalancerAttribute", {**region, "LoadBalancerId": "lb-doctor"}),
@@ -161,6 +160,9 @@ def _questions(settings: Settings, session: Session) -> list[Question]:
             {**region, "lifecycleHookId": MADE_UP, "lifecycleActionToken": MADE_UP},
         ),
     ]
+    if settings.on_conflict == "replace":
+        name = f"{MADE_UP}-{session.clock.nonce()}"
+        asked.append((gateway, "ModifyVpcAccessAndUpdateApis", {**nowhere, "Name": name}))
     questions = [
         Question(
             operation,

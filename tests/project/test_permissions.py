@@ -19,76 +19,94 @@ from tests.cloud.seeds import seed
 from tests.deployed import allowed
 from tests.events_table import EVENTS, FILES
 from tests.invoking import VPC, Invoker, request
-from tests.registry.stack import ACCOUNT, REGION, Stack
+from tests.registry.stack import ACCOUNT, REGION, REQUIRED, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "template.yml").read_text(encoding="utf-8")
-STACK = Stack(yaml.safe_load(TEXT))
+STACKS = {mode: Stack(yaml.safe_load(TEXT), {**REQUIRED, "OnConflict": mode}) for mode in ("refuse", "replace")}
+STACK = STACKS["replace"]  # its role has every right there is
+MODIFY = "apigateway:ModifyVpcAccessAndUpdateApis"
+WITHOUT_RESOURCE = {MODIFY}  # RAM has no resource level for these
+
+
+def statements(mode: str) -> list[dict[str, Any]]:
+    """Return the statements of the role's policy under OnConflict ``mode``."""
+    document = STACKS[mode].properties("Role")["Policies"][0]["PolicyDocument"]
+    return list(document["Statement"])
+
+
 ROLE = STACK.properties("Role")
-STATEMENTS: list[dict[str, Any]] = ROLE["Policies"][0]["PolicyDocument"]["Statement"]
 MEND = "an action stands in template.yml (Role), in RAM_ACTIONS of shared/cloud/answers.py, and in functions/README.md, Permissions"
-WITHOUT_RESOURCE = {"apigateway:ModifyVpcAccessAndUpdateApis"}  # RAM has no resource level for these
+STATEMENTS = statements("replace")
 
 
 class Case(NamedTuple):
-    """An event, and a setting that it is handled under."""
+    """An event, whether an entry of ours is there before it, and VERIFY_TARGET."""
 
     event: bytes
-    setting: tuple[str, str] | None = None
+    entry: bool = False
+    verify: bool = False
 
 
 def cases() -> list[Case]:
-    """Return every sample event, and what the samples do not show: replacing an entry of ours, verifying a target."""
+    """Return every sample event, and what the samples do not show: moving an entry of ours, verifying a target."""
     samples = [Case(path.read_bytes()) for path in FILES]
     moved = json.dumps(request(Name="ours", Port=8081)).encode()
     load_balancer = (EVENTS / "manual" / "load-balancer.json").read_bytes()
-    return [*samples, Case(moved, ("ON_CONFLICT", "replace")), Case(load_balancer, ("VERIFY_TARGET", "true"))]
+    return [*samples, Case(moved, entry=True), Case(load_balancer, verify=True)]
 
 
 @pytest.fixture
 def corpus(invoke: Invoker) -> Invoker:
-    """The function on the cloud that the samples are about, with the rights of the template's role and no others."""
+    """The function on the cloud that the samples are about."""
     seed(invoke.served.app, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
-    restrict(invoke, allowed(STACK))
     return invoke
 
 
-def restrict(invoke: Invoker, actions: set[str]) -> None:
-    """Let the function's key do only ``actions``."""
-    invoke.served.world.add_credential(replace(TEMPORARY, allowed=frozenset(actions)))
+def run(corpus: Invoker, mode: str, actions: set[str]) -> Iterator[str]:
+    """Handle every case under OnConflict ``mode`` with the rights to ``actions``, each on the gateway as it was.
 
-
-def run(corpus: Invoker) -> Iterator[str]:
-    """Handle every case, each on the gateway as it was, and yield what the function said about it."""
+    Yields what the function said about it.
+    """
+    corpus.served.world.add_credential(replace(TEMPORARY, allowed=frozenset(actions)))
     ours = {"Name": "ours", "VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080}
     ours["Tag"] = [{"Key": OWNER_TAG, "Value": "team-a"}]
     for case in cases():
         corpus.served.products["CloudAPI"].clear()
-        seed(corpus.served.app, {"vpc_accesses": [ours] if case.setting else []})
-        corpus.configure(**dict([case.setting] if case.setting else []))
+        seed(corpus.served.app, {"vpc_accesses": [ours] if case.entry else []})
+        corpus.configure(ON_CONFLICT=mode, VERIFY_TARGET=str(case.verify).lower())
         answer = corpus(case.event)
         yield json.dumps(answer.summary) + str(answer.error or "") + json.dumps(corpus.messages())
 
 
-def test_role_allows_what_the_function_does(corpus: Invoker) -> None:
+@pytest.mark.parametrize("mode", STACKS)
+def test_role_allows_what_the_function_does(corpus: Invoker, mode: str) -> None:
     """The actions seen by the stand-in are the actions allowed, but for those that the platform uses."""
-    list(run(corpus))
+    list(run(corpus, mode, allowed(STACKS[mode])))
     seen = {entry.action for entry in corpus.served.world.journal()}
-    assert seen == allowed(STACK), MEND
+    assert seen == allowed(STACKS[mode]), MEND
 
 
-def test_nothing_is_denied_to_the_role(corpus: Invoker) -> None:
+@pytest.mark.parametrize("mode", STACKS)
+def test_nothing_is_denied_to_the_role(corpus: Invoker, mode: str) -> None:
     """With the role's rights alone, no call over the whole corpus is refused for want of a permission."""
-    said = "".join(run(corpus))
+    said = "".join(run(corpus, mode, allowed(STACKS[mode])))
     assert not re.search("Forbidden|NoPermission|AccessDenied|RAM action", said.replace("lacks the RAM action", ""))
 
 
 @pytest.mark.parametrize("action", sorted(allowed(STACK)))
 def test_missing_action_is_named(corpus: Invoker, action: str) -> None:
     """Take one action away, and the answer or the log of some sample names it."""
-    restrict(corpus, allowed(STACK) - {action})
-    said = "".join(run(corpus)) + corpus.logged.getvalue()
+    said = "".join(run(corpus, "replace", allowed(STACK) - {action})) + corpus.logged.getvalue()
     assert action in said
+
+
+def test_entries_are_moved_only_where_they_may_be_replaced() -> None:
+    """Under ``refuse`` the right to move entries is denied, which no other policy of the role can undo; nothing else differs."""
+    denied = [statement for statement in statements("refuse") if statement["Effect"] == "Deny"]
+    assert [statement["Action"] for statement in denied] == [[MODIFY]]
+    assert allowed(STACKS["replace"]) - allowed(STACKS["refuse"]) == {MODIFY}
+    assert [{**statement, "Effect": "Allow"} for statement in statements("refuse")] == statements("replace")
 
 
 def test_code_knows_the_actions_by_name() -> None:

@@ -27,22 +27,23 @@ from tests.cloud.ecs import EcsProduct
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.rpc import UnknownVersion
 from tests.cloud.server import Server
-from tests.deployed import Deployed
+from tests.deployed import Deployed, allowed
 from tests.invoking import SETTINGS, Invoker, queue_event
 
 NOW = 1_795_000_000.0
 KEY = Credentials("id", "secret")
+MODIFY = "apigateway:ModifyVpcAccessAndUpdateApis"
 
 
 def diagnose(cloud: Served, **changes: str) -> Result:
-    """Run ``python -m functions doctor`` against a served stand-in."""
+    """Run ``python -m functions doctor`` against a served stand-in, with the settings that need every permission."""
     environment = {name: cloud.endpoint if name.endswith("_ENDPOINT") else value for name, value in SETTINGS.items()}
     key = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
         "ALIBABA_CLOUD_SECURITY_TOKEN": TEMPORARY.security_token,
     }
-    return CliRunner().invoke(main, ["doctor"], env={**environment, **key, **changes})
+    return CliRunner().invoke(main, ["doctor"], env={**environment, **key, "ON_CONFLICT": "replace", **changes})
 
 
 @pytest.fixture
@@ -85,6 +86,16 @@ def test_missing_permission_is_named(served: Served, action: str) -> None:
     assert done.exit_code == 1
     assert problem.split()[1] == action
     assert f"Allow the RAM action {action}" in problem
+
+
+@pytest.mark.enable_socket
+def test_permission_to_move_entries_is_not_missed_where_none_are_moved(served: Served) -> None:
+    """Under ``ON_CONFLICT=refuse`` the role may not move entries, and nothing is said or asked about it."""
+    served.world.add_credential(replace(TEMPORARY, denied=frozenset({MODIFY})))
+    done = diagnose(served, ON_CONFLICT="refuse")
+    assert done.exit_code == 0, done.output
+    assert MODIFY not in done.output
+    assert "CloudAPI.ModifyVpcAccessAndUpdateApis" not in [entry.operation for entry in served.world.journal()]
 
 
 @pytest.mark.enable_socket
@@ -369,7 +380,7 @@ def test_question_is_recognised_exactly(event: bytes, asked: bool) -> None:
 def test_deployed_function_answers_the_question(invoke: Invoker) -> None:
     """The event is answered with the report instead of being handled."""
     runtime = Runtime(
-        invoke.configure(),
+        invoke.configure(ON_CONFLICT="replace"),
         {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
@@ -406,4 +417,6 @@ def test_zip_answers_the_question_with_the_roles_rights(deployed: Deployed) -> N
     }
     done = CliRunner().invoke(main, ["invoke", "--doctor"], env=environment)
     assert done.exit_code == 0, done.output
-    assert len([line for line in done.stdout.splitlines() if line.startswith("ok ")]) == 3 + len(RAM_ACTIONS)
+    assert len([line for line in done.stdout.splitlines() if line.startswith("ok ")]) == 3 + len(
+        allowed(deployed.stack)
+    )
