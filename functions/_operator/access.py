@@ -1,4 +1,4 @@
-"""As whom and where the operator's commands work: access key, region and account from the environment, said when missing."""
+"""The access key, region and account that the operator's commands work with: from the environment; what is missing is named."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def session(seconds: float, read_seconds: float = READ_SECONDS) -> Iterator[Sess
 
 
 def region(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the region to work in, with a warning if no endpoint map knows it; raises a ClickException if it is none."""
+    """Return the region to work in, with a warning if no endpoint map knows it; raises a ClickException if it is not one."""
     (given,) = require("ALIBABA_CLOUD_REGION_ID", environment=environment)
     if problem := endpoints.region_problem(given):
         raise click.ClickException(f"ALIBABA_CLOUD_REGION_ID is {given!r} but {problem}")

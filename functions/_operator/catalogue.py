@@ -14,7 +14,7 @@ DEFAULT = "set_vpc_access"
 
 @cache
 def names(home: Path = HOME) -> tuple[str, ...]:
-    """Return the names of all functions; the operator's own package begins with an underscore and is none."""
+    """Return the names of all functions; the operator's own package begins with an underscore and is not one."""
     return tuple(sorted(path.parent.name for path in home.glob("[!_]*/index.py")))
 
 

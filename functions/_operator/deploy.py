@@ -49,7 +49,7 @@ class Code(NamedTuple):
 def target(stack: str, bucket: str, environment: Mapping[str, str] = os.environ) -> Target:
     """Return where to deploy, from the environment: ALIBABA_CLOUD_REGION_ID, and ROS_ENDPOINT, OSS_ENDPOINT if set.
 
-    Without a bucket it has no endpoint. Raises a ClickException for what is missing or no endpoint.
+    Without a bucket it has no endpoint. Raises a ClickException for what is missing or is not an endpoint.
     Endpoints: https://www.alibabacloud.com/help/en/ros/developer-reference/api-ros-2019-09-10-endpoint,
     https://help.aliyun.com/zh/oss/user-guide/regions-and-endpoints
     """
@@ -90,7 +90,7 @@ def deploy(bucket: str, stack: str, parameters: dict[str, str], version: str, *,
     time the template wants  -p Owner=… -p AllowedVpcIds=… -p AllowedPorts=… ; later, what is not given stays.
     """
     where = target(stack, bucket)
-    access.credentials()  # told before the build, not after it
+    access.credentials()  # reported before the build, not after it
     with terminal.waiting("building the zip"):
         package = build(ROOT / "dist", version)
     code = Code(package.archive, f"{stack}/{package.digest[:16]}.zip", version)
@@ -128,7 +128,7 @@ def roll_out(
     *,
     dry_run: bool = False,
 ) -> None:
-    """Preview, then upload and create or update, then wait; raises ClickException when the stack does not come about."""
+    """Preview, then upload and create or update, then wait; raises ClickException when the stack is not created or updated."""
     stacks = Stacks(session, where.ros_endpoint, where.region)
     template = TEMPLATE.read_text(encoding="utf-8")
     values = {**parameters, **code.parameters(where.bucket)}
@@ -159,7 +159,7 @@ def roll_out(
 
 
 def take_down(session: Session, where: Target, confirm: Callable[[], object] | None, *, dry_run: bool = False) -> None:
-    """Delete the stack and wait; a stack that is not there is no error."""
+    """Delete the stack and wait; a stack that is not there is not an error."""
     stacks = Stacks(session, where.ros_endpoint, where.region)
     stack_id = stacks.find(where.stack)
     if not stack_id:

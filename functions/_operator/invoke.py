@@ -62,7 +62,7 @@ def _show(invoked: fc.Invoked, *, asynchronous: bool, ask_doctor: bool) -> None:
 
 
 def _show_failure(invoked: fc.Invoked) -> NoReturn:
-    """Tell, once, why a function failed; raises the ClickException that ends the command.
+    """Report, once, why a function failed; raises the ClickException that ends the command.
 
     Where it raised for a redelivery, Function Compute drops what it had to say: what became of the records is read from
     the end of its log. All other lines there repeat the error.
@@ -78,7 +78,7 @@ def _show_failure(invoked: fc.Invoked) -> NoReturn:
         terminal.show_results(results)
     if any(line.get("event") == "invocation" and line.get("records") == len(results) for line in lines):
         exits.end(results)
-    told = f"The end of the function's log tells of {len(results)} records, the result topic of all"
+    told = f"The end of the function's log shows {len(results)} records; the result topic has all"
     raise exits.Later(terminal.printable(f"{failure.text}\n{told}"))
 
 

@@ -87,7 +87,7 @@ class Postman:
         return True
 
     def fail(self, place: str, error: AuthorizerError) -> None:
-        """Count and tell a failure."""
+        """Count and report a failure."""
         self.tally.failed += 1
         self.tally.worst = max(self.tally.worst, exits.of_error(error))
         self.tell(f"failed   {place}: {error}")
@@ -230,7 +230,7 @@ def _hand_back(queue: SmqQueue, handles: Iterable[str], postman: Postman) -> Non
         for handle in handles:
             queue.hand_back(handle)
     except AuthorizerError as error:
-        postman.tell(f"note     what stays is visible after the queue's VisibilityTimeout: {error}")
+        postman.tell(f"note     messages that stay show again only after the queue's VisibilityTimeout: {error}")
 
 
 def _finish(tally: Tally, repair: Path | None, *, dry_run: bool) -> None:

@@ -87,7 +87,7 @@ class Stacks:
         return State(str(answer.get("Status", "")), str(answer.get("StatusReason", "")), outputs)
 
     def wait(self, stack_id: str, tell: Callable[[str], None]) -> State:
-        """Wait until nothing is in progress, telling each new status; raises OutOfTime at the session's deadline."""
+        """Wait until nothing is in progress, reporting each new status; raises OutOfTime at the session's deadline."""
         told = ""
         while True:
             state = self.state(stack_id)

@@ -42,7 +42,9 @@ class ResultData(BaseModel):
     port: Annotated[int, Field(ge=1, le=65_535)] = 0
     vpc_access_id: Annotated[str, Field(description="the id, present when access is granted")] = ""
     request_id: Annotated[str, Field(description="the cloud's request id, what its support asks for")] = ""
-    differs: Annotated[list[str], Field(description="fields that the entry at the gateway has otherwise")] = []
+    differs: Annotated[
+        list[str], Field(description="fields whose value at the gateway is not the one that was asked for")
+    ] = []
     reason_code: Annotated[str, Field(description="a short fixed word, or the cloud's error code")] = ""
     reason: Annotated[str, Field(description="why, and how to lift it", max_length=2_000)] = ""
     will_retry: Annotated[bool, Field(description="a redelivery will try again; never true over HTTP")] = False

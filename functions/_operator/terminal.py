@@ -19,7 +19,7 @@ _WIDE, _NARROWEST = 160, 40  # columns: of a pipe that nobody gave a width, and 
 _LEAST_PROSE = 30  # columns that sentences need to stand beside the rest
 _GAP, _INDENT = 2, 4
 _STYLES = {"authorized": "green", "unchanged": "green", "replaced": "green", "planned": "cyan", "ignored": "dim"}
-_PATIENCE = 3.0  # seconds of silence that need no word
+_PATIENCE = 3.0  # seconds that may pass without a sign of life
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -48,7 +48,7 @@ def _ignored(content: Ended | Changed | Leaving | Timer | Succeeded | Ignored) -
     if isinstance(content, Timer):
         return Ignored("timer", f"timer {content.name}: this function has nothing to do on a timer")
     if isinstance(content, Succeeded):
-        return Ignored("succeeded", "the record tells of an invocation that succeeded: nothing is left to do")
+        return Ignored("succeeded", "the invocation of this record succeeded: nothing is left to do")
     return content
 
 

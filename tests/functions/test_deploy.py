@@ -216,7 +216,7 @@ def test_no_means_no(code: Code) -> None:
 
 @pytest.mark.parametrize("status", ["CREATE_FAILED", "CREATE_ROLLBACK_COMPLETE", "UPDATE_FAILED"])
 def test_failed_stack_is_told_with_its_reasons(code: Code, status: str) -> None:
-    """A stack that does not come about is an error that names each resource that failed and why."""
+    """A stack that is not created is an error that names each resource that failed and why."""
     services = Services("CREATE_IN_PROGRESS", status)
     with pytest.raises(click.ClickException) as raised:
         roll_out(services.session, WHERE, code, {}, None)
@@ -247,7 +247,7 @@ def test_stack_is_taken_down(capsys: pytest.CaptureFixture[str]) -> None:
     [pytest.param(False, "there is no stack", id="gone"), pytest.param(True, "would delete", id="dry-run")],
 )
 def test_nothing_is_deleted(exists: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A stack that is not there is no error, and a dry run only says what it would do."""
+    """A stack that is not there is not an error, and a dry run only says what it would do."""
     services = Services(exists=exists)
     take_down(services.session, WHERE, None, dry_run=True)
     assert services.operations == ["ListStacks"]

@@ -247,4 +247,4 @@ def test_records_that_the_log_lost_are_counted(served: Served, tmp_path: Path) -
     assert done.exit_code == 4
     assert "failed   a" in done.stdout
     assert "Error: 2 of 9 records can succeed\n" in done.stderr
-    assert "tells of 1 records, the result topic of all" in done.stderr
+    assert "shows 1 records; the result topic has all" in done.stderr

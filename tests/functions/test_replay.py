@@ -374,7 +374,7 @@ def test_handing_back_is_a_courtesy(served: Served) -> None:
     served.world.add_credential(replace(TEMPORARY, denied=frozenset({"mns:ChangeMessageVisibility"})))
     done = run(served, "--queue", "dead", "--dry-run")
     assert done.exit_code == 0
-    assert "visible after the queue's VisibilityTimeout" in done.stderr
+    assert "messages that stay show again only after the queue's VisibilityTimeout" in done.stderr
 
 
 @pytest.mark.enable_socket
