@@ -28,7 +28,7 @@ def bent(*, skew: float = 0.0, token_expired: bool = False) -> Iterator[None]:
 
 
 def token_expired_by_fault() -> bool:
-    """Tell if a fault lets the current request's token be over."""
+    """Tell if a fault makes the current request's token count as expired."""
     return _token_expired.get()
 
 

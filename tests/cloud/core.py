@@ -198,7 +198,7 @@ class World:
         return credential
 
     def token_expired(self, credential: Credential) -> bool:
-        """True if the key's temporary token is over, by its date or by a fault of this request."""
+        """True if the key's temporary token has expired, by its date or by a fault of this request."""
         if not credential.security_token:
             return False
         return token_expired_by_fault() or (

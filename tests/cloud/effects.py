@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.cloud.core import World
     from tests.cloud.faults import Rule
 
-# A proxy's page, an XML error of the gateway's kind, and bytes that are no text at all.
+# A proxy's page, an XML error of the gateway's kind, and bytes that are not text at all.
 _BODIES: Mapping[str, tuple[str, bytes]] = {
     "html": ("text/html", b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"),
     "xml": (

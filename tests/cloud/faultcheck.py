@@ -45,7 +45,7 @@ def _structure(item: Mapping[str, Any], operations: frozenset[str]) -> str:
     if "odd" in item and "when" in item:
         return "an odd answer comes after the effect"
     if ("key" in item) != (item.get("odd") in odd.KEYED):
-        return f"key goes with odd of {', '.join(sorted(odd.KEYED))}, and they with a key"
+        return f"odd of {', '.join(sorted(odd.KEYED))} needs a key, and nothing else takes one"
     return ""
 
 

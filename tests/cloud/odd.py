@@ -1,7 +1,7 @@
-"""Odd answers: HTTP says that it went well, and the body is none that the operation's page knows.
+"""Odd answers: the status says success, and the body has no form that the operation's page knows.
 
-Each form changes an answer of an operation that was done. Where an answer has not what the form changes (no list, no
-such key), the answer stays and the rule did not fire. JSON answers take every form, XML answers (SMQ's, and the RPC
+Each form changes the answer of an operation that was done. An answer without what the form changes (no list, no such
+key) stays as it is, and the rule did not fire. JSON answers take every form, XML answers (SMQ's, and the RPC
 gateway's where they were asked for) those that are marked.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response
 
-    Change = Callable[[Any, Any], Any]  # (what stands there, its key or None) -> what shall stand there
+    Change = Callable[[Any, Any], Any]  # (the value at a place, its key or None) -> the value to put there
 
 KEYED = frozenset({"missing-key", "null-key"})  # these take the name of a key, wherever it stands
 _BOTH = frozenset({"empty-object", "error-object", *KEYED})  # JSON and XML

@@ -41,7 +41,7 @@ def invalid(name: str) -> ServiceError:
 
 
 def not_found(name: str) -> ServiceError:
-    """Return the refusal of a value that names nothing which is there."""
+    """Return the refusal of a value that names something that does not exist."""
     return ServiceError(400, f"NotFound{name}", f"Cannot find resource according to your specified {name}.")
 
 

@@ -61,7 +61,7 @@ class RpcProduct:
 
     name = ""
     version = ""
-    # What the vendor's SDK knows of this product; those without an Operation answer 501. There is none for this ESS.
+    # What the vendor's SDK knows of this product; those without an Operation answer 501. There is none of this version of ESS.
     published: frozenset[str] = frozenset()
 
     def __init__(self, world: World) -> None:
@@ -113,7 +113,7 @@ class RpcProduct:
 
 
 class UnknownVersion(RpcProduct):
-    """Takes the RPC requests that no product claims: their version is missing or nobody's."""
+    """Takes the RPC requests that no product claims: their version is missing, or no product has it."""
 
     name = "RPC"
 

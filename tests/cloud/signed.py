@@ -1,4 +1,4 @@
-"""Signed raw requests for the stand-in's own tests: every part can be bent before or after signing.
+"""Signed raw requests for the stand-in's own tests: every part can be changed before or after signing.
 
 It uses the verifier's functions, which the vendor's vectors and SDKs pin (`tests/cloud_tests/test_verify.py`,
 `tests/cloud_tests/test_witness_cloudapi.py`), so that these tests need not fear a mistake made twice.

@@ -161,7 +161,9 @@ class GatewayEntries:
 
     def _completed(self, wanted: GatewayEntry, old: GatewayEntry | None) -> GatewayEntry:
         if old is not None:
-            left = old.reads_left if old.before is None else 0  # what was shown is shown on, with the new target
+            left = (
+                old.reads_left if old.before is None else 0
+            )  # an entry that was shown stays shown, with the new target
             return replace(wanted, vpc_access_id=old.vpc_access_id, created_time=old.created_time, reads_left=left)
         what = f"{wanted.name} {wanted.vpc_id} {wanted.instance_id}:{wanted.port} "  # the README shows the demo's ids
         created = datetime.fromtimestamp(self._world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

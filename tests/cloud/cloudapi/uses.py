@@ -3,8 +3,8 @@
 https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-describeapisbyvpcaccess,
 https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/user-guide/backend-routing and the models of PyPI
 `alibabacloud_cloudapi20160714` 4.9.0. Whether DescribeApisByVpcAccess lists drafts, and APIs that come to the entry by
-a backend object, no page says: each is a switch. A reference stands when its authorization is removed, and means the
-next one of that name: assumed.
+a backend object, no page says: each is a switch. Assumed: what refers to an authorization keeps the name when it is
+removed, and then uses the next one of that name.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Function:
             return list(self._logs)
 
     def invoke(self, event: bytes, request_id: str) -> InvocationEnd:
-        """Run the function once on the event's bytes. Raises ServiceError 429 when no instance may be had."""
+        """Run the function once on the event's bytes. Raises ServiceError 429 when no instance is free."""
         instance = self.pool.acquire()
         keep, started = False, time.monotonic()
         try:

@@ -104,7 +104,7 @@ class Instance:
                 os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
 
     def kill(self) -> None:
-        """End the process and its children at once (SIGKILL reaches a frozen one) and give the pipes back."""
+        """End the process and its children at once (SIGKILL reaches a frozen one) and close the pipes."""
         if self.process.returncode is None:  # once reaped, the number may be another's
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)

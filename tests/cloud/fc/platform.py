@@ -99,7 +99,7 @@ class Platform:
         return self.own_services | {each.config.service for each in self.functions if each.config.service}
 
     def run(self, function: Function, event: bytes, request_id: str = "") -> InvocationEnd:
-        """Invoke synchronously; ServiceError 400 for an event over 32 MB, 429 when no instance may be had."""
+        """Invoke synchronously; ServiceError 400 for an event over 32 MB, 429 when no instance is free."""
         if len(event) > MAX_SYNC_PAYLOAD:
             raise ServiceError(
                 400, "EntityTooLarge", f"payload size exceeds maximum allowed size ({MAX_SYNC_PAYLOAD} bytes)"
@@ -150,7 +150,7 @@ class Platform:
         raise ServiceError(404, "InstanceNotFound", f"function '{name}' has no such living instance")
 
     def rotate_credentials(self, name: str, *, keep_instances: bool = False) -> None:
-        """Let the role's keys expire; idle instances go too, unless they shall show what stale keys do."""
+        """Let the role's keys expire; idle instances end too, unless a test wants to see what expired keys do."""
         function = self.function(name)
         function.role.expire()
         if not keep_instances:
@@ -184,7 +184,7 @@ class Platform:
             pumps = self._pumps()
             waits = [due - clock.now() for pump in pumps if (due := pump.due()) is not None]
             if any(pump.busy() for pump in pumps):
-                threading.Event().wait(0.01)  # another thread is at it
+                threading.Event().wait(0.01)  # another thread works on it
             elif not waits:
                 return
             else:
@@ -220,7 +220,7 @@ class Platform:
         self.queue.forget(deployment.function)
 
     def _finish(self, function: Function, arn: str, record: InvocationRecord) -> None:
-        """Hand the record of a finished asynchronous invocation to its destination; a refusal is counted, no more."""
+        """Hand the record of a finished asynchronous invocation to its destination; a refusal is only counted."""
         if not arn:
             return
         destination = Destination.parse(arn)

@@ -52,7 +52,7 @@ class Runner:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.pump.wake.clear()  # before looking, so that what arrives meanwhile is not slept over
+            self.pump.wake.clear()  # before looking, so that what arrives meanwhile does not wait
             if self.pump.step():
                 continue
             due = self.pump.due()

@@ -7,7 +7,7 @@ tail (further directories) of ``sys.path``. ``-I`` keeps this file's own directo
 
 A frame is two big-endian 32-bit lengths, a JSON header and a body. Frames in: ``{"op": "initialize" | "invoke"}``
 plus what the context needs. Frames out: ``{"error": X-Fc-Error-Type or ""}``; after an error of ``initialize`` the
-instance is of no more use. Standard output and error are the instance's log.
+instance cannot be used any more. Standard output and error are the instance's log.
 
 Context: <https://help.aliyun.com/zh/functioncompute/fc/user-guide/context-in-event-handlers>; errors:
 <https://help.aliyun.com/zh/functioncompute/fc/user-guide/error-handling-1-1>.
@@ -150,7 +150,7 @@ class ChildRuntime:
             header_length, body_length = _LENGTHS.unpack(lengths)
             request = json.loads(self._requests.read(header_length))
             error, body = self._answer(request, self._requests.read(body_length))
-            sys.stdout.flush()  # so that the log is complete before the reply tells that it is
+            sys.stdout.flush()  # so that the log is complete before the reply says so
             sys.stderr.flush()
             header = json.dumps({"error": error}).encode()
             self._replies.write(_LENGTHS.pack(len(header), len(body)) + header + body)
@@ -202,7 +202,7 @@ def main(arguments: list[str]) -> None:
     sys.path[:0] = [code_directory]
     sys.path.extend(further)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # a killed instance shall not take its log along
+        sys.stdout.reconfigure(line_buffering=True)  # the log of a killed instance must not be lost
     with os.fdopen(int(requests), "rb") as source, os.fdopen(int(replies), "wb") as sink:
         ChildRuntime(source, sink).run()
 

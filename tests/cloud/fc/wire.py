@@ -3,8 +3,8 @@
 Names: <https://help.aliyun.com/zh/ros/developer-reference/aliyun-fc3-function>,
 <https://www.alibabacloud.com/help/en/ros/developer-reference/aliyun-fc3-trigger>, PyPI ``ros-cdk-fc3`` 1.15.0
 (``AsyncInvokeConfig``) and, for ``TriggerConfig``, whose mixed case is real, PyPI ``alibabacloud_fc20230330`` 4.8.3. The
-outer names may be written as in a template (``FunctionName``) or as
-in the API (``functionName``). An unknown key is refused, because the real thing ignores a misspelt one silently.
+outer names may be written as in a template (``FunctionName``) or as in the API (``functionName``). An unknown key is
+refused, because the real service ignores a misspelt one silently.
 What only the stand-in knows: ``code`` (a path), ``serviceName``, ``pythonExecutable``, ``extraPaths``,
 ``maxInstances``, ``roleActions``, ``freeze``, ``triggers``, ``asyncInvokeConfig``.
 """

@@ -4,7 +4,7 @@ https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-referen
 https://help.aliyun.com/zh/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-listtagresources and the
 models of PyPI `alibabacloud_slb20140515` 3.3.31: `Listeners` "is not returned if the CLB instance does not have a
 listener", PageSize demands a PageNumber. `InvalidLoadBalancerId.NotFound` is the code that Terraform's provider
-expects; its status 404 is assumed, as are MissingPageNumber, that the listeners of an unknown load balancer are none,
+expects; its status 404 is assumed, as are MissingPageNumber, that an unknown load balancer has no listeners,
 and that a policy scoped to single load balancers refuses the look-up of another one and leaves it out of lists.
 """
 

@@ -102,7 +102,7 @@ class Broker(QueueBroker):
         topic.logging_enabled = attributes.get("LoggingEnabled", topic.logging_enabled)
 
     def delete_topic(self, name: str) -> None:
-        """Delete a topic with its subscriptions; a missing one is no error (assumed, as for queues)."""
+        """Delete a topic with its subscriptions; a missing one is not an error (assumed, as for queues)."""
         with self._lock:
             self._topics.pop(name, None)
 
@@ -179,7 +179,7 @@ class Broker(QueueBroker):
         return self.subscription(topic, name)
 
     def add_subscription(self, topic_name: str, name: str, attributes: Mapping[str, str]) -> bool:
-        """Subscribe an endpoint, attributes in the vendor's names; return False if it was subscribed so.
+        """Subscribe an endpoint, attributes in the vendor's names; return False if the same subscription was there.
 
         Another subscription of that name is ``SubscriptionAlreadyExist`` (assumed, as topics do).
         """
@@ -225,6 +225,6 @@ class Broker(QueueBroker):
             self.topic(topic_name).subscriptions[name] = changed
 
     def unsubscribe(self, topic_name: str, name: str) -> None:
-        """End a subscription; a missing one is no error (assumed, as for queues)."""
+        """End a subscription; a missing one is not an error (assumed, as for queues)."""
         with self._lock:
             self.topic(topic_name).subscriptions.pop(name, None)

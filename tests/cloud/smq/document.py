@@ -48,7 +48,7 @@ def _value(value: str | bool | int | Iterable[Child]) -> str:
 def parse(data: bytes, *roots: str) -> Element:
     """Return the root element of a request body, which must be one of ``roots`` in SMQ's namespace.
 
-    DTDs and entities are never read. Anything else than such a document is 400 ``MalformedXML``.
+    DTDs and entities are never read. Anything but such a document is 400 ``MalformedXML``.
     """
     try:
         root = fromstring(data, forbid_dtd=True)
@@ -76,7 +76,7 @@ def fields(element: Element, known: Iterable[str]) -> dict[str, Element]:
         if name not in allowed:
             raise refusal("InvalidArgument", f"<{name}> is not an element of <{name_of(element)}>.")
         if name in found:
-            raise refusal("InvalidArgument", f"<{name}> stands twice in <{name_of(element)}>.")
+            raise refusal("InvalidArgument", f"<{name}> is given twice in <{name_of(element)}>.")
         found[name] = child
     return found
 

@@ -13,7 +13,7 @@ from tests.cloud.smq.errors import refusal
 MAXIMUM_MESSAGE_SIZE = 65536  # bytes; also of a whole batch
 BATCH_LIMIT = 16
 DEFAULT_PRIORITY = 8
-# What XML 1.0 cannot carry can be in no message.
+# A message cannot hold what XML 1.0 cannot carry.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

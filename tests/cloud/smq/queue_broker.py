@@ -93,7 +93,7 @@ class QueueBroker:
             self._link_dead_letters()
 
     def delete_queue(self, name: str) -> None:
-        """Delete a queue with its messages; a missing one is no error (no such error is documented)."""
+        """Delete a queue with its messages; a missing one is not an error (no such error is documented)."""
         with self._lock:
             queue = self._queues.pop(name, None)
             if queue is not None:

@@ -72,7 +72,7 @@ def queue_record(world: World, trigger: QueueTrigger, function: str, message: Qu
 
 
 def timer_event(world: World, trigger: TimerTrigger) -> dict[str, Any]:
-    """Return the event of ``timer.json``; the payload is a string whatever it holds."""
+    """Return a timer's event; the payload is a string whatever it holds."""
     return {
         "triggerTime": utc(world.clock.now(), milliseconds=False),
         "triggerName": trigger.name,
