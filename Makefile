@@ -9,9 +9,9 @@ ARGS ?=
 UV ?= uv
 export EVENT
 
-# A pyenv shim knows an interpreter that is installed but not selected: ask it by version.
-FOUND := $(shell $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null || \
-  PYENV_VERSION=$$(pyenv whence $(PYTHON) 2>/dev/null | tail -1) $(PYTHON) -c 'import sys; print(sys.executable)' 2>/dev/null)
+# A version manager's shim knows interpreters that are installed but not selected: they lie beside it, and are asked next.
+FOUND := $(shell at=$$(command -v $(PYTHON)); for found in "$$at" "$${at%/shims/*}"/versions/*/bin/$(PYTHON); do \
+  "$$found" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
 VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 PY := $(VENV)/bin/python
 

@@ -17,6 +17,11 @@ _ELSEWHERE = (  # where version managers keep interpreters, below the home direc
     ".local/share/mise/installs/python/{version}*/bin/python",
 )
 
+_BESIDE_SHIMS = (
+    "versions/{version}*/bin/python",
+    "installs/python/{version}*/bin/python",
+)  # seen from the shims' parent
+
 
 def find(version: str, environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Path:
     """Return an interpreter of the minor ``version`` ("3.12"); raises a ClickException that says how to provide one."""
@@ -72,5 +77,7 @@ def _candidates(version: str, environment: Mapping[str, str], home: Path) -> Ite
     on_path = shutil.which(f"python{version}", path=environment.get("PATH"))
     if on_path:
         yield Path(on_path)
+        for pattern in _BESIDE_SHIMS:
+            yield from sorted(Path(on_path).parents[1].glob(pattern.format(version=version)), reverse=True)
     for pattern in _ELSEWHERE:
         yield from sorted(home.glob(pattern.format(version=version)), reverse=True)

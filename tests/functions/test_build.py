@@ -299,10 +299,19 @@ def test_missing_interpreter_is_told_with_the_ways_to_get_one(tmp_path: Path) ->
         interpreters.find("3.99", {"PATH": str(tmp_path)}, home=tmp_path)
 
 
-def test_interpreter_of_a_version_manager_is_found(tmp_path: Path) -> None:
-    """An interpreter that is not on PATH is found where version managers keep them."""
-    place = tmp_path / ".pyenv" / "versions" / "3.99.4" / "bin"
-    place.mkdir(parents=True)
-    (place / "python").write_text("#!/bin/sh\necho 3.99\n")
-    (place / "python").chmod(0o755)
-    assert interpreters.find("3.99", {"PATH": ""}, home=tmp_path) == place / "python"
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        pytest.param("home/.pyenv/versions/3.99.4", "", id="below-home"),
+        pytest.param("elsewhere/versions/3.99.4", "elsewhere/shims", id="beside-a-shim"),
+        pytest.param("elsewhere/installs/python/3.99.4", "elsewhere/shims", id="beside-another-shim"),
+    ],
+)
+def test_interpreter_of_a_version_manager_is_found(place: str, path: str, tmp_path: Path) -> None:
+    """An interpreter that is not selected is found where version managers keep them, wherever they are themselves."""
+    python = tmp_path / place / "bin" / "python"
+    for file, does in {python: "echo 3.99", tmp_path / "elsewhere/shims/python3.99": "exit 127"}.items():
+        file.parent.mkdir(parents=True)
+        file.write_text(f"#!/bin/sh\n{does}\n")
+        file.chmod(0o755)
+    assert interpreters.find("3.99", {"PATH": str(tmp_path / path) if path else ""}, home=tmp_path / "home") == python
