@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.cloud import endpoints
 from shared.errors import SettingsError
 from shared.log import LEVELS
+from shared.model.access import VpcAccess
+from shared.model.backend import TARGET_ID
 
 _TEMPLATE_FIELDS = ("owner", "instance_id", "port", "vpc_id")
 _HIGHEST_PORT = 65_535
@@ -66,6 +69,32 @@ class Settings(NamedTuple):
         """Tell whether policy lets something in ``vpc_id`` be opened."""
         return self.allowed_vpc_ids is None or vpc_id in self.allowed_vpc_ids
 
+    def may_be_called(self, access: VpcAccess) -> bool:
+        """Tell whether its name may be given to ``access``: those that NAME_TEMPLATE makes belong to their instance."""
+        made = _pattern_of(self.name_template, self.owner).fullmatch(access.name)
+        fields = {
+            "instance_id": access.instance_id,
+            "port": str(access.port),
+            "vpc_id": access.vpc_id,
+            "owner": self.owner,
+        }
+        return made is None or all(fields[name] == value for name, value in made.groupdict().items())
+
+
+@lru_cache(maxsize=8)
+def _pattern_of(template: str, owner: str) -> re.Pattern[str]:
+    """Return the regular expression of the names that a template makes, with a group for each of its fields."""
+    parts, seen = list[str](), set[str]()
+    forms = {"instance_id": TARGET_ID, "port": "[0-9]{1,5}", "vpc_id": "vpc-[A-Za-z0-9]+"}
+    for text, field in re.findall(r"([^{]*)(?:\{(\w+)\})?", template):
+        parts.append(re.escape(text))
+        if field in seen:
+            parts.append(f"(?P={field})")
+        elif field:
+            seen.add(field)
+            parts.append(f"(?P<{field}>{forms.get(field, re.escape(owner))})")
+    return re.compile("".join(parts))
+
 
 class Variable(NamedTuple):
     """One environment variable: its default (None: required) and what it means, for the table in README.md."""
@@ -102,7 +131,11 @@ VARIABLES = (
         "`listener`",
     ),
     Variable("NAME_TEMPLATE", "{owner}-{instance_id}-{port}", "name of the entry for an announced backend"),
-    Variable("ON_CONFLICT", "refuse", "`refuse`, or `replace` an entry of ours whose target changed"),
+    Variable(
+        "ON_CONFLICT",
+        "refuse",
+        "`refuse`, or `replace` an entry of ours whose target changed, if the request names that target in `Replaces`",
+    ),
     Variable(
         "HOOK_ON_FAILURE",
         "continue",

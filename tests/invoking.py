@@ -176,6 +176,12 @@ def request(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None}
 
 
+def moving(**changes: Any) -> dict[str, Any]:
+    """Return a request to replace what ``request()`` asks for."""
+    seen = {"VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080}
+    return request(Replaces=seen, **changes)
+
+
 def state_change(instance_id: str = "i-bp1example0001", state: str = "Running", **changes: Any) -> dict[str, Any]:
     """Return EventBridge's notice about an instance."""
     return {

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from shared.model.access import VpcAccess
+from shared.model.access import Replaced, VpcAccess
 from shared.settings import Settings
 
 _METADATA = "100.100.100.200"  # https://www.alibabacloud.com/help/doc-detail/141788.htm
@@ -164,7 +164,26 @@ def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
             f"the name {access.name!r} is in use by us for {by_name.target_text()}: choose another name, or let the "
             "entry be replaced with the setting ON_CONFLICT=replace",
         )
-    return _replace(access, by_name, settings)
+    outdated = None if wanted.any_name else _superseded(access, by_name)
+    return outdated or _replace(access, by_name, settings)
+
+
+def _superseded(access: VpcAccess, there: VpcAccess) -> Refuse | None:
+    """Compare and set: return why a request may not move the entry, which it has to name as it is now.
+
+    A message may come late or twice, and must not undo what a newer one did. What an announcement says was just looked up.
+    """
+    if access.replaces is not None and access.replaces.target == there.target:
+        return None
+    now = f"the name {access.name!r} opens {there.target_text()} now"
+    seen = (
+        "the request does not say what it replaces"
+        if access.replaces is None
+        else "the request was made when it opened something else"
+    )
+    vpc_id, instance_id, port = there.target
+    fix = f'{{"VpcId": "{vpc_id}", "InstanceId": "{instance_id}", "Port": {port}}}'
+    return Refuse(access, "Superseded", f"{now}, and {seen}: if it is still meant, send it again with Replaces {fix}")
 
 
 def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
@@ -176,6 +195,12 @@ def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
     if not settings.allows_port(access.port):
         return Refuse(
             access, "PortNotAllowed", f"port {access.port} is not allowed: add it to the setting ALLOWED_PORTS"
+        )
+    if not settings.may_be_called(access):
+        return Refuse(
+            access,
+            "NameReserved",
+            f"the name {access.name!r} is kept for the instance that NAME_TEMPLATE makes it of: choose another name",
         )
     if "." in access.instance_id or ":" in access.instance_id:
         return _against_addresses(access, settings)
@@ -210,7 +235,8 @@ def _against_addresses(access: VpcAccess, settings: Settings) -> Refuse | None:
 def _keep_or_rehost(access: VpcAccess, there: VpcAccess, settings: Settings) -> Decision:
     """Keep an entry that opens the target; only its host name can be changed, by the API and by the owner."""
     drift = _drift(access, there)
-    if "VpcTargetHostName" in drift and settings.on_conflict == "replace" and there.owner == settings.owner:
+    seen = access.replaces == Replaced(there.target, there.vpc_target_host_name)
+    if "VpcTargetHostName" in drift and seen and settings.on_conflict == "replace" and there.owner == settings.owner:
         return _replace(access, there, settings)
     return Keep(there, drift=drift)
 

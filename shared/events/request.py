@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-from shared.model.access import OWNER_TAG, VpcAccess
+from shared.model.access import OWNER_TAG, Replaced, VpcAccess
 from shared.model.backend import TARGET_ID
 
 # Parts of patterns hold the characters themselves: engines differ in how they want them escaped (events/schema/).
@@ -47,6 +47,7 @@ _EXAMPLES = {
     "InstanceId": 'an instance "i-…", a load balancer "lb-…" or an IP address',
     "Port": "a port from 1 to 65535, such as 8080",
     "Tag": 'a list of {"Key": …, "Value": …}',
+    "Replaces": 'what the name opens now: {"VpcId": …, "InstanceId": …, "Port": …}',
     "Key": "the tag's key",
 }
 RESERVED_KEYS = (OWNER_TAG,)
@@ -89,15 +90,28 @@ TAG = cs.typed_dict_schema(
     },
     extra_behavior="forbid",
 )
+_VPC_ID, _TARGET_ID = _word(64, r"^vpc-[A-Za-z0-9]+$"), _word(128, _INSTANCE_ID)
+_PORT = cs.no_info_before_validator_function(_port, cs.int_schema(ge=1, le=65_535))
+_HOST_NAME = _word(253, r"^[A-Za-z0-9.*_-]*$")
+REPLACES = cs.typed_dict_schema(
+    {
+        "VpcId": _required(_VPC_ID),
+        "InstanceId": _required(_TARGET_ID),
+        "Port": _required(_PORT),
+        "VpcTargetHostName": _optional(_HOST_NAME),
+    },
+    extra_behavior="forbid",
+)
 ACCESS_REQUEST = cs.typed_dict_schema(
     {
         "Name": _required(_text(256, _NAME)),
-        "VpcId": _required(_word(64, r"^vpc-[A-Za-z0-9]+$")),
-        "InstanceId": _required(_word(128, _INSTANCE_ID)),
-        "Port": _required(cs.no_info_before_validator_function(_port, cs.int_schema(ge=1, le=65_535))),
+        "VpcId": _required(_VPC_ID),
+        "InstanceId": _required(_TARGET_ID),
+        "Port": _required(_PORT),
         "Description": _optional(_text(1024, _TEXT)),
-        "VpcTargetHostName": _optional(_word(253, r"^[A-Za-z0-9.*_-]*$")),
+        "VpcTargetHostName": _optional(_HOST_NAME),
         "Tag": _optional(cs.list_schema(TAG, max_length=19)),
+        "Replaces": _optional(REPLACES),
     },
     extra_behavior="forbid",
 )
@@ -137,7 +151,14 @@ def _access(request: Mapping[str, Any]) -> VpcAccess:
         request.get("Description") or "",
         request.get("VpcTargetHostName") or "",
         tuple([(tag["Key"], tag.get("Value", "")) for tag in request.get("Tag") or ()]),
+        replaces=_replaced(request.get("Replaces")),
     )
+
+
+def _replaced(seen: Mapping[str, Any] | None) -> Replaced | None:
+    if seen is None:
+        return None
+    return Replaced((seen["VpcId"], seen["InstanceId"], seen["Port"]), seen.get("VpcTargetHostName") or "")
 
 
 def _problem(location: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:

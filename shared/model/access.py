@@ -7,6 +7,13 @@ from typing import NamedTuple
 OWNER_TAG = "vpc-access-owner"
 
 
+class Replaced(NamedTuple):
+    """What a request to replace an entry has seen of it. The id proves nothing: a changed entry keeps it."""
+
+    target: tuple[str, str, int]
+    vpc_target_host_name: str = ""
+
+
 class VpcAccess(NamedTuple):
     """One authorization. Its keys are ``name`` and the target (``vpc_id``, ``instance_id``, ``port``), each unique.
 
@@ -21,6 +28,7 @@ class VpcAccess(NamedTuple):
     vpc_target_host_name: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     vpc_access_id: str = ""  # opaque; "" for one that is only asked for
+    replaces: Replaced | None = None  # of a request: what it says that the name opens now
 
     @property
     def target(self) -> tuple[str, str, int]:

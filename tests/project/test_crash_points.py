@@ -32,6 +32,9 @@ class Scenario(NamedTuple):
     answers: int = 1
 
 
+OLD = {"VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 80}
+
+
 def _tagged(invoke: Invoker) -> None:
     instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080,443"}}
     seed(invoke.served.app, {"instances": [instance]})
@@ -44,7 +47,7 @@ def _ours(invoke: Invoker) -> None:
 SCENARIOS = {
     "request": Scenario(queue_event(json.dumps(request()))),
     "notice-two-ports": Scenario(state_change(), _tagged, entries=2, answers=2),
-    "replace": Scenario(queue_event(json.dumps(request())), _ours, {"ON_CONFLICT": "replace"}),
+    "replace": Scenario(queue_event(json.dumps(request(Replaces=OLD))), _ours, {"ON_CONFLICT": "replace"}),
     "same-twice-in-a-batch": Scenario(queue_event(*[json.dumps(request())] * 2), answers=2),
     "refused": Scenario(queue_event(json.dumps(request(Port=22))), entries=0),
     "rejected": Scenario(queue_event("{}"), entries=0),

@@ -18,7 +18,7 @@ from tests.cloud.fixtures import TEMPORARY
 from tests.cloud.seeds import seed
 from tests.deployed import allowed
 from tests.events_table import EVENTS, FILES
-from tests.invoking import VPC, Invoker, request
+from tests.invoking import VPC, Invoker, moving
 from tests.registry.stack import ACCOUNT, REGION, REQUIRED, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ class Case(NamedTuple):
 def cases() -> list[Case]:
     """Return every sample event, and what the samples do not show: moving an entry of ours, verifying a target."""
     samples = [Case(path.read_bytes()) for path in FILES]
-    moved = json.dumps(request(Name="ours", Port=8081)).encode()
+    moved = json.dumps(moving(Name="ours", Port=8081)).encode()
     load_balancer = (EVENTS / "manual" / "load-balancer.json").read_bytes()
     return [*samples, Case(moved, entry=True), Case(load_balancer, verify=True)]
 

@@ -10,7 +10,7 @@ from shared.cloud.signing import Credentials
 from shared.errors import RetryNeeded, SettingsError
 from shared.flow.engine import Invocation
 from tests.cloud.seeds import seed
-from tests.invoking import VPC, Invoker, queue_event, request, state_change
+from tests.invoking import VPC, Invoker, moving, queue_event, request, state_change
 
 WRITE, READ = "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses"
 MODIFY, LOOK_UP = "CloudAPI.ModifyVpcAccessAndUpdateApis", "ECS.DescribeInstances"
@@ -239,12 +239,12 @@ def test_a_change_that_is_refused_for_unknown_reason_is_looked_after_once(
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
     invoke.served.faults.set([{"operation": MODIFY, "nth": 1, **no, "when": when}])
-    answer = invoke(request(Port=443))
+    answer = invoke(moving(Port=443))
 
     assert (answer.error is None) == (when == "after")
     assert invoke.calls(MODIFY) == [MODIFY]
     if answer.error is not None:
-        answer = invoke(request(Port=443))
+        answer = invoke(moving(Port=443))
     assert answer.result["outcome"] in ("replaced", "unchanged")
     assert [entry["Port"] for entry in invoke.accesses()] == [443]
 
@@ -260,10 +260,10 @@ def test_a_refused_change_of_what_is_gone_creates_nothing_after_an_unknown_no(in
             invoke.served.app["CloudAPI"].entries.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
 
     invoke.before = remove
-    assert invoke(request(Port=443)).error is not None
+    assert invoke(moving(Port=443)).error is not None
     assert invoke.calls(WRITE) == [WRITE]
     invoke.before = lambda _: None
-    assert invoke(request(Port=443)).result["outcome"] == "authorized"
+    assert invoke(moving(Port=443)).result["outcome"] == "authorized"
 
 
 PERMISSION = {"status": 403, "code": "Forbidden.NoUserAuthorization"}
@@ -367,7 +367,7 @@ def test_our_entry_moves_when_replacing_is_allowed(invoke: Invoker, duplicate: s
     _switch(invoke, duplicate=duplicate)
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    answer = invoke(request(Port=443))
+    answer = invoke(moving(Port=443))
     (entry,) = invoke.accesses()
 
     assert answer.result["outcome"] == "replaced"
@@ -382,7 +382,7 @@ def test_a_lost_answer_to_replacing_is_tried_again(invoke: Invoker, cut: str) ->
     invoke.configure(ON_CONFLICT="replace")
     invoke.served.faults.set([{"operation": MODIFY, "nth": 1, "cut": cut}])
 
-    assert invoke(request(Port=443)).result["outcome"] == "replaced"
+    assert invoke(moving(Port=443)).result["outcome"] == "replaced"
     assert [entry["Port"] for entry in invoke.accesses()] == [443]
 
 
@@ -391,7 +391,7 @@ def test_a_refusal_to_replace_is_an_answer(invoke: Invoker) -> None:
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
     invoke.served.faults.set([{"operation": MODIFY, "status": 400, "code": "InvalidDescription"}])
-    answer = invoke(request(Port=443))
+    answer = invoke(moving(Port=443))
 
     assert (answer.result["outcome"], answer.result["reason"]) == ("rejected", "InvalidDescription")
     assert invoke.calls(MODIFY) == [MODIFY]
@@ -402,7 +402,7 @@ def test_replacing_that_never_succeeds_is_due_again(invoke: Invoker) -> None:
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
     invoke.served.faults.set([{"operation": MODIFY, "cut": "before"}])
-    answer = invoke(request(Port=443), timeout=120)
+    answer = invoke(moving(Port=443), timeout=120)
 
     assert f"First: {MODIFY.partition('.')[2]} failed with NoAnswer" in str(answer.error)
     assert len(invoke.calls(MODIFY)) == 6
@@ -436,7 +436,7 @@ def test_replacing_after_doubt_does_not_touch_an_entry_that_is_not_ours(invoke: 
 
     invoke.before = swap
     invoke.served.faults.set([{"operation": MODIFY, "nth": 1, "cut": "before"}])
-    answer = invoke(request(Port=443))
+    answer = invoke(moving(Port=443))
 
     assert (answer.result["outcome"], answer.result["reason"]) == ("refused", "NameTaken")
     assert [entry["Port"] for entry in invoke.accesses()] == [8081]
@@ -454,5 +454,5 @@ def test_replacing_what_is_gone_creates_it(invoke: Invoker) -> None:
 
     invoke.before = remove
 
-    assert invoke(request(Port=443)).result["outcome"] == "authorized"
+    assert invoke(moving(Port=443)).result["outcome"] == "authorized"
     assert [entry["Port"] for entry in invoke.accesses()] == [443]

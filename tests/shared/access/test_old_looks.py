@@ -19,6 +19,9 @@ OURS = {
 }
 
 
+REPLACING = request(Replaces={"VpcId": VPC, "InstanceId": "i-old", "Port": 80})
+
+
 def _switch(invoke: Invoker, **values: Any) -> None:
     invoke.served.world.switches = invoke.served.world.switches.with_values(**values)
 
@@ -39,7 +42,7 @@ def test_an_entry_that_lost_our_mark_since_the_batch_looked_is_not_moved(invoke:
             seed(invoke.served.app, {"vpc_accesses": [{**OURS, "Tag": []}]})
 
     invoke.after = take_over
-    result = invoke(request()).result
+    result = invoke(REPLACING).result
 
     assert (result["outcome"], result["reason"]) == ("refused", "NameTaken")
     assert not invoke.calls(MODIFY)
@@ -51,7 +54,7 @@ def test_a_change_is_told_when_it_shows(invoke: Invoker, reads: int) -> None:
     seed(invoke.served.app, {"vpc_accesses": [OURS]})
     invoke.configure(ON_CONFLICT="replace")
     _switch(invoke, modified_after_reads=reads)
-    result = invoke(request()).result
+    result = invoke(REPLACING).result
 
     assert result["outcome"] == "replaced"
     assert invoke.calls(MODIFY) == [MODIFY]
@@ -63,7 +66,7 @@ def test_a_change_that_never_shows_is_due_again(invoke: Invoker) -> None:
     invoke.configure(ON_CONFLICT="replace")
     _switch(invoke, modified_after_reads=1000)
 
-    assert "NotConfirmed" in str(invoke(request()).error)
+    assert "NotConfirmed" in str(invoke(REPLACING).error)
     assert invoke.calls(MODIFY) == [MODIFY]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide, plan, word
-from shared.model.access import OWNER_TAG, VpcAccess
+from shared.model.access import OWNER_TAG, Replaced, VpcAccess
 from shared.settings import Settings, load
 from tests.invoking import SETTINGS, VPC
 
@@ -172,6 +172,7 @@ def test_a_rival_is_told_what_it_lost_and_to_whom(second: VpcAccess, what: str, 
 )
 def test_replacing_is_for_our_own_entries_only(wanted: VpcAccess, there: list[VpcAccess], expected: type) -> None:
     """With ON_CONFLICT=replace our entry moves; nobody else's is touched, and policy still decides first."""
+    wanted = wanted._replace(replaces=Replaced(THERE.target))
     decision = decide(Wanted(wanted), Present(there), load({**SETTINGS, "ON_CONFLICT": "replace"}))
 
     assert isinstance(decision, expected)
@@ -197,7 +198,8 @@ def _detail(decision: Decision) -> int | str | None:
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_kept_entry_is_not_moved_by_the_same_batch(order: int) -> None:
     """One record keeps our entry, another wants its name elsewhere: the first to come has it, the other is refused."""
-    records = [Wanted(WANTED), Wanted(WANTED._replace(port=8443))][::order]
+    moved = WANTED._replace(port=8443, replaces=Replaced(THERE.target))
+    records = [Wanted(WANTED), Wanted(moved)][::order]
     decisions = plan(dict(enumerate(records)), Present([THERE]), load({**SETTINGS, "ON_CONFLICT": "replace"}))
 
     assert word(decisions[0]) in ("keep", "replace")
@@ -274,3 +276,57 @@ def test_an_address_is_a_target_only_where_policy_says_so(
     decision = decide(Wanted(WANTED._replace(instance_id=instance_id)), Present(), load({**SETTINGS, **changes}))
 
     assert (decision.reason if isinstance(decision, Refuse) else None) == reason
+
+
+SEEN, OTHER = Replaced(THERE.target), Replaced(("vpc-x", "i-9", 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "says"),
+    [
+        pytest.param({"port": 8443, "replaces": SEEN}, Replace, "", id="what-it-saw-is-there"),
+        pytest.param({"port": 8443}, Refuse, "does not say what it replaces", id="it-does-not-say"),
+        pytest.param({"port": 8443, "replaces": OTHER}, Refuse, "made when it opened something else", id="it-is-late"),
+        pytest.param({"replaces": OTHER}, Keep, "", id="what-it-asks-for-is-there"),
+        pytest.param({}, Keep, "", id="nothing-to-replace"),
+        pytest.param({"vpc_target_host_name": "a.b", "replaces": SEEN}, Replace, "", id="host"),
+        pytest.param({"vpc_target_host_name": "a.b"}, Keep, "", id="host-without-saying"),
+        pytest.param(
+            {"vpc_target_host_name": "a.b", "replaces": Replaced(THERE.target, "old")}, Keep, "", id="host-that-is-late"
+        ),
+    ],
+)
+def test_a_replacement_names_what_it_replaces(changes: dict[str, Any], expected: type, says: str) -> None:
+    """Compare and set: a message that comes late or twice undoes nothing newer; the refusal says what to send instead."""
+    decision = decide(
+        Wanted(WANTED._replace(**changes)), Present([THERE]), load({**SETTINGS, "ON_CONFLICT": "replace"})
+    )
+
+    assert isinstance(decision, expected)
+    if isinstance(decision, Refuse):
+        assert decision.reason == "Superseded"
+        assert says in decision.text
+        assert '"InstanceId": "i-1", "Port": 8080' in decision.text
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "reserved"),
+    [
+        pytest.param("{owner}-{instance_id}-{port}", "team-a-i-victim01-8080", True, id="another-instance"),
+        pytest.param("{owner}-{instance_id}-{port}", "team-a-i-1-8081", True, id="another-port"),
+        pytest.param("{owner}-{instance_id}-{port}", "team-a-lb-1-8080", True, id="a-balancer"),
+        pytest.param("{owner}-{instance_id}-{port}", "team-a-i-1-8080", False, id="its-own"),
+        pytest.param("{owner}-{instance_id}-{port}", "team-b-i-victim01-8080", False, id="another-owner"),
+        pytest.param("{owner}-{instance_id}-{port}", "orders-i-victim01-8080", False, id="a-name-of-their-own"),
+        pytest.param("{owner}-{instance_id}-{port}", "team-a-web-8080", False, id="no-instance-in-it"),
+        pytest.param("{instance_id}.{port}@{vpc_id}", f"i-1.8080@{VPC}", False, id="own-in-a-template-with-a-vpc"),
+        pytest.param("{instance_id}.{port}@{vpc_id}", "i-1.8080@vpc-2", True, id="another-vpc"),
+        pytest.param("{port}/{instance_id}/{port}", "8080/i-2/8080", True, id="a-field-twice"),
+        pytest.param("{port}/{instance_id}/{port}", "8080/i-2/81", False, id="what-the-template-cannot-make"),
+    ],
+)
+def test_names_that_the_template_makes_are_kept_for_their_instance(template: str, name: str, *, reserved: bool) -> None:
+    """Nobody takes the name that another instance's announcement will need."""
+    decision = decide(Wanted(WANTED._replace(name=name)), Present(), load({**SETTINGS, "NAME_TEMPLATE": template}))
+
+    assert (isinstance(decision, Refuse) and decision.reason == "NameReserved") == reserved
