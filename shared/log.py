@@ -117,7 +117,7 @@ def tracing(stage: str) -> Iterator[None]:
 
 
 def unexpected(stage: str, problem: Exception) -> str:
-    """Write an error that nobody foresaw, with its trace, and return what its record is told."""
+    """Write an error that nobody foresaw, with its trace, and return the text for its record."""
     from traceback import format_exception  # only where something is wrong with us
 
     kind, trace = type(problem).__name__, "".join(format_exception(problem))

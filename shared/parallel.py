@@ -16,7 +16,7 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], at_once: 
     """
     if len(items) < 2 or at_once == 1:
         return [work(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor  # 3 ms that single events do not pay
+    from concurrent.futures import ThreadPoolExecutor  # 3 ms that single events are spared
 
     with ThreadPoolExecutor(min(at_once, len(items))) as pool:
         return list(pool.map(work, items))

@@ -17,7 +17,7 @@ from shared.model.records import Appeared, Changed, Ended, Ignored, Invalid, Lea
 
 
 def work(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
-    """Authorize what the records ask for or announce; return what became of each, and what hooks were told."""
+    """Authorize what the records ask for or announce; return what became of each, and the answers to hooks."""
     return authorize([desire(record) for record in records], run)
 
 

@@ -64,7 +64,7 @@ class Applier:
     def _replace(self, record: Record, access: VpcAccess) -> Outcome:
         """Look, change the entry, and look until the change shows: it is the owner's at the moment of the change.
 
-        The look of the batch may be minutes old, and the name somebody else's by now. A refusal is told only if the look
+        The look of the batch may be minutes old, and the name somebody else's by now. A refusal is reported only if the look
         does not answer the request: an earlier delivery may have changed the entry. Nothing is written after one, unless
         it says that the entry is gone, nor after a success, which may show late.
         """
@@ -130,7 +130,7 @@ class Applier:
     def _refused(
         self, record: Record, access: VpcAccess, refusal: CloudRefused, doubt: Doubtful | None, round_: int
     ) -> Outcome:
-        """Return the outcome of a refused write: a refusal is told only if no entry shows.
+        """Return the outcome of a refused write: the refusal is reported only if no entry shows.
 
         It may be about the entry that our own write made, in this invocation (after ``doubt``) or in an earlier
         delivery: a name taken, a quota used up.
@@ -187,7 +187,7 @@ class Applier:
 
 
 def _answer(record: Record, decision: Keep | Refuse, kept: str) -> Outcome:
-    """Return the outcome of a decision that writes nothing; ``kept`` is what keeping is called."""
+    """Return the outcome of a decision that writes nothing; ``kept`` is the outcome's type for an entry that is kept."""
     if isinstance(decision, Keep):
         return Outcome(record, kept, decision.access, drift=decision.drift)
     return Outcome(record, REFUSED, decision.access, decision.reason, decision.text)

@@ -208,7 +208,7 @@ def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
 
 
 def _against_addresses(access: VpcAccess, settings: Settings) -> Refuse | None:
-    """Return why an address may not be a target: it is none of a backend, or of no network that policy allows."""
+    """Return why an address may not be a target: no backend can have it, or it is in no network that policy allows."""
     from ipaddress import IPv6Address, ip_address, ip_network  # most requests name an instance
 
     address = ip_address(access.instance_id)
@@ -218,8 +218,8 @@ def _against_addresses(access: VpcAccess, settings: Settings) -> Refuse | None:
         return Refuse(
             access,
             "NotATarget",
-            f"{access.instance_id} is no address of a backend (loopback, link-local, multicast, mapped, reserved, or the "
-            "metadata service): give the instance, or its private address in the VPC",
+            f"{access.instance_id} is not an address that a backend can have (loopback, link-local, multicast, mapped, reserved, "
+            "or the metadata service): give the instance, or its private address in the VPC",
         )
     networks = (ip_network(network) for network in settings.allowed_addresses)
     if not any(network.version == address.version and address in network for network in networks):

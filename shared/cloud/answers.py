@@ -96,7 +96,7 @@ def error_of(operation: str, status: int, headers: Mapping[str, str], body: byte
 
 
 def error_of_look(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
-    """Map an error answer to a look at what is there: it is about nobody's request, so no refusal is one's final answer."""
+    """Map an error answer to a look at what is there: it is about no single request, so a refusal is never final for one."""
     error = error_of(operation, status, headers, body)
     if isinstance(error, CloudRefused):
         return refusal(operation, status, details(status, headers, body), final=False)
@@ -104,7 +104,7 @@ def error_of_look(operation: str, status: int, headers: Mapping[str, str], body:
 
 
 def refusal(operation: str, status: int, told: Details, *, final: bool, wait: float | None = None) -> AuthorizerError:
-    """Return what an error answer is that is no known trouble; ``final`` says that its code is known to be final.
+    """Return the error for an answer whose code is no known trouble; ``final`` says that its code is known to be final.
 
     Only the service itself can say a final no, and it names a Code and a RequestId. A page without them is a proxy's.
     """

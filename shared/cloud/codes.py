@@ -1,7 +1,7 @@
 """What the vendor's error codes mean, by families: one table, the first row that fits decides. Pure.
 
-Final is only what the vendor documents as a fault of the request itself. What somebody can cure is told with its cure,
-whatever the exact spelling, so those rows look for words anywhere in a code and stand before the final ones. A code that
+Final is only what the vendor documents as a fault of the request itself. What somebody can cure names its cure,
+whatever the exact spelling, so those rows look for words anywhere in a code and come before the final ones. A code that
 no row knows is not final either (``answers.error_of``). Loaded with the first error; nothing else needs it.
 """
 

@@ -42,7 +42,7 @@ class Pace:
         return start - now
 
     def throttled(self, operation: str, retry_after: float | None = None) -> None:
-        """Slow the operation down; nobody's call of it starts before the wait in seconds that the cloud asked for is over."""
+        """Slow the operation down; no call of it starts within ``retry_after`` seconds, the wait that the cloud asked for."""
         now = self._clock.monotonic()
         with self._lock:
             lane = self._lane(operation)

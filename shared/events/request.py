@@ -40,7 +40,7 @@ _PAIR = "[0-9A-Fa-f]{1,4}"  # of bytes, in an IPv6 address; "::" stands for one 
 _SHORTENED = "|".join(f"(?:{_PAIR}:){{1,{count}}}(?::{_PAIR}){{1,{7 - count}}}" for count in range(1, 7))
 _IPV6 = f"(?:{_PAIR}:){{7}}{_PAIR}|(?:{_PAIR}:){{1,7}}:|{_SHORTENED}|:(?::{_PAIR}){{1,7}}|::"
 _INSTANCE_ID = rf"^(?:{TARGET_ID}|{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})$"
-_MOST_PROBLEMS = 12  # told of one request: 10,000 unknown fields would make a text of 1 MB
+_MOST_PROBLEMS = 12  # reported for one request: 10,000 unknown fields would make a text of 1 MB
 _EXAMPLES = {
     "Name": 'a unique name, such as "orders-prod"',
     "VpcId": 'the VPC, such as "vpc-bp1example"',
@@ -58,7 +58,7 @@ def _port(value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value.lstrip("0")[:6] or "0")  # more digits are no port either, and would take long to read
+        return int(value.lstrip("0")[:6] or "0")  # more digits are not a port either, and would take long to read
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise PydanticCustomError(

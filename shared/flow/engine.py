@@ -105,9 +105,8 @@ class Engine:
         log.begin(request_id=invocation.request_id)
         session = self.session(invocation)
         records = parse(event)
-        awaited = all(
-            record.is_awaited for record in records
-        )  # one of a batch must not keep the others from coming again
+        # only if all are: one of a batch must not keep the others from coming again
+        awaited = all(record.is_awaited for record in records)
         outcomes, hooks = self._work(
             records, Run(self.settings, session, self._open_topic(session), awaited, self._recent)
         )

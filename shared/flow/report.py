@@ -18,7 +18,7 @@ from shared.model.outcome import FAILED, GRANTED, IGNORED, REFUSED, REJECTED, Ho
 from shared.model.records import Appeared
 
 LARGEST_MESSAGE = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
-_LARGEST_FIELD = 3_100  # bytes that a name of 256 characters can take; longer ones are no names of ours, but must fit
+_LARGEST_FIELD = 3_100  # bytes that a name of 256 characters can take; longer ones are not names of ours, but must fit
 _LARGEST_REASON, _LONGEST_REASON = 6_000, 2_000  # bytes, characters
 
 

@@ -33,7 +33,7 @@ class Runtime(NamedTuple):
         """Process one event and return the function's answer: an HTTP response if a client waits, else the summary as JSON.
 
         The platform hands over bytes; text, or what JSON was read as, is taken too, as programs that call the handler
-        themselves pass it. ``{"doctor": true}`` is no event but a question: what is missing?
+        themselves pass it. ``{"doctor": true}`` is not an event but a question: what is missing?
         (``shared.flow.doctor``)
         """
         event = _bytes(event)
@@ -119,7 +119,7 @@ def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
 
 
 def _bytes(event: Any) -> bytes:
-    """Return an event as the platform hands it over. Half of a surrogate pair is kept, to be refused as no UTF-8."""
+    """Return an event as the platform hands it over. Half of a surrogate pair is kept, to be refused as not UTF-8."""
     if isinstance(event, (bytes, bytearray)):
         return bytes(event)
     text = event if isinstance(event, str) else json.dumps(event)

@@ -19,7 +19,7 @@ _EARLIEST, _LATEST = 10**12, 10**14  # milliseconds: the years 2001 and 5138
 
 
 def announced_at(record: Record) -> float | None:
-    """Return the epoch time in seconds of what was announced; None for a request, and where none is told.
+    """Return the epoch time in seconds of what was announced; None for a request, and where the event gives none.
 
     CloudEvents write it as ``time`` (https://help.aliyun.com/document_detail/181428.html), CloudMonitor and ActionTrail
     as ``eventTime`` (https://help.aliyun.com/en/ecs/user-guide/overview-35), CloudMonitor's event subscription as

@@ -122,7 +122,7 @@ def test_event_driven_mode_calls_once_per_message(fc: FunctionCompute, tmp_path:
 def test_base64_is_decoded_if_so_configured(
     fc: FunctionCompute, tmp_path: Path, decode: bool, body: str, seen: str
 ) -> None:
-    """``IsBase64Decode`` undoes the SDK's encoding; what is none is left alone."""
+    """``IsBase64Decode`` undoes the SDK's encoding; what is not Base64 is left alone."""
     function = deploy(fc, tmp_path, SOURCE, triggers=(_queue(decode_base64=decode),))
     fc.smq.send("in", body)
     fc.drain()

@@ -170,7 +170,7 @@ def test_an_empty_list_is_spoilt_too(inner_cloud: Served) -> None:
     ],
 )
 def test_values_that_python_stumbles_over(stocked: Served, operation: str, form: str, part: str) -> None:
-    """Numbers that are no integer any more, and text that is no text: JSON's grammar allows them, or Python does."""
+    """Numbers that are not integers any more, and a text that is not text: JSON's grammar allows them, or Python does."""
     assert part in _text(stocked, operation, form)
 
 

@@ -115,7 +115,7 @@ def test_missing_key_ends_an_invocation_before_any_call(invoke: Invoker) -> None
 
 
 def test_what_needs_no_call_needs_no_key(invoke: Invoker) -> None:
-    """An event that is none of ours is ignored with or without a key."""
+    """An event that is not for us is ignored with or without a key."""
     answer = Runtime(invoke.configure(), {}).invoke(json.dumps(state_change(state="Stopped")).encode(), None)
     assert json.loads(str(answer))["counts"] == {"ignored": 1}
 

@@ -112,7 +112,7 @@ def test_a_wrong_setting_names_itself_and_the_fix(name: str, value: str, fix: st
     ],
 )
 def test_an_endpoint_is_derived_from_what_can_be_part_of_one(changes: dict[str, str], problem: str) -> None:
-    """A region or account that is none is told by its own name, once, instead of becoming part of a host."""
+    """A region or account that is not one is reported by its own name, once, instead of becoming part of a host."""
     with pytest.raises(SettingsError) as caught:
         load({**MINIMAL, **changes})
 

@@ -1,4 +1,4 @@
-"""A successful answer that is none of its operation's legal forms is doubt: it never reads as "nothing is there"."""
+"""A successful answer in no legal form of its operation is doubt: it never reads as "nothing is there"."""
 
 from __future__ import annotations
 

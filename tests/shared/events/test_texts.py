@@ -118,7 +118,7 @@ def test_an_announcement_may_come_as_bytes() -> None:
 
 @pytest.mark.parametrize("data", [pytest.param("{}?", id="not-base64"), pytest.param(7, id="no-text")])
 def test_broken_bytes_are_answered_under_the_event_s_id(data: Any) -> None:
-    """A data_base64 that is none is refused, with the identity that the event gives."""
+    """A data_base64 that is not Base64 is refused, with the identity that the event gives."""
     record = only(EVENT_ID | {"data_base64": data})
 
     assert isinstance(record.content, Invalid)
