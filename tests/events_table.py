@@ -70,6 +70,7 @@ ecs/not-found.json | eventbridge/ecs appeared | failed InstanceNotFound | 5x(ecs
 ecs/pending-not-visible-yet.json | eventbridge/ecs appeared | ignored not-yet | ecs
 ecs/pending.json | eventbridge/ecs appeared | authorized | ecs read grant
 ecs/port-not-allowed.json | eventbridge/ecs appeared | refused PortNotAllowed | ecs publish
+ecs/released.json | eventbridge/ecs appeared | ignored gone | 4x(ecs)
 ecs/running-not-visible-yet.json | eventbridge/ecs appeared | authorized | 3x(ecs) read grant
 ecs/running.json | eventbridge/ecs appeared | authorized | ecs read grant
 ecs/several-ports.json | eventbridge/ecs appeared | 2x authorized | ecs read 2x(grant)

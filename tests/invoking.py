@@ -25,6 +25,7 @@ from tests.cloud.core import ManualClock, Switches, World
 from tests.cloud.fixtures import TEMPORARY, Served, new_cloud
 
 VPC = "vpc-bp1example0001"
+ANNOUNCED = 1_767_586_706.0  # when the announcements under events/ were made, and that of ``state_change``
 SETTINGS = {
     "OWNER": "team-a",
     "ALLOWED_VPC_IDS": VPC,
@@ -150,7 +151,7 @@ class Invoker:
 
 def new_invoker(**switches: Any) -> Invoker:
     """Return the function on a fresh stand-in whose clock moves only when somebody sleeps."""
-    clock = ManualClock()
+    clock = ManualClock(ANNOUNCED + 10)
     app = new_cloud(World(clock=clock, switches=Switches().with_values(**switches)))
     smq = app["SMQ"]
     smq.create_topic("vpc-access-results")

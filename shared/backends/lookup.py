@@ -11,13 +11,14 @@ from shared.cloud.ecs import Ecs
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError
 from shared.model.backend import CLB, ECS, KINDS, Backend, kind_of
-from shared.model.outcome import IGNORED, Job
+from shared.model.outcome import IGNORED, Job, is_old
 from shared.model.records import Appeared, Ignored
 from shared.settings import Settings
 
 WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between look-ups; together at most a third of what the invocation has left
 
 Found = dict[str, Backend | AuthorizerError]
+Absent = dict[str, bool | AuthorizerError]
 
 
 def resolve_notices(jobs: Sequence[Job], session: Session, settings: Settings) -> list[Job]:
@@ -26,12 +27,13 @@ def resolve_notices(jobs: Sequence[Job], session: Session, settings: Settings) -
     No call is made for notices that can be decided without a look-up.
     """
     jobs = [_without_asking(job, settings) for job in jobs]
-    open_notices = [notice for job in jobs if (notice := _notice(job)) is not None]
-    if not open_notices:
+    asked = [job for job in jobs if _notice(job) is not None]
+    if not asked:
         return jobs
-    found = _patiently(open_notices, session, settings)
+    found = _patiently(asked, session, settings)
     now = session.clock.now()
-    return [resolved for job in jobs for resolved in _resolved(job, found, settings, now)]
+    absent = _absent(asked, found, session, settings, now)
+    return [resolved for job in jobs for resolved in _resolved(job, found, absent, settings, now)]
 
 
 def _notice(job: Job) -> Appeared | None:
@@ -46,13 +48,19 @@ def _without_asking(job: Job, settings: Settings) -> Job:
     return job if answer is None else _ended(job, answer)
 
 
-def _resolved(job: Job, found: Found, settings: Settings, now: float) -> Iterable[Job]:
+def _resolved(job: Job, found: Found, absent: Absent, settings: Settings, now: float) -> Iterable[Job]:
     notice = _notice(job)
     if notice is None:
         return [job]
     backend = found.get(notice.instance_id)
     if isinstance(backend, AuthorizerError):
         return [job.failed(backend, now)]
+    if _is_missing(job, found) and is_old(job.record, now):
+        proof = absent[notice.instance_id]
+        if isinstance(proof, AuthorizerError):
+            return [job.delayed(proof)]
+        if proof:
+            return [_ended(job, inventory.gone(notice, settings))]
     answer = inventory.resolve(notice, backend, settings)
     if isinstance(answer, (Ignored, Unresolved)):
         return [_ended(job, answer)]
@@ -64,11 +72,11 @@ def _ended(job: Job, answer: Ignored | Unresolved) -> Job:
     return job.ended(kind, answer.reason, answer.text)
 
 
-def _patiently(notices: Sequence[Appeared], session: Session, settings: Settings) -> Found:
+def _patiently(jobs: Sequence[Job], session: Session, settings: Settings) -> Found:
     """Ask the products, then again for what they do not know yet; ids are unique across products."""
     found: Found = {}
     patience = session.deadline.remaining() / 3
-    waiting = list(notices)
+    waiting = list(jobs)
     for wait in (0.0, *WAITS):
         patience -= wait
         if not waiting or patience < 0:
@@ -76,14 +84,39 @@ def _patiently(notices: Sequence[Appeared], session: Session, settings: Settings
         if wait:
             log.debug("look-up again", wait=wait, instances=len(waiting))
             session.clock.sleep(wait)
-        found |= look_up((notice.instance_id for notice in waiting), session, settings, opted_in=True)
-        waiting = [notice for notice in waiting if _open(notice, found, settings)]
+        found |= look_up(_ids(waiting), session, settings, opted_in=True)
+        now = session.clock.now()
+        waiting = [job for job in waiting if _worth_waiting(job, found, settings, now)]
     return found
 
 
-def _open(notice: Appeared, found: Found, settings: Settings) -> bool:
-    backend = found.get(notice.instance_id)
-    return not isinstance(backend, AuthorizerError) and inventory.worth_waiting(notice, backend, settings)
+def _ids(jobs: Iterable[Job]) -> list[str]:
+    return [notice.instance_id for job in jobs if (notice := _notice(job)) is not None]
+
+
+def _worth_waiting(job: Job, found: Found, settings: Settings, now: float) -> bool:
+    """Tell whether to look again in a moment: not for an error, and not for what was announced long ago."""
+    notice = _notice(job)
+    backend = found.get(notice.instance_id) if notice is not None else None
+    if notice is None or isinstance(backend, AuthorizerError):
+        return False
+    return inventory.worth_waiting(notice, backend, settings) and not is_old(job.record, now)
+
+
+def _absent(jobs: Sequence[Job], found: Found, session: Session, settings: Settings, now: float) -> Absent:
+    """Prove of each backend that does not show and was announced long ago whether it is gone.
+
+    One that was announced just now may not show yet. It is worth a redelivery in any case and costs no call of these.
+    """
+    late = (job for job in jobs if _is_missing(job, found) and is_old(job.record, now))
+    missing = list(dict.fromkeys(_ids(late)))
+    return prove_absent(missing, session, settings) if missing else {}
+
+
+def _is_missing(job: Job, found: Found) -> bool:
+    """Tell whether no look-up shows the backend of a notice that is the last about it."""
+    notice = _notice(job)
+    return notice is not None and not notice.early and notice.instance_id not in found
 
 
 def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_in: bool) -> Found:
@@ -112,12 +145,12 @@ def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_i
     return found
 
 
-def prove_absent(missing: Sequence[str], session: Session, settings: Settings) -> dict[str, bool | AuthorizerError]:
+def prove_absent(missing: Sequence[str], session: Session, settings: Settings) -> Absent:
     """Tell of each id that ``look_up`` did not find whether it is proven to be gone, or why that cannot be known.
 
     A load balancer is: its look-up answers with a code of its own. The list of ECS leaves out what is hidden, too.
     """
-    proven: dict[str, bool | AuthorizerError] = dict.fromkeys(missing, True)
+    proven: Absent = dict.fromkeys(missing, True)
     instances = [item for item in missing if kind_of(item) == ECS]
     if instances:
         try:

@@ -126,6 +126,15 @@ def _not_found(notice: Appeared, settings: Settings) -> Ignored | Unresolved:
     )
 
 
+def gone(notice: Appeared, settings: Settings) -> Ignored:
+    """Return the end of a notice whose backend is proven to be gone, an hour and more after it was announced."""
+    return Ignored(
+        "gone",
+        f"{notice.instance_id} was announced more than an hour ago, and it is proven that {settings.region_id} has it no "
+        "more: there is nothing to open",
+    )
+
+
 def _without_ports(notice: Appeared, value: str, settings: Settings) -> Unresolved:
     if value == LISTENER and notice.kind == "slb":
         return Unresolved(

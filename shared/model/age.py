@@ -1,6 +1,7 @@
 """When an announcement was made, by what its sender wrote into it. Pure.
 
-Loaded only when it matters: after a refusal that nobody knows to be final (``shared.model.outcome``).
+Loaded only when it matters: after a refusal that nobody knows to be final, and where a backend does not show
+(``shared.model.outcome``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
 IGNORED, PLANNED = "ignored", "planned"
 GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
 SILENT = frozenset({IGNORED, PLANNED})
-OLDEST = 3600.0  # seconds; then an announcement ends that is refused for a reason that nobody knows
+OLDEST = 3600.0  # seconds; then an announcement ends whose backend is proven to be gone, or that is refused for no known reason
 _QUOTA = "ExceedLimit"  # https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
 
 
@@ -79,9 +79,12 @@ def stopped(record: Record, access: VpcAccess | None, error: AuthorizerError, no
 
 def has_outlived(record: Record, error: AuthorizerError, now: float) -> bool:
     """Tell whether an announcement was refused for an unknown reason, and is too old to be tried again."""
-    if not isinstance(error, UnknownRefusal):
-        return False
-    from shared.model.age import announced_at  # nothing else needs it
+    return isinstance(error, UnknownRefusal) and is_old(record, now)
+
+
+def is_old(record: Record, now: float) -> bool:
+    """Tell whether ``record`` is an announcement made more than OLDEST seconds before the epoch time ``now``, as far as told."""
+    from shared.model.age import announced_at  # only what goes wrong needs it
 
     announced = announced_at(record)
     return announced is not None and now - announced > OLDEST
