@@ -19,6 +19,7 @@ from tests.cloud.ecs import Instance
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 from tests.cloud.signed import V3
 from tests.cloud.slb import LoadBalancer
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 ENTRY: dict[str, object] = {"Name": "web", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": 80}
@@ -216,12 +217,12 @@ def test_the_command_serves_until_told_to_stop(tmp_path: Path) -> None:
         ready = json.loads(process.stdout.readline())
         assert ready["access_key_secret"] == "made-up"
         assert set(ready) >= {"endpoint", "account_id", "region_id", "access_key_id", "security_token"}
-        with urllib.request.urlopen(f"{ready['endpoint']}/_cloud/state", timeout=5) as answer:
+        with urllib.request.urlopen(f"{ready['endpoint']}/_cloud/state", timeout=PATIENCE) as answer:
             state = json.load(answer)
-        with urllib.request.urlopen(f"{ready['endpoint']}/_cloud/faults", timeout=5) as answer:
+        with urllib.request.urlopen(f"{ready['endpoint']}/_cloud/faults", timeout=PATIENCE) as answer:
             faults = json.load(answer)
         process.send_signal(signal.SIGTERM)
-        rest, differences = process.communicate(timeout=10)
+        rest, differences = process.communicate(timeout=PATIENCE)
     assert (process.returncode, rest) == (0, "")
     assert state["products"]["ECS"]["instances"][0]["InstanceId"] == "i-1"
     assert state["switches"]["duplicate"] == "overwrite"
@@ -247,7 +248,7 @@ def test_the_command_refuses_what_it_cannot_serve(tmp_path: Path, arguments: lis
     (tmp_path / "bad.json").write_text(json.dumps(document))
     arguments = [str(tmp_path / "bad.json") if item == "bad.json" else item for item in arguments]
     with _start("--port", "0", *arguments) as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert out == ""
     assert reason in err

@@ -13,6 +13,7 @@ from tests.cloud.fc import AsyncConfig, EventBridgeTrigger, FunctionCompute
 from tests.cloud.fc.asynchronous import MAX_PAYLOAD
 from tests.cloud.fc.handlers import deploy
 from tests.cloud.smq import Smq
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -246,5 +247,5 @@ def test_started_workers_run_invocations_by_themselves(fc: FunctionCompute, tmp_
     fc.start()
     fc.start()  # once more is harmless
     fc.submit(deploy(fc, tmp_path, ECHO, async_config=AsyncConfig(on_success=QUEUE)), b"hello")
-    assert arrived.wait(10)
+    assert arrived.wait(PATIENCE)
     assert _records(fc)[0]["responsePayload"] == "hello"

@@ -15,6 +15,7 @@ from tests.cloud.fc.handlers import deploy
 from tests.cloud.fc.triggers.pattern import matches
 from tests.cloud.smq import Smq
 from tests.cloud.smq.messages import Property
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -362,8 +363,8 @@ def test_started_triggers_work_by_themselves(fc: FunctionCompute, tmp_path: Path
     _break(deploy(fc, tmp_path, SOURCE, name="g", triggers=(second,)))
     fc.smq.send("in", "x")
     fc.smq.send("in2", "x")
-    assert seen.acquire(timeout=10)
-    assert seen.acquire(timeout=10)
+    assert seen.acquire(timeout=PATIENCE)
+    assert seen.acquire(timeout=PATIENCE)
 
 
 EVENT = {

@@ -14,6 +14,7 @@ from tests.cloud.core import World
 from tests.cloud.fixtures import PERMANENT, Served, new_cloud
 from tests.cloud.server import Server
 from tests.cloud.signed import V1, V3
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.enable_socket]
 
@@ -22,7 +23,7 @@ SET = "CloudAPI.SetVpcAccess"
 
 def _connect(cloud: Served) -> http.client.HTTPConnection:
     host, port = cloud.endpoint.removeprefix("http://").split(":")
-    return http.client.HTTPConnection(host, int(port), timeout=5)
+    return http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
 
 
 def _set(cloud: Served, connection: http.client.HTTPConnection, number: int = 0) -> http.client.HTTPResponse:

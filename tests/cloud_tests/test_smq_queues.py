@@ -10,6 +10,7 @@ import pytest
 from tests.cloud.core import ManualClock, ServiceError, World
 from tests.cloud.smq import DlqPolicy, Smq
 from tests.cloud.smq.client import SeenWaiting
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,9 +185,9 @@ def test_a_waiting_receiver_wakes(act: Callable[[Smq], object], expected: object
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(wait)
-        assert clock.waiting.wait(5)
+        assert clock.waiting.wait(PATIENCE)
         act(smq)
-        assert future.result(5) == expected
+        assert future.result(PATIENCE) == expected
 
 
 def test_peek_takes_nothing(smq: Smq) -> None:

@@ -21,6 +21,7 @@ from mns.topic import Base64TopicMessage, TopicMessage, TopicMeta
 from tests.cloud.core import Credential
 from tests.cloud.smq.client import SeenWaiting
 from tests.cloud.smq.topics import queue_endpoint
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,9 +202,9 @@ def test_long_poll_gets_a_later_message(cloud: Served, queue: Any) -> None:
     clock = cloud.world.clock = SeenWaiting()
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(queue.receive_message, 30)
-        assert clock.waiting.wait(5)
+        assert clock.waiting.wait(PATIENCE)
         cloud.products["SMQ"].send("q", base64.b64encode(b"late").decode())
-        assert future.result(10).message_body == b"late"
+        assert future.result(PATIENCE).message_body == b"late"
 
 
 @pytest.mark.parametrize("content_format", ["XML", "JSON", "SIMPLIFIED"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from io import StringIO
 
 import pytest
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from functions.__main__ import main
 from functions._operator import terminal
+from tests.patience import until
 
 NAMES = ("outcome", "name", "target", "VpcAccessId", "source", "why")
 TARGETS = ("i-bp67acfmxazb4ph8xyzw:8080 in vpc-bp1aevy8sofi8mh1q5k8n", "172.16.0.3:8443 in vpc-bp1example0001")
@@ -91,12 +91,15 @@ def test_a_pipe_follows_columns(monkeypatch: pytest.MonkeyPatch, columns: str, f
 )
 def test_silence_has_an_end(capsys: pytest.CaptureFixture[str], patience: float, said: str, *, quiet: bool) -> None:
     """Without a terminal, what takes long is told once, in one plain line on standard error; what is fast says nothing."""
-    err, tries = "", 0
+    seen: list[str] = []
+
+    def look() -> bool:
+        seen.append(capsys.readouterr().err)
+        return "".join(seen) == said
+
     with terminal.waiting("building", patience, quiet=quiet):
-        while not err and said and tries < 1_000:
-            threading.Event().wait(0.01)
-            err, tries = capsys.readouterr().err, tries + 1
-    assert err + capsys.readouterr().err == said
+        assert until(look)
+    assert "".join([*seen, capsys.readouterr().err]) == said
 
 
 @pytest.mark.parametrize(

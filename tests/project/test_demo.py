@@ -7,14 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE, until
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120  # seconds, for a busy machine
 WAITING = "building the function, then deploying it on the stand-in …\n"  # is said when that takes long
 
 
@@ -56,10 +56,8 @@ def test_two_demos_at_once_do_not_meet(start: Start, tmp_path: Path) -> None:
 )
 def test_ctrl_c_ends_a_demo(start: Start, awaited: str, tmp_path: Path) -> None:
     """Ctrl-C gives one line and status 130: no traceback, and no file is left."""
-    run, end = start(tmp_path), time.monotonic() + PATIENCE
-    while not any(tmp_path.glob(awaited)):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    run = start(tmp_path)
+    assert until(lambda: any(tmp_path.glob(awaited)))
     run.send_signal(signal.SIGINT)
     said, _ = run.communicate(timeout=PATIENCE)
 

@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared import log
+from tests.patience import PATIENCE
 
 
 class Careless(StringIO):
@@ -191,7 +192,7 @@ def test_counts_belong_to_their_record() -> None:
 
 def test_threads_keep_their_records_apart(output: Output) -> None:
     """Two records at work at the same moment share neither counts nor fields."""
-    both = Barrier(2, timeout=10)
+    both = Barrier(2, timeout=PATIENCE)
 
     def work(number: int) -> dict[str, float]:
         with log.record(message_id=f"m-{number}") as counts:

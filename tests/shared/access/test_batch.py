@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.cloud.seeds import seed
 from tests.invoking import VPC, Answer, Invoker, new_invoker, queue_event, request, state_change
+from tests.patience import PATIENCE
 
 WRITE, READ, PUBLISH = "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses", "SMQ.PublishMessage"
 MODIFY = "CloudAPI.ModifyVpcAccessAndUpdateApis"
@@ -135,7 +136,7 @@ def test_what_follows_from_the_first_is_answered_at_once(
     invoke: Invoker, wants: str, faults: list[dict[str, Any]], told: str
 ) -> None:
     """Those that get nothing of their own are published at the same time: each of the two waits for the other."""
-    both = Barrier(2, timeout=20)
+    both = Barrier(2, timeout=PATIENCE)
 
     def meet(operation: str) -> None:
         if operation == "PublishMessage" and invoke.calls(PUBLISH):

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from shared.cloud import transport
 from shared.cloud.transport import HttpRequest, NetworkError, Transport
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -37,7 +38,7 @@ class Peer:
         self.hung_up, self._hangs_up = threading.Event(), hangs_up
         self._answers, self._tls = list(answers), tls
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(10)
+        self._listener.settimeout(PATIENCE)
         self._connection: socket.socket | None = None
         self._closing = False
         self.port = self._listener.getsockname()[1]
@@ -50,8 +51,8 @@ class Peer:
             with suppress(OSError):  # the conversation at hand is over
                 self._connection.shutdown(socket.SHUT_RDWR)
         with suppress(OSError):  # wake the thread if it waits for another
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-        self._thread.join(timeout=5)
+            socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE).close()
+        self._thread.join(timeout=PATIENCE)
         assert not self._thread.is_alive()
         self._listener.close()
 
@@ -112,7 +113,7 @@ def test_the_target_goes_out_as_it_was_signed(sender: Transport) -> None:
     """The request line holds the target byte for byte, and body and headers are what was given."""
     target = "/?Description=&Name=n%20a%2A~%2F%2B%E4%B8%AD&Tag.1.Key=k"
     with _peer(OK) as peer:
-        answer = sender.send(_request(peer.port, target), 5)
+        answer = sender.send(_request(peer.port, target), PATIENCE)
 
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
     assert answer.status == 200
@@ -127,7 +128,7 @@ def test_connections_are_kept(sender: Transport) -> None:
     """Three calls use one connection."""
     with _peer(OK, OK, OK) as peer:
         for _ in range(3):
-            sender.send(_request(peer.port), 5)
+            sender.send(_request(peer.port), PATIENCE)
         connections = peer.connections
         sender.close()
 
@@ -139,7 +140,7 @@ def test_a_connection_that_the_server_closed_is_replaced(sender: Transport) -> N
     closing = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with _peer(closing, closing) as peer:
         for _ in range(2):
-            assert sender.send(_request(peer.port), 5).status == 200
+            assert sender.send(_request(peer.port), PATIENCE).status == 200
 
     assert peer.connections == 2
 
@@ -148,8 +149,8 @@ def test_an_idle_connection_that_the_server_dropped_is_replaced(sender: Transpor
     """A connection that was closed while it was idle, as the gateway does after 25 s, does not cost the next call."""
     with _peer(OK, OK, hangs_up=True) as peer:
         for _ in range(2):
-            assert sender.send(_request(peer.port), 5).status == 200
-            assert peer.hung_up.wait(5)
+            assert sender.send(_request(peer.port), PATIENCE).status == 200
+            assert peer.hung_up.wait(PATIENCE)
             peer.hung_up.clear()
 
     assert (peer.connections, len(peer.requests)) == (2, 2)
@@ -166,7 +167,7 @@ def test_a_silent_server_is_given_up_on(sender: Transport) -> None:
 def test_redirects_are_not_followed(sender: Transport) -> None:
     """A 302 is an answer like any other; nothing is sent elsewhere."""
     with _peer(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n") as peer:
-        assert sender.send(_request(peer.port), 5).status == 302
+        assert sender.send(_request(peer.port), PATIENCE).status == 302
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_redirects_are_not_followed(sender: Transport) -> None:
 def test_half_an_answer_is_none(sender: Transport, answer: bytes, *, sent: bool) -> None:
     """A lost, broken or huge answer is a network error that says the request may have arrived."""
     with _peer(answer) as peer, pytest.raises(NetworkError) as caught:
-        sender.send(_request(peer.port), 5)
+        sender.send(_request(peer.port), PATIENCE)
 
     assert caught.value.sent is sent
 
@@ -205,7 +206,7 @@ def test_a_refused_connection_was_not_sent(sender: Transport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NetworkError) as caught:
-        sender.send(_request(port), 5)
+        sender.send(_request(port), PATIENCE)
 
     assert caught.value.sent is False
 
@@ -298,10 +299,10 @@ def test_only_trusted_servers_get_a_request(tmp_path: Path, trust: Trust, host: 
     with _peer(OK, tls=authority.server(tmp_path, host)) as peer:
         request = _request(peer.port, scheme="https")
         if accepted:
-            assert sender.send(request, 5).status == 200
+            assert sender.send(request, PATIENCE).status == 200
         else:
             with pytest.raises(NetworkError, match=r"(?i)certificate") as caught:
-                sender.send(request, 5)
+                sender.send(request, PATIENCE)
             assert caught.value.sent is False
             assert peer.requests == []
         sender.close()
@@ -314,7 +315,7 @@ def test_a_header_that_http_does_not_allow_is_not_shown(sender: Transport) -> No
         request = _request(peer.port)
         broken = request._replace(headers={**request.headers, "x-acs-security-token": marked})
         with pytest.raises(NetworkError) as caught:
-            sender.send(broken, 5)
+            sender.send(broken, PATIENCE)
 
     assert "MARK" not in "".join(traceback.format_exception(caught.value, chain=True))
     assert caught.value.sent is False
