@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 from base64 import b64decode
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +49,28 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session", params=installed())
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
     """The package for one of Function Compute's runtimes."""
-    return build(tmp_path_factory.mktemp(request.param), request.param)
+    return _built_once(tmp_path_factory, request.param, native=False)
+
+
+@pytest.fixture(scope="session")
+def native_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The package for the running Python and this machine."""
+    return _built_once(tmp_path_factory, interpreters.running(), native=True)
+
+
+def _built_once(temporary: pytest.TempPathFactory, version: str, *, native: bool) -> Package:
+    """Build for all workers of a run: who comes first builds, the others wait and take that."""
+    base = temporary.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    place = shared / f"package-{version}{'-native' * native}"
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        note = place / "package.pickle"
+        if not note.exists():
+            note.write_bytes(pickle.dumps(build(place, version, native=native)))
+        package: Package = pickle.loads(note.read_bytes())
+        return package
 
 
 def template() -> Stack:

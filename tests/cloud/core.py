@@ -173,6 +173,9 @@ class Journal:
         with self._lock:
             return [call for call in self._calls if operation in (None, call.operation)]
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     def clear(self) -> None:
         with self._lock:
             self._calls.clear()

@@ -1,10 +1,8 @@
 """A small storm with a fixed seed; `make chaos` is the large one."""
 
-from pathlib import Path
-
 import pytest
 
-from functions._operator import build, interpreters
+from functions._operator.build import Package
 from tests.chaos.ledger import balance
 from tests.chaos.messages import FOREIGN, messages
 from tests.chaos.storm import Plan, run
@@ -13,16 +11,15 @@ pytestmark = pytest.mark.enable_socket
 
 
 @pytest.mark.parametrize("duplicate", ["error", "overwrite"])
-def test_the_books_balance(duplicate: str, tmp_path: Path) -> None:
-    """300 messages through throttling, faults, expiring keys and kills: nothing lost, doubled or wrongly opened."""
-    package = build.build(tmp_path, interpreters.running(), native=True).archive
-    ledger = run(Plan(300, 7, duplicate, batch_size=25, kill_every=0.8), package)
+def test_the_books_balance(duplicate: str, native_package: Package) -> None:
+    """150 messages through throttling, faults, expiring keys and kills: nothing lost, doubled or wrongly opened."""
+    ledger = run(Plan(150, 7, duplicate, batch_size=15, kill_every=70), native_package.archive)
 
     assert (ledger.lost, ledger.doubly_authorized, ledger.wrongly_opened) == (0, 0, 0), ledger.lines()
-    assert ledger.authorized == 225
-    assert ledger.turned_down == 30
-    assert ledger.faults
-    assert ledger.kills
+    assert ledger.authorized == 112
+    assert ledger.turned_down == 16
+    assert ledger.faults > 100
+    assert ledger.kills >= 5  # with the fourth, the role's keys expire
 
 
 def _result(message_id: str, kind: str, access_id: str = "") -> dict[str, object]:
