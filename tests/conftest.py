@@ -7,7 +7,7 @@ a profile of the command line lets them draw others: ``make fuzz``, or ``--hypot
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.cloud.fixtures", "tests.invoking", "tests.deployed"]
+pytest_plugins = ["tests.cloud.fixtures", "tests.invoking", "tests.deployed", "tests.running"]
 
 PINNED, EXPLORE = "pinned", "explore"
 settings.register_profile(PINNED, derandomize=True, database=None)

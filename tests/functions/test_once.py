@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -15,32 +11,12 @@ from shared.errors import SettingsError
 from shared.flow.runtime import Runtime
 from shared.settings import ENDPOINTS
 from tests.invoking import Invoker, queue_event, request, state_change
+from tests.running import Run
 
 pytestmark = pytest.mark.enable_socket
 
 ROOT = Path(__file__).parents[2]
 EVENT = "events/manual/authorize.json"
-
-
-class Printed(NamedTuple):
-    """How a command ended and what it printed where."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run(*arguments: str, **environment: str) -> Printed:
-    """Run ``make run`` or ``make doctor`` without the make; only this environment is there."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.demo.run", *arguments],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Printed(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +36,7 @@ def run(*arguments: str, **environment: str) -> Printed:
         ),
     ],
 )
-def test_mistake_is_told_once(arguments: list[str], environment: dict[str, str], said: str) -> None:
+def test_mistake_is_told_once(run: Run, arguments: list[str], environment: dict[str, str], said: str) -> None:
     """One line names what is wrong, nothing is done, and no traceback is shown."""
     printed = run(*arguments, **environment)
     assert printed.code != 0
@@ -69,13 +45,13 @@ def test_mistake_is_told_once(arguments: list[str], environment: dict[str, str],
     assert "CloudAPI" not in printed.out
 
 
-def test_place_may_end_in_a_slash() -> None:
+def test_place_may_end_in_a_slash(run: Run) -> None:
     """A stand-in's URL is taken with a slash at its end, as a browser gives it."""
     printed = run("--cloud", "http://127.0.0.1:9/", "--doctor")
     assert "no answer" in printed.out
 
 
-def test_unknown_region_is_used_with_a_warning() -> None:
+def test_unknown_region_is_used_with_a_warning(run: Run) -> None:
     """A region that no map knows costs a warning on standard error; what is printed for programs stays whole."""
     printed = run("--json", EVENT, FC_REGION="xx-newer-1")
     (warning,) = map(json.loads, printed.err.splitlines())
@@ -95,10 +71,10 @@ REAL = {  # settings of a function that works somewhere, at an address where nob
 
 
 @pytest.mark.parametrize("event", [EVENT, "events/smq-queue/batch.json", "events/ecs/running.json"])
-def test_missing_key_is_told_at_the_terminal(event: str) -> None:
+def test_missing_key_is_told_at_the_terminal(run: Run, event: str) -> None:
     """Whatever the event holds, a missing key is told once and as what it is, with the variables to set."""
     printed = run("--cloud", "real", event, **REAL)
-    told = printed.out + printed.err
+    told = printed.all
     assert printed.code == 1
     assert told.count("no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID") == 1
     assert "delivered again" not in told

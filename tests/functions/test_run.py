@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.running import Run
+
 pytestmark = pytest.mark.enable_socket
 
 ROOT = Path(__file__).parents[2]
@@ -19,22 +21,8 @@ EVENT = "events/manual/authorize.json"
 REQUEST: dict[str, Any] = json.loads((ROOT / EVENT).read_text(encoding="utf-8"))
 
 
-def _run(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Return exit code and everything printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.demo.run", *arguments],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
-
-
-def _on_a_terminal(*arguments: str, **environment: str) -> str:
-    """Return what a terminal of 80 columns is sent."""
+def _on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Return the exit code and what a terminal of 80 columns is sent, in its order."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.demo.run", *arguments],
@@ -50,55 +38,55 @@ def _on_a_terminal(*arguments: str, **environment: str) -> str:
         while read := os.read(ours, 65_536):
             sent += read
     os.close(ours)
-    return sent.decode()
+    return process.returncode, sent.decode()
 
 
-def test_an_event_is_authorized() -> None:
+def test_an_event_is_authorized(run: Run) -> None:
     """The table says what it was recognised as and what became of it, then what the stand-in saw."""
-    code, printed = _run(EVENT)
+    done = run(EVENT)
 
-    assert code == 0
-    assert "authorized" in printed
-    assert "CloudAPI.SetVpcAccess 1x" in printed
-    assert "writes: 2" in printed
-    assert "\x1b" not in printed
+    assert done.code == 0
+    assert "authorized" in done.all
+    assert "CloudAPI.SetVpcAccess 1x" in done.all
+    assert "writes: 2" in done.all
+    assert "\x1b" not in done.all
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing() -> None:
+def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run) -> None:
     """With DRY_RUN=1 the decision is shown and the stand-in saw no write."""
-    code, printed = _run(EVENT, DRY_RUN="1")
+    done = run(EVENT, DRY_RUN="1")
 
-    assert code == 0
-    assert "planned" in printed
-    assert "create" in printed
-    assert "writes: 0" in printed
+    assert done.code == 0
+    assert "planned" in done.all
+    assert "create" in done.all
+    assert "writes: 0" in done.all
 
 
-def test_the_plan_can_be_json() -> None:
+def test_the_plan_can_be_json(run: Run) -> None:
     """With --json nothing but the summary is printed, for other programs."""
-    code, printed = _run("--json", EVENT, DRY_RUN="1")
+    done = run("--json", EVENT, DRY_RUN="1")
 
-    assert code == 0
-    assert json.loads(printed)["results"][0]["reason"] == "create"
+    assert done.code == 0
+    assert json.loads(done.all)["results"][0]["reason"] == "create"
 
 
-def test_a_bad_event_names_what_is_missing(tmp_path: Path) -> None:
+def test_a_bad_event_names_what_is_missing(run: Run, tmp_path: Path) -> None:
     """Three missing fields are named, without a traceback, and the exit code says that it was rejected."""
     bad = tmp_path / "bad.json"
     bad.write_text('{"Name":"x"}')
-    code, printed = _run(str(bad))
+    done = run(str(bad))
 
-    assert code == 3
+    assert done.code == 3
     for field in ("VpcId", "InstanceId", "Port"):
-        assert f"{field} is missing" in " ".join(printed.split())
-    assert "Traceback" not in printed
+        assert f"{field} is missing" in " ".join(done.all.split())
+    assert "Traceback" not in done.all
 
 
 def test_one_record_that_fails_for_now_hides_no_other(tmp_path: Path) -> None:
     """Of a mixed batch every record is shown, at 80 columns with every id and target whole; then the error, once."""
     batch = tmp_path / "mixed.json"
     batch.write_text(json.dumps([REQUEST, {**REQUEST, "Name": "ssh", "Port": 22}, {"Name": "half"}]))
-    code, printed = _run(str(batch), "--deny", "apigateway:SetVpcAccess", COLUMNS="80")
+    code, printed = _on_a_terminal(str(batch), "--deny", "apigateway:SetVpcAccess", NO_COLOR="1")
     (error,) = (line for line in printed.splitlines() if line.startswith("Error"))
 
     assert code == 4
@@ -109,15 +97,14 @@ def test_one_record_that_fails_for_now_hides_no_other(tmp_path: Path) -> None:
     assert "stand-in saw" in printed
 
 
-def test_the_json_of_a_partly_failed_batch_is_whole(tmp_path: Path) -> None:
+def test_the_json_of_a_partly_failed_batch_is_whole(run: Run, tmp_path: Path) -> None:
     """With --json the summary has every record, the failed one too."""
     batch = tmp_path / "mixed.json"
     batch.write_text(json.dumps([REQUEST, {**REQUEST, "Name": "ssh", "Port": 22}]))
-    code, printed = _run("--json", str(batch), "--deny", "apigateway:SetVpcAccess")
-    summary, error = printed.split("\nError: ")
+    done = run("--json", str(batch), "--deny", "apigateway:SetVpcAccess")
 
-    assert (code, error.count("\n")) == (4, 1)
-    assert json.loads(summary)["counts"] == {"failed": 1, "refused": 1}
+    assert (done.code, done.err.count("\n")) == (4, 1)
+    assert json.loads(done.out)["counts"] == {"failed": 1, "refused": 1}
 
 
 @pytest.mark.parametrize(
@@ -127,9 +114,9 @@ def test_the_json_of_a_partly_failed_batch_is_whole(tmp_path: Path) -> None:
         pytest.param("no/such/file.json", 64, id="usage"),
     ],
 )
-def test_a_dry_run_can_gate(event: str, code: int) -> None:
+def test_a_dry_run_can_gate(run: Run, event: str, code: int) -> None:
     """The exit code of a dry run says that something would be refused."""
-    assert _run(event, DRY_RUN="1")[0] == code
+    assert run(event, DRY_RUN="1").code == code
 
 
 @pytest.mark.parametrize(
@@ -137,46 +124,46 @@ def test_a_dry_run_can_gate(event: str, code: int) -> None:
 )
 def test_styles_and_progress_are_for_terminals(environment: dict[str, str], styled: bool) -> None:
     """A terminal sees that something goes on, and styles; with NO_COLOR no style at all, bold and dim included."""
-    sent = _on_a_terminal(EVENT, **environment)
+    _, sent = _on_a_terminal(EVENT, **environment)
 
     assert "handling authorize.json" in sent
     assert bool(re.search(r"\x1b\[[0-9;]*m", sent)) == styled
 
 
-def test_a_wrong_secret_is_told_without_secrets() -> None:
+def test_a_wrong_secret_is_told_without_secrets(run: Run) -> None:
     """With another secret at the stand-in it is told that the signature was refused, and nothing of it is shown."""
-    code, printed = _run(EVENT, STAND_IN_SECRET="MARK-other-secret")
+    done = run(EVENT, STAND_IN_SECRET="MARK-other-secret")
 
-    assert code == 4
-    assert "The signature was refused" in " ".join(printed.split())
+    assert done.code == 4
+    assert "The signature was refused" in " ".join(done.all.split())
     for secret in ("MARK", "test-access-key-secret", "ACS3-HMAC-SHA256", "StringToSign", "Traceback"):
-        assert secret not in printed
+        assert secret not in done.all
 
 
-def test_missing_settings_are_listed_without_a_traceback() -> None:
+def test_missing_settings_are_listed_without_a_traceback(run: Run) -> None:
     """Against the real cloud with an empty environment, every missing setting is named."""
-    code, printed = _run("--cloud", "real", EVENT)
+    done = run("--cloud", "real", EVENT)
 
-    assert code == 1
+    assert done.code == 1
     for name in ("OWNER", "ALLOWED_VPC_IDS", "ALLOWED_PORTS", "RESULT_TOPIC", "ALIBABA_CLOUD_REGION_ID"):
-        assert name in printed
-    assert "Traceback" not in printed
+        assert name in done.all
+    assert "Traceback" not in done.all
 
 
-def test_the_doctor_is_content_with_the_stand_in() -> None:
+def test_the_doctor_is_content_with_the_stand_in(run: Run) -> None:
     """Every line is ok when nothing is missing, and nothing was opened."""
-    code, printed = _run("--doctor")
+    done = run("--doctor")
 
-    assert code == 0
-    assert "problem" not in printed
-    assert "apigateway:SetVpcAccess" in printed
+    assert done.code == 0
+    assert "problem" not in done.all
+    assert "apigateway:SetVpcAccess" in done.all
 
 
-def test_the_doctor_names_a_missing_permission() -> None:
+def test_the_doctor_names_a_missing_permission(run: Run) -> None:
     """With one RAM action denied there is one problem, and it names the action."""
-    code, printed = _run("--doctor", "--deny", "apigateway:SetVpcAccess")
-    problems = [line for line in printed.splitlines() if line.startswith("problem")]
+    done = run("--doctor", "--deny", "apigateway:SetVpcAccess")
+    problems = [line for line in done.all.splitlines() if line.startswith("problem")]
 
-    assert code == 1
+    assert done.code == 1
     assert len(problems) == 1
     assert "apigateway:SetVpcAccess" in problems[0]
