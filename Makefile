@@ -14,19 +14,21 @@ FOUND := $(shell at=$$(command -v $(PYTHON)); for found in "$$at" "$${at%/shims/
   "$$found" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
 VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 PY := $(VENV)/bin/python
+# A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
+START := trap '' INT; exec $(PY)
 
 .PHONY: help demo run cloud test check format build doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .demo ## the main job on the embedded stand-in: nine things that happen, and their answers
-	@trap '' INT; exec $(PY) -m tests.demo
+	@$(START) -m tests.demo
 
 run: .demo ## one event: make run EVENT=file [DRY_RUN=1] [ARGS=--json] [CLOUD=real|http://127.0.0.1:PORT]
-	@$(PY) -m tests.demo.run --cloud $(CLOUD) $(ARGS) -- "$$EVENT"
+	@$(START) -m tests.demo.run --cloud $(CLOUD) $(ARGS) -- "$$EVENT"
 
 cloud: .demo ## the stand-in by itself, on PORT
-	$(PY) -m tests.cloud --port $(PORT) --seed events/cloud.json $(ARGS)
+	@$(START) -m tests.cloud --port $(PORT) --seed events/cloud.json $(ARGS)
 
 test: .dev ## all tests
 	$(PY) -m pytest -n 2 $(ARGS)
@@ -54,21 +56,20 @@ lock: .dev ## pin what requirements/*.in name, as it stands: uv keeps a pin that
 	$(PY) -m tests.locks --write
 
 build: .demo ## dist/vpc-access-authorizer.zip for PYTHON_VERSION
-	$(PY) -m functions build --python-version $(PYTHON_VERSION)
+	@$(START) -m functions build --python-version $(PYTHON_VERSION)
 
 doctor: .demo ## is everything there? settings, clock, keys, each permission (ARGS='--deny apigateway:SetVpcAccess')
-	@$(PY) -m tests.demo.run --cloud $(CLOUD) --doctor $(ARGS)
+	@$(START) -m tests.demo.run --cloud $(CLOUD) --doctor $(ARGS)
 
 deploy: .demo ## build, upload, preview and create or update the stack (ARGS='--dry-run …' shows every step)
-	$(PY) -m functions deploy $(ARGS)
+	@$(START) -m functions deploy $(ARGS)
 
 destroy: .demo ## take the stack down again
-	$(PY) -m functions destroy $(ARGS)
+	@$(START) -m functions destroy $(ARGS)
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-# A Python that has only just started answers Ctrl-C with a traceback, so it starts with Ctrl-C ignored and attends to it first.
 .demo .dev .fuzz: # what a target needs: requirements/demo.txt, dev.txt, fuzz.txt
 	@test -n "$(FOUND)" || { echo "$(PYTHON) was not found: install it, or name another with PYTHON=…"; exit 1; }
 	@trap '' INT; "$(FOUND)" -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: set PYTHON=…")'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from functions._operator import exits
+from functions._operator import exits, interrupt
 from functions._operator.build import command as build
 from functions._operator.deploy import deploy, destroy
 from functions._operator.doctor import doctor
@@ -24,4 +24,5 @@ for command in (run, invoke, settings, schema, build, doctor, replay, deploy, de
     main.add_command(command)
 
 if __name__ == "__main__":
+    interrupt.attend()
     main(prog_name="python -m functions")

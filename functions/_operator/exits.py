@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from functions._operator import interrupt
 from functions._operator.terminal import printable
 from shared.errors import AuthorizerError, CredentialsExpired, OperatorNeeded, SettingsError, Transient
 from shared.model.outcome import FAILED, REFUSED, REJECTED
@@ -22,6 +23,7 @@ MEANINGS = {
     NO: "something was refused or rejected; in a dry run, would be",
     LATER: "something failed that can succeed later, as it is",
     USAGE: "wrong usage",
+    interrupt.CODE: "ended by Ctrl-C",
 }
 """What each code means, for every command. Where several apply, it is the highest."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import click
 
-from functions._operator import access, exits
+from functions._operator import access, exits, interrupt
 from shared.cloud.answers import RAM_ACTIONS
 from shared.cloud.endpoints import endpoint_problem
 from tests.cloud.app import Cloud
@@ -71,7 +71,8 @@ def _handle(command: list[str], stand_in: Mapping[str, str]) -> int:
         own = {name: os.environ[name] for name in stand_in if name in os.environ and not name.endswith("_ENDPOINT")}
         environment = {name: value for name, value in environment.items() if name not in _CREDENTIALS}
         environment |= {**_STAND_IN, **stand_in, **own}
-    return subprocess.run([sys.executable, "-m", "functions", *command], env=environment, check=False).returncode
+    with interrupt.left_to_child():
+        return subprocess.run([sys.executable, "-m", "functions", *command], env=environment, check=False).returncode
 
 
 def _ledger(cloud: Cloud) -> str:
@@ -82,4 +83,5 @@ def _ledger(cloud: Cloud) -> str:
 
 
 if __name__ == "__main__":
+    interrupt.attend()
     main()
