@@ -43,14 +43,15 @@ class Family(NamedTuple):
 
 FAMILIES: tuple[Family, ...] = (
     # Denied before anything was done. https://developer.aliyun.com/ask/278265, for SMQ
-    # https://alibabacloud.com/help/en/mns/developer-reference/flow-limiting-policy; ConcurrencyLockTimeout is retried by
-    # https://github.com/aliyun/terraform-provider-alicloud (resource_alicloud_api_gateway_api.go)
+    # https://alibabacloud.com/help/en/mns/developer-reference/flow-limiting-policy and
+    # https://help.aliyun.com/knowledge_detail/128343.html; ConcurrencyLockTimeout is retried by the vendor's own
+    # https://github.com/aliyun/terraform-provider-alicloud
     Family(
         CloudUnavailable,
         r"Throttling|Rejected\.Throttling|TooManyRequests|QpsLimitExceeded|ConcurrencyLockTimeout|SignatureNonceUsed",
     ),
     # It may have been done. RepeatedCommit is retried by the same provider (resource_alicloud_api_gateway_app.go), the
-    # last two stand in the list of ECS: https://help.aliyun.com/en/document_detail/434846.html
+    # last two stand in the list of ECS: https://github.com/AlibabaCloudDocs/ecs, "Call methods/Response results"
     Family(Doubtful, r"ServiceUnavailable|Internal(Server)?Error|RepeatedCommit|UnknownError|OperationConflict"),
     # The caller, whatever the product: https://developer.aliyun.com/ask/278265
     Family(CredentialsExpired, r"(?i)(invalid|missing)accesskeyid", _KEY_ID, "credentials"),
