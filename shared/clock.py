@@ -31,6 +31,10 @@ class Deadline:
         self._clock = clock
         self._end = clock.monotonic() + max(0.0, seconds - min(margin, seconds / 4))
 
+    def part(self, share: float) -> Deadline:
+        """Return a deadline after this share of what is left."""
+        return Deadline(self._clock, share * self.remaining(), margin=0)
+
     def remaining(self) -> float:
         """Return the seconds left, 0.0 when the time is over."""
         return max(0.0, self._end - self._clock.monotonic())

@@ -15,7 +15,7 @@ from shared.model.outcome import IGNORED, Job, is_old
 from shared.model.records import Appeared, Ignored
 from shared.settings import Settings
 
-WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between look-ups; together at most a third of what the invocation has left
+WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between look-ups; together at most half of what the look-ups have
 
 Found = dict[str, Backend | AuthorizerError]
 Absent = dict[str, bool | AuthorizerError]
@@ -75,7 +75,7 @@ def _ended(job: Job, answer: Ignored | Unresolved) -> Job:
 def _patiently(jobs: Sequence[Job], session: Session, settings: Settings) -> Found:
     """Ask the products, then again for what they do not know yet; ids are unique across products."""
     found: Found = {}
-    patience = session.deadline.remaining() / 3
+    patience = session.deadline.remaining() / 2
     waiting = list(jobs)
     for wait in (0.0, *WAITS):
         patience -= wait

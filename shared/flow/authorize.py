@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from shared import log
 from shared.access.apply import Applier, wanted
 from shared.access.batch import Batch
 from shared.access.observe import observe
-from shared.access.plan import Decision, Present, Refuse, Wanted, against_policy, plan, word
+from shared.access.plan import Decision, Keep, Present, Refuse, Wanted, against_policy, plan, word
 from shared.cloud.apigateway import ApiGateway
 from shared.errors import AuthorizerError, Unexpected
 from shared.flow.engine import Run
@@ -17,6 +18,8 @@ from shared.model.outcome import FAILED, PLANNED, SILENT, HookAnswer, Job, Outco
 from shared.model.records import Appeared
 from shared.parallel import in_parallel
 from shared.settings import Settings
+
+_LOOKING = 2 / 3  # of the time that is left may go into look-ups, so that what was found can be authorized
 
 
 def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
@@ -28,16 +31,42 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     if not run.awaited and any(_is_due(job) for job in jobs):
         run.session.credentials()  # without a key nothing can be done: said once, not once for each record
     gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
-    jobs = guarded("look-up", jobs, lambda some: _resolve(some, run))
+    places = {id(job.record): place for place, job in enumerate(jobs)}
+    turns = turns_of(jobs)
+    jobs.sort(key=lambda job: turns[id(job.record)])
+    looking = run._replace(session=run.session._replace(deadline=run.session.deadline.part(_LOOKING)))
+    jobs = guarded("look-up", jobs, lambda some: _resolve(some, looking))
     jobs, present = _observe(jobs, gateway, run.settings, run.session.clock.now())
     run.recent.saw(present)
     jobs, decisions = _plan(jobs, present, run.settings)
     if run.settings.dry_run:
         outcomes = [_planned(job, decisions.get(number)) for number, job in enumerate(jobs)]
+        outcomes.sort(key=lambda outcome: places[id(outcome.record)])
         for outcome in outcomes:
             _log(outcome, {})  # nothing is published, so this is the only trace
         return outcomes, []
-    return _answer_hooks(_carry_out(jobs, decisions, gateway, run), run)
+    outcomes = _carry_out(jobs, decisions, gateway, run, turns)
+    outcomes.sort(key=lambda outcome: places[id(outcome.record)])
+    return _answer_hooks(outcomes, run)
+
+
+def turns_of(jobs: Sequence[Job]) -> dict[int, int]:
+    """Return the turn of each job's record, by the record's identity (``id``): 0 for the first record of every message.
+
+    Messages take turns, so one that holds a thousand records delays another by one record and not by a thousand. The
+    instances of a hook have one turn, since the hook has one answer. A record without a message's id is a message.
+    """
+    taken: Counter[str | int] = Counter()
+    units: dict[tuple[str | int, object], int] = {}
+    turns: dict[int, int] = {}
+    for number, job in enumerate(jobs):
+        message = job.record.message_id or number
+        unit = (message, getattr(job.record.content, "hook", None) or number)
+        if unit not in units:
+            units[unit] = taken[message]
+            taken[message] += 1
+        turns[id(job.record)] = units[unit]
+    return turns
 
 
 def guarded(stage: str, jobs: list[Job], work: Callable[[list[Job]], list[Job]]) -> list[Job]:
@@ -91,8 +120,14 @@ def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings, now: floa
         return [job.failed(error, now) if _is_allowed(job, settings) else job for job in jobs], Present()
 
 
-def _carry_out(jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run) -> list[Outcome]:
-    """Apply and publish, each record when what it depends on has its outcome."""
+def _carry_out(
+    jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run, turns: Mapping[int, int]
+) -> list[Outcome]:
+    """Apply and publish, each record when what it depends on has its outcome.
+
+    The first record of every message comes first, then what is not there yet, then what is only reported again: if time
+    runs out, the next delivery goes on where this one stopped instead of repeating it.
+    """
     batch = Batch(jobs, decisions, Applier(gateway, run.session, run.settings, run.recent))
     outcomes: list[Outcome | None] = [None] * len(jobs)
 
@@ -101,7 +136,13 @@ def _carry_out(jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: 
             outcomes[number] = outcome = run.publish(settle(number))
             _log(outcome, tally)
 
-    in_parallel(lambda number: finish(number, batch.settle), batch.leaders(), run.settings.concurrency)
+    def urgency(number: int) -> tuple[int, int]:
+        turn, decision = turns[id(jobs[number].record)], decisions.get(number)
+        repeated = isinstance(decision, Keep)
+        return (0, repeated) if turn == 0 else (1 + repeated, turn)
+
+    leaders = sorted(batch.leaders(), key=urgency)
+    in_parallel(lambda number: finish(number, batch.settle), leaders, run.settings.concurrency)
     followers, freed = batch.waiting()
     in_parallel(lambda number: finish(number, batch.settle), followers, run.settings.concurrency)
     for number in freed:

@@ -25,6 +25,8 @@ from shared.model.outcome import SILENT, HookAnswer, Outcome
 from shared.model.records import Record
 from shared.settings import Settings
 
+_MIN_PUBLISH = 0.5  # seconds
+
 
 class ResultTopic(Protocol):
     """Takes result messages."""
@@ -56,6 +58,7 @@ class Run(NamedTuple):
             return outcome
         try:
             with log.tracing("publish"):
+                self.session.deadline.require(_MIN_PUBLISH, "its result")  # building one takes time, too
                 now = utc(self.session.clock.now())
                 message = result_message(outcome, self.settings.owner, now, redelivered=not self.awaited)
                 return outcome._replace(published=self.topic.publish(message))

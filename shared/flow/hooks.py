@@ -16,6 +16,7 @@ from shared.cloud.ess import STALE, Ess
 from shared.errors import AuthorizerError, CloudRefused
 from shared.model.outcome import GRANTED, IGNORED, HookAnswer, Outcome, has_outlived
 from shared.model.records import Appeared, Hook, Leaving
+from shared.parallel import in_parallel
 from shared.settings import Settings
 
 CONTINUE, ABANDON, WAIT = "CONTINUE", "ABANDON", "WAIT"
@@ -29,7 +30,10 @@ def answer_hooks(
     for outcome in outcomes:
         if (hook := hook_of(outcome, settings)) is not None:
             hooks.setdefault(hook, []).append(outcome)
-    answers = {hook: _tell(hook, own, ess, settings, now) for hook, own in hooks.items()}
+    # Whoever forges hooks invents their instances: hooks of backends that were found come first.
+    waiting = sorted(hooks, key=lambda hook: not any(outcome.type in GRANTED for outcome in hooks[hook]))
+    told = in_parallel(lambda hook: _tell(hook, hooks[hook], ess, settings, now), waiting, settings.concurrency)
+    answers = dict(zip(waiting, told, strict=True))
     for answer in answers.values():
         (log.warning if answer.problem else log.info)("hook", **answer.line())
     return [_marked(outcome, answers, settings) for outcome in outcomes], list(answers.values())
