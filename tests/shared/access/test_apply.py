@@ -65,6 +65,7 @@ def test_an_answer_without_an_id_is_completed_by_looking(invoke: Invoker, duplic
     _switch(invoke, duplicate=duplicate, visible_after_reads=reads, vpc_access_id="absent")
     answer = invoke(request())
 
+    assert answer.result["outcome"] == "authorized"
     assert answer.result["vpc_access_id"] == invoke.accesses()[0]["VpcAccessId"]
     assert invoke.calls(WRITE) == [WRITE]
 

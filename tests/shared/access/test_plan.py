@@ -266,6 +266,7 @@ def test_a_refusal_names_the_same_entry_in_any_order(order: int, settings: Setti
         pytest.param("ff02::1", "::/0", "NotATarget", id="ipv6-multicast"),
         pytest.param("::ffff:a00:1", "::/0", "NotATarget", id="ipv4-mapped"),
         pytest.param("2002:7f00:1::", "::/0", "NotATarget", id="ipv4-in-6to4"),
+        pytest.param("2001:0:4136:e378:8000:63bf:3fff:fdd2", "::/0", "NotATarget", id="ipv4-in-teredo"),
     ],
 )
 def test_an_address_is_a_target_only_where_policy_says_so(
