@@ -72,7 +72,8 @@ def _handle(command: list[str], stand_in: Mapping[str, str]) -> int:
         environment = {name: value for name, value in environment.items() if name not in _CREDENTIALS}
         environment |= {**_STAND_IN, **stand_in, **own}
     with interrupt.left_to_child():
-        return subprocess.run([sys.executable, "-m", "functions", *command], env=environment, check=False).returncode
+        code = subprocess.run([sys.executable, "-m", "functions", *command], env=environment, check=False).returncode
+    return code if code >= 0 else 128 - code  # ended by a signal, as shells have it
 
 
 def _ledger(cloud: Cloud) -> str:
