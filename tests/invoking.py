@@ -21,6 +21,7 @@ from shared.cloud.transport import Transport
 from shared.errors import RetryNeeded
 from shared.flow.engine import Engine, Invocation
 from shared.flow.report import Report
+from tests.cloud.app import Cloud
 from tests.cloud.core import ManualClock, Switches, World
 from tests.cloud.fixtures import TEMPORARY, Served, new_cloud
 
@@ -47,21 +48,32 @@ SETTINGS = {
 class InProcess(httpx.BaseTransport):
     """Hands requests to a WSGI application. httpx's own ignores the ``target`` extension that our transport uses."""
 
+    def __init__(self, app: Cloud) -> None:
+        self._inner = httpx.WSGITransport(app=app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        target = request.extensions["target"].decode()
+        whole = httpx.URL(f"{request.url.scheme}://{request.headers['host']}{target}")
+        try:
+            return self._inner.handle_request(
+                httpx.Request(request.method, whole, headers=request.headers, stream=request.stream)
+            )
+        except ConnectionError as error:  # the stand-in cut the connection
+            raise httpx.ReadError(str(error)) from error
+
+
+class Watched(InProcess):
+    """Tells the invoker of each call, and keeps the signatures."""
+
     def __init__(self, invoker: Invoker) -> None:
-        self._inner, self._invoker = httpx.WSGITransport(app=invoker.served.app), invoker
+        super().__init__(invoker.served.app)
+        self._invoker = invoker
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         operation = request.headers.get("x-acs-action", "PublishMessage")
         self._invoker.signatures += re.findall(r"(?:Signature=|:)(.{20,})", request.headers["authorization"])
         self._invoker.before(operation)
-        target = request.extensions["target"].decode()
-        whole = httpx.URL(f"{request.url.scheme}://{request.headers['host']}{target}")
-        try:
-            answer = self._inner.handle_request(
-                httpx.Request(request.method, whole, headers=request.headers, stream=request.stream)
-            )
-        except ConnectionError as error:  # the stand-in cut the connection
-            raise httpx.ReadError(str(error)) from error
+        answer = super().handle_request(request)
         self._invoker.after(operation)
         return answer
 
@@ -107,7 +119,7 @@ class Invoker:
         self.engine = Engine(
             settings.load({**SETTINGS, **changes}),
             work,
-            Transport(inner=InProcess(self)),
+            Transport(inner=Watched(self)),
             Clock(self.clock.now, self.clock.now, self._sleep, lambda: 0.5),
         )
         log.configure("DEBUG", self.logged)

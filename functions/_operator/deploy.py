@@ -16,7 +16,9 @@ import click
 
 from functions._operator import access, oss, terminal
 from functions._operator.build import ROOT, RUNTIMES, build
+from functions._operator.contents import Places, hidden_for_too_short, holdings
 from functions._operator.ros import MINUTES, Stacks
+from shared.cloud import endpoints
 from shared.cloud.session import Session
 
 TEMPLATE = ROOT / "template.yml"
@@ -32,6 +34,7 @@ class Target(NamedTuple):
     bucket: str
     ros_endpoint: str
     bucket_endpoint: str
+    places: Places
 
 
 class Code(NamedTuple):
@@ -47,9 +50,10 @@ class Code(NamedTuple):
 
 
 def target(stack: str, bucket: str, environment: Mapping[str, str] = os.environ) -> Target:
-    """Return where to deploy, from the environment: ALIBABA_CLOUD_REGION_ID, and ROS_ENDPOINT, OSS_ENDPOINT if set.
+    """Return where to deploy, from the environment: ALIBABA_CLOUD_REGION_ID, and the endpoints that are set there.
 
-    Without a bucket it has no endpoint. Raises a ClickException for what is missing or is not an endpoint.
+    These are ROS_ENDPOINT, OSS_ENDPOINT, SMQ_ENDPOINT and APIGATEWAY_ENDPOINT. Without a bucket it has no endpoint.
+    Raises a ClickException for what is missing or is not an endpoint.
     Endpoints: https://www.alibabacloud.com/help/en/ros/developer-reference/api-ros-2019-09-10-endpoint,
     https://help.aliyun.com/zh/oss/user-guide/regions-and-endpoints
     """
@@ -60,6 +64,10 @@ def target(stack: str, bucket: str, environment: Mapping[str, str] = os.environ)
         bucket,
         access.endpoint("ROS_ENDPOINT", "https://ros.aliyuncs.com", environment),
         access.endpoint("OSS_ENDPOINT", f"https://{bucket}.oss-{region}.aliyuncs.com", environment) if bucket else "",
+        Places(
+            access.endpoint("SMQ_ENDPOINT", "", environment) if environment.get("SMQ_ENDPOINT") else "",
+            access.endpoint("APIGATEWAY_ENDPOINT", endpoints.derived("apigateway", region), environment),
+        ),
     )
 
 
@@ -105,9 +113,9 @@ def deploy(bucket: str, stack: str, parameters: dict[str, str], version: str, *,
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @_yes
 def destroy(stack: str, *, dry_run: bool, yes: bool) -> None:
-    """Delete the stack with its function, queues, topic, role and log. Authorizations at the gateway stay.
+    """Delete the stack with its function, queues, topic, role and log; say what that loses and what stays, and ask first.
 
-    The zips in the bucket stay too.
+    Messages that wait in the queues are lost. Authorizations at the gateway stay, and so do the zips in the bucket.
     """
     where = target(stack, "")
     confirm = None if yes else lambda: click.confirm(f"delete the stack {stack} and everything in it?", abort=True)
@@ -156,6 +164,8 @@ def roll_out(
         raise _failed(stacks, stack_id, f"{state.status}: {state.reason}")
     for name, value in state.outputs.items():
         click.echo(f"{name}: {value}")
+    if problem := hidden_for_too_short(session, where.places, state):
+        click.echo(f"warning: {terminal.printable(problem)}", err=True)
 
 
 def take_down(session: Session, where: Target, confirm: Callable[[], object] | None, *, dry_run: bool = False) -> None:
@@ -165,6 +175,8 @@ def take_down(session: Session, where: Target, confirm: Callable[[], object] | N
     if not stack_id:
         click.echo(f"there is no stack {where.stack} in {where.region}")
         return
+    for fate, text in holdings(session, where.places, stacks.state(stack_id)):
+        click.echo(f"{fate:8}{terminal.printable(text)}")
     if dry_run:
         click.echo(f"would delete the stack {where.stack} ({stack_id}) and everything in it")
         return

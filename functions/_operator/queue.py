@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from defusedxml import ElementTree
 
@@ -15,8 +15,13 @@ from shared.cloud.smq import message_document, signer
 from shared.cloud.transport import HttpResponse
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, OperatorNeeded
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+Read = TypeVar("Read")
 _NAMESPACE = "{http://mns.aliyuncs.com/doc/v1/}"
 _EMPTY = "MessageNotExist"
+MOST_PEEKED = 16  # messages; https://www.alibabacloud.com/help/doc-detail/35141.htm
 
 
 class Received(NamedTuple):
@@ -29,6 +34,13 @@ class Received(NamedTuple):
     now: float
 
 
+class Standing(NamedTuple):
+    """What a queue says of itself: for how many seconds it hides a received message, and about how many it has."""
+
+    visibility_timeout: int
+    messages: int
+
+
 class SmqQueue:
     """One queue. Everything raises the errors of ``Session.call``; a lost answer may repeat what was asked for.
 
@@ -36,7 +48,7 @@ class SmqQueue:
     """
 
     def __init__(self, session: Session, endpoint: str, name: str) -> None:
-        self._session, self._endpoint = session, endpoint
+        self._session, self._endpoint, self.name = session, endpoint, name
         self._path = f"/queues/{name}/messages"
 
     def send(self, text: str) -> None:
@@ -72,6 +84,24 @@ class SmqQueue:
             if error.code != _EMPTY:
                 raise
 
+    def peek(self) -> int:
+        """Return how many messages can be received now, at most ``MOST_PEEKED``; they stay as they are."""
+        try:
+            answer = self._call("BatchPeekMessage", "GET", f"{self._path}?peekonly=true&numOfMessages={MOST_PEEKED}")
+        except CloudRefused as error:
+            if error.code == _EMPTY:
+                return 0
+            raise
+        return _read("BatchPeekMessage", answer, _count)
+
+    def standing(self) -> Standing:
+        """Return attributes of the queue. Its counts prove nothing by being 0: the vendor announces 0 for all of them.
+
+        https://alibabacloud.com/help/en/mns/getqueueattributes
+        """
+        answer = self._call("GetQueueAttributes", "GET", self._path.removesuffix("/messages"))
+        return _read("GetQueueAttributes", answer, _standing)
+
     def _call(self, operation: str, method: str, target: str, body: bytes = b"") -> HttpResponse:
         sign = signer(self._session, self._endpoint, method, target, body)
         return self._session.call(
@@ -79,16 +109,42 @@ class SmqQueue:
         )
 
     def _received(self, answer: HttpResponse) -> Received:
-        try:
-            message = ElementTree.fromstring(answer.body)
-            fields = {element.tag.removeprefix(_NAMESPACE): element.text or "" for element in message}
+        sent = answer.headers.get("date")
+
+        def read(message: Element) -> Received:
+            fields = _fields(message)
             enqueued = int(fields["EnqueueTime"]) / 1000  # milliseconds on the wire
-            sent = answer.headers.get("date")
             now = parsedate_to_datetime(sent).timestamp() if sent else self._session.clock.now()
             return Received(fields["MessageId"], fields["ReceiptHandle"], fields.get("MessageBody", ""), enqueued, now)
-        except (ElementTree.ParseError, KeyError, ValueError) as error:
-            text = "the answer of a successful call is not a message; it becomes visible again by itself"
-            raise Doubtful("ReceiveMessage", "UnreadableAnswer", answer.status, text) from error
+
+        return _read("ReceiveMessage", answer, read)
+
+
+def _read(operation: str, answer: HttpResponse, read: Callable[[Element], Read]) -> Read:
+    """Return what ``read`` makes of the document of an answer; raises Doubtful if it is none of the operation's."""
+    try:
+        return read(ElementTree.fromstring(answer.body))
+    except (ElementTree.ParseError, KeyError, ValueError) as error:
+        text = "the answer of a successful call cannot be read; the messages stay in the queue"
+        raise Doubtful(operation, "UnreadableAnswer", answer.status, text) from error
+
+
+def _fields(document: Element) -> dict[str, str]:
+    return {element.tag.removeprefix(_NAMESPACE): element.text or "" for element in document}
+
+
+def _standing(queue: Element) -> Standing:
+    fields = _fields(queue)
+    counts = [int(fields.get(f"{state}Messages", 0)) for state in ("Active", "Inactive", "Delay")]
+    return Standing(int(fields["VisibilityTimeout"]), sum(counts))
+
+
+def _count(messages: Element) -> int:
+    """Return how many there are; none is another answer (MessageNotExist)."""
+    found = messages.findall(f"{_NAMESPACE}Message")
+    if not found:
+        raise ValueError("no message")
+    return len(found)
 
 
 def _error_of(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:

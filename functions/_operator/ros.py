@@ -27,11 +27,12 @@ class Change(NamedTuple):
 
 
 class State(NamedTuple):
-    """How a stack is: its status, why, and what it gives out."""
+    """How a stack is: its status, why, what it gives out, and what it was given."""
 
     status: str
     reason: str
     outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
 
     @property
     def good(self) -> bool:
@@ -84,7 +85,8 @@ class Stacks:
         """Return how the stack is."""
         answer = self._call("GetStack", {"StackId": stack_id})
         outputs = {str(item["OutputKey"]): str(item.get("OutputValue")) for item in answer.get("Outputs") or []}
-        return State(str(answer.get("Status", "")), str(answer.get("StatusReason", "")), outputs)
+        given = {str(item["ParameterKey"]): str(item.get("ParameterValue")) for item in answer.get("Parameters") or []}
+        return State(str(answer.get("Status", "")), str(answer.get("StatusReason", "")), outputs, given)
 
     def wait(self, stack_id: str, tell: Callable[[str], None]) -> State:
         """Wait until nothing is in progress, reporting each new status; raises OutOfTime at the session's deadline."""

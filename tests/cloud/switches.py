@@ -50,6 +50,8 @@ class Switches:
     vpc_access_quota: int = 0
     # SMQ refuses message bodies that are not Base64.
     smq_require_base64: str = _either("off", "on")
+    # What a queue says of the number of its messages; that 0 is to come is announced on the page of GetQueueAttributes.
+    smq_message_counts: str = _either("counted", "zero")
     # What asyncInvocationType of a trigger means.
     fc_async_invocation_type: str = _either("true-is-sync", "true-is-async")
     # The retry strategy of a trigger that names none.

@@ -187,6 +187,17 @@ def test_attributes_come_back(client: SmqClient) -> None:
     assert [reply.field(name) for name in names] == ["60", "0", "3", "dead", "False"]
 
 
+@pytest.mark.parametrize(("switch", "counts"), [("counted", ["1", "1", "0"]), ("zero", ["0", "0", "0"])])
+def test_message_counts_switch(client: SmqClient, world: World, switch: str, counts: list[str]) -> None:
+    """A queue tells how many messages it has, or 0 whatever it has, as its page announces."""
+    world.switches = world.switches.with_values(smq_message_counts=switch)
+    for _ in range(2):
+        client("POST", MESSAGES, message())
+    client("GET", MESSAGES)
+    reply = client("GET", QUEUE)
+    assert [reply.field(f"{state}Messages") for state in ("Active", "Inactive", "Delay")] == counts
+
+
 def test_a_dead_letter_policy_is_complete(client: SmqClient) -> None:
     """A DlqPolicy without its parts is refused and names them."""
     reply = client("PUT", "/queues/n", xml("Queue", "<DlqPolicy><Enabled>true</Enabled></DlqPolicy>"))

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from functions.__main__ import main
 from functions._operator import oss
+from functions._operator.contents import Places
 from functions._operator.deploy import Code, Target, roll_out, take_down, target
 from functions._operator.ros import Change, Stacks
 from shared.clock import Clock, Deadline
@@ -25,11 +26,30 @@ from shared.cloud.session import Session
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from shared.errors import AuthorizerError, OutOfTime
-from tests.cloud.core import ManualClock
+from shared.model.access import OWNER_TAG
+from tests.cloud.core import Credential, ManualClock, World
+from tests.cloud.fixtures import new_cloud
+from tests.cloud.seeds import seed
+from tests.deployed import create_queues, template
+from tests.invoking import InProcess, request
 from tests.registry.record import Recorder
 
 RECORDED = json.loads((Path(__file__).parents[1] / "vectors" / "deploy-requests.json").read_text(encoding="utf-8"))
-WHERE = Target("cn-hangzhou", "vpc-access", "bucket", "https://ros.aliyuncs.com", "https://bucket.oss.aliyuncs.com")
+HERE = "http://127.0.0.1:8080"  # the stand-in, in process
+WHERE = Target(
+    "cn-hangzhou",
+    "vpc-access",
+    "bucket",
+    "https://ros.aliyuncs.com",
+    "https://bucket.oss.aliyuncs.com",
+    Places(HERE, HERE),
+)
+OUTPUTS = {
+    "ResultTopic": "http://topic",
+    "RequestQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-requests",
+    "DeadLetterQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-dead-letters",
+    "VisibilityTimeout": 720,
+}
 PARAMETERS = {"Owner": "team-a", "AllowedPorts": "80,443,8000-8999", "Title": "Größe & mehr"}
 TEMPLATE = "ROSTemplateFormatVersion: '2015-09-01'\n"
 KEY = Credentials("test-id", "test-secret")
@@ -45,7 +65,10 @@ class Call(NamedTuple):
 
 
 class Services:
-    """Stands for ROS and OSS: answers by operation and takes every request down; ``statuses`` are given in turn."""
+    """Stands for ROS and OSS: answers by operation and takes every request down; ``statuses`` are given in turn.
+
+    Queues and gateway are the stand-in's, as ``create_queues`` leaves them.
+    """
 
     def __init__(self, *statuses: str, exists: bool = False) -> None:
         self.calls: list[Call] = []
@@ -53,6 +76,10 @@ class Services:
         self.exists = exists
         self.refusal: tuple[int, str] | None = None
         self.clock = ManualClock()
+        self.cloud = new_cloud(World(clock=self.clock))
+        self.cloud.world.add_credential(Credential(KEY.access_key_id, KEY.access_key_secret))
+        create_queues(self.cloud["SMQ"], template())
+        self._inner = InProcess(self.cloud)
         clock = Clock(self.clock.now, self.clock.now, self.clock.sleep, lambda: 0.5)
         transport = Transport(inner=httpx.MockTransport(self._answer))
         self.session = Session(transport, clock, Deadline(clock, 1800), Pace(clock, 10), lambda: KEY)
@@ -63,6 +90,8 @@ class Services:
         return [call.operation for call in self.calls if call.operation != "GetStack"]
 
     def _answer(self, sent: httpx.Request) -> httpx.Response:
+        if sent.headers["host"] == HERE.partition("://")[2]:
+            return self._inner.handle_request(sent)
         target_ = urlsplit(sent.extensions["target"].decode())
         operation = sent.headers.get("x-acs-action", "PutObject")
         body = sent.read()
@@ -96,8 +125,9 @@ class Services:
 
     def _get_stack(self) -> dict[str, Any]:
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        outputs = [{"OutputKey": "ResultTopic", "OutputValue": "http://topic"}]
-        return {"Status": status, "StatusReason": "because", "Outputs": outputs}
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()]
+        given = [{"ParameterKey": "Owner", "ParameterValue": "team-a"}]
+        return {"Status": status, "StatusReason": "because", "Outputs": outputs, "Parameters": given}
 
     def _list_stack_events(self) -> dict[str, Any]:
         fine = {"LogicalResourceId": "Role", "ResourceType": "ALIYUN::RAM::Role", "Status": "CREATE_COMPLETE"}
@@ -180,8 +210,8 @@ def test_new_stack_is_created(code: Code, capsys: pytest.CaptureFixture[str]) ->
     assert create.form["TemplateBody"].startswith("# What an operator deploys")
     said = capsys.readouterr().out
     assert "Add     ResultTopic (ALIYUN::MNS::Topic)" in said
-    assert "RequestQueue" not in said
-    assert said.endswith("    CREATE_IN_PROGRESS\n    CREATE_COMPLETE\nResultTopic: http://topic\n")
+    assert "RequestQueue (" not in said
+    assert "    CREATE_IN_PROGRESS\n    CREATE_COMPLETE\nResultTopic: http://topic\n" in said
 
 
 def test_stack_that_is_there_is_updated(code: Code) -> None:
@@ -235,11 +265,48 @@ def test_waiting_ends_with_the_deadline(code: Code) -> None:
 
 def test_stack_is_taken_down(capsys: pytest.CaptureFixture[str]) -> None:
     """Destroying finds the stack, asks, deletes it and waits until it is gone."""
-    services = Services("DELETE_IN_PROGRESS", "DELETE_COMPLETE", exists=True)
+    services = Services("CREATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_COMPLETE", exists=True)
     asked: list[bool] = []
     take_down(services.session, WHERE, lambda: asked.append(True))
     assert (services.operations, asked) == (["ListStacks", "DeleteStack"], [True])
     assert capsys.readouterr().out.endswith("deleted the stack vpc-access\n")
+
+
+def test_what_is_lost_and_what_stays_is_said_before_the_question(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who is asked has read what waits in the queues and what stays at the gateway; looking changes neither."""
+    services = Services("CREATE_COMPLETE", exists=True)
+    smq, gateway = services.cloud["SMQ"], services.cloud["CloudAPI"]
+    smq.send("set-vpc-access-requests", "waits")
+    seed(services.cloud, {"vpc_accesses": [request(Tag=[{"Key": OWNER_TAG, "Value": "team-a"}])]})
+    before = gateway.state()
+
+    def decline() -> None:
+        raise click.Abort
+
+    with pytest.raises(click.Abort):
+        take_down(services.session, WHERE, decline)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["lost", "none", "stays", "stays"]
+    assert "set-vpc-access-requests" in said[0]
+    assert "orders-prod" in said[2]
+    assert services.operations == ["ListStacks"]
+    assert gateway.state() == before
+    assert len(smq.receive("set-vpc-access-requests", 16)) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "warned"), [pytest.param(720, "", id="as-deployed"), pytest.param(30, "set its", id="by-hand")]
+)
+def test_queue_that_hides_messages_for_too_short_is_told(
+    code: Code, capsys: pytest.CaptureFixture[str], seconds: int, warned: str
+) -> None:
+    """A time that somebody has set by hand is not the stack's, so deploying looks at the queue itself, and warns."""
+    services = Services("UPDATE_COMPLETE", exists=True)
+    services.cloud["SMQ"].set_queue_attributes("set-vpc-access-requests", {"VisibilityTimeout": seconds})
+    roll_out(services.session, WHERE, code, {}, None)
+    said = capsys.readouterr().err
+    assert ("VisibilityTimeout to 720" in said) == bool(warned)
+    assert warned in said
 
 
 @pytest.mark.parametrize(
@@ -248,7 +315,7 @@ def test_stack_is_taken_down(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_nothing_is_deleted(exists: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A stack that is not there is not an error, and a dry run only says what it would do."""
-    services = Services(exists=exists)
+    services = Services("CREATE_COMPLETE", exists=exists)
     take_down(services.session, WHERE, None, dry_run=True)
     assert services.operations == ["ListStacks"]
     assert said in capsys.readouterr().out
@@ -256,7 +323,7 @@ def test_nothing_is_deleted(exists: bool, said: str, capsys: pytest.CaptureFixtu
 
 def test_stack_that_cannot_be_deleted_is_told() -> None:
     """What stands in the way of deleting is named."""
-    services = Services("DELETE_FAILED", exists=True)
+    services = Services("CREATE_COMPLETE", "DELETE_FAILED", exists=True)
     with pytest.raises(click.ClickException, match="DELETE_FAILED"):
         take_down(services.session, WHERE, None)
 
@@ -283,6 +350,7 @@ def test_target_is_derived_from_the_environment(environment: dict[str, str], ros
     """Region and bucket give the endpoints, unless they are set."""
     found = target("vpc-access", "bucket", {"ALIBABA_CLOUD_REGION_ID": "cn-hangzhou", **environment})
     assert (found.region, found.ros_endpoint, found.bucket_endpoint) == ("cn-hangzhou", ros, bucket)
+    assert found.places == Places("", "https://apigateway.cn-hangzhou.aliyuncs.com")
 
 
 def test_target_without_a_bucket_has_no_endpoint_for_it() -> None:
@@ -295,6 +363,8 @@ def test_target_without_a_bucket_has_no_endpoint_for_it() -> None:
     [
         pytest.param({"ROS_ENDPOINT": "http://ros.example.com"}, "ROS_ENDPOINT is .*use https", id="ros"),
         pytest.param({"OSS_ENDPOINT": "http://10.0.0.1"}, "OSS_ENDPOINT is .*use https", id="oss"),
+        pytest.param({"SMQ_ENDPOINT": "http://10.0.0.1"}, "SMQ_ENDPOINT is .*use https", id="smq"),
+        pytest.param({"APIGATEWAY_ENDPOINT": "http://10.0.0.1"}, "APIGATEWAY_ENDPOINT is .*use https", id="gateway"),
         pytest.param({"ALIBABA_CLOUD_REGION_ID": "a/b"}, "ALIBABA_CLOUD_REGION_ID is 'a/b' but must be", id="region"),
     ],
 )

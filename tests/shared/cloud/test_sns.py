@@ -41,7 +41,7 @@ from shared.errors import (
 from shared.flow.engine import Engine, Invocation, topic_opener
 from tests.cloud.aws import Aws, aws
 from tests.cloud.core import ManualClock
-from tests.invoking import SETTINGS, InProcess, Invoker, queue_event, request
+from tests.invoking import SETTINGS, Invoker, Watched, queue_event, request
 
 __all__ = ["aws"]
 
@@ -291,7 +291,7 @@ class Routed(httpx.BaseTransport):
     """Alibaba Cloud in this process, everything else over the network."""
 
     def __init__(self, invoker: Invoker) -> None:
-        self._inner, self._network = InProcess(invoker), httpx.HTTPTransport(trust_env=False)
+        self._inner, self._network = Watched(invoker), httpx.HTTPTransport(trust_env=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         own = request.headers["host"] == "127.0.0.1:8080"

@@ -1,0 +1,102 @@
+"""What a stack holds that nobody can make again: messages in its queues, and what stays at the gateway without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from functions._operator.queue import SmqQueue
+from functions._operator.ros import State
+from shared.cloud.apigateway import ApiGateway
+from shared.cloud.endpoints import endpoint_problem
+from shared.cloud.session import Session
+from shared.errors import AuthorizerError
+
+_REQUESTS, _DEAD_LETTERS, _HIDDEN = "RequestQueue", "DeadLetterQueue", "VisibilityTimeout"  # outputs of the template
+_MOST_NAMES = 20  # in a line
+
+
+class Places(NamedTuple):
+    """Where to look. ``smq_endpoint`` is "" where the URL of a queue says it."""
+
+    smq_endpoint: str
+    gateway_endpoint: str
+
+
+class Holding(NamedTuple):
+    """One line: what becomes of something (``lost``, ``stays``, ``none`` or ``unknown``), and what it is."""
+
+    fate: str
+    text: str
+
+
+def holdings(session: Session, places: Places, state: State) -> Iterator[Holding]:
+    """Yield what deleting the stack loses and what it leaves. What cannot be looked up is ``unknown``, never ``none``."""
+    requests, letters = (_name(state, output) for output in (_REQUESTS, _DEAD_LETTERS))
+    again = f"`python -m functions replay --queue {letters} --to {requests}` sends them again, as long as the queues are there"
+    yield _messages(session, places, state, _REQUESTS, "stop their producers and let the function finish them")
+    yield _messages(session, places, state, _DEAD_LETTERS, again)
+    yield _entries(session, places, state.parameters.get("Owner", ""))
+    yield Holding("stays", "the zips in the bucket")
+
+
+def hidden_for_too_short(session: Session, places: Places, state: State) -> str:
+    """Return what is wrong with the time for which the request queue hides a message, "" if nothing is.
+
+    A stack does not notice what was changed in the console.
+    """
+    queue, wanted = _queue(session, places, state, _REQUESTS), float(state.outputs.get(_HIDDEN, 0))
+    if queue is None:
+        return ""
+    try:
+        seconds = queue.standing().visibility_timeout
+    except AuthorizerError as error:
+        return f"not checked for how long the queue {queue.name} hides a message (VisibilityTimeout): {error}"
+    if seconds >= wanted:
+        return ""
+    return (
+        f"the queue {queue.name} hides a message for {seconds} s, and the function may work on one for {wanted:g} s: set its "
+        f"VisibilityTimeout to {wanted:g}, or a slow message comes all day instead of ending in the dead letters"
+    )
+
+
+def _messages(session: Session, places: Places, state: State, output: str, advice: str) -> Holding:
+    queue = _queue(session, places, state, output)
+    if queue is None:
+        return Holding("unknown", f"messages: the stack has no output {output} with the URL of a queue")
+    try:
+        peeked, counted = queue.peek(), queue.standing().messages
+    except AuthorizerError as error:
+        return Holding("unknown", f"messages in the queue {queue.name}: {error}")
+    if not peeked and not counted:
+        return Holding("none", f"no message shows in the queue {queue.name}; one that is worked on may not show")
+    amount = f"at least {peeked}" if peeked > counted else f"about {counted}"
+    return Holding("lost", f"messages in the queue {queue.name}: {amount}; {advice}")
+
+
+def _entries(session: Session, places: Places, owner: str) -> Holding:
+    if not owner:
+        return Holding("unknown", "authorizations: the stack has no parameter Owner")
+    try:
+        gateway = ApiGateway(session, places.gateway_endpoint)
+        names = sorted({entry.name for entry in gateway.pages() if entry.owner == owner})
+    except AuthorizerError as error:
+        return Holding("unknown", f"authorizations of the owner {owner}: {error}")
+    if not names:
+        return Holding("none", f"no authorization of the owner {owner}")
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    listed = ", ".join(names[:_MOST_NAMES]) + more
+    return Holding(
+        "stays", f"authorizations of the owner {owner}, open until somebody removes them: {len(names)} ({listed})"
+    )
+
+
+def _name(state: State, output: str) -> str:
+    return urlsplit(state.outputs.get(output, "")).path.rpartition("/")[2]
+
+
+def _queue(session: Session, places: Places, state: State, output: str) -> SmqQueue | None:
+    name = _name(state, output)
+    endpoint = places.smq_endpoint or f"https://{urlsplit(state.outputs.get(output, '')).netloc}"
+    return SmqQueue(session, endpoint, name) if name and not endpoint_problem(endpoint) else None
