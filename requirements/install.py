@@ -45,21 +45,27 @@ def main(folder: Path, name: str) -> int:
 
 def _set_up(folder: Path, name: str, held: IO[str]) -> None:
     python = folder / "bin" / "python"
-    if not any(folder.glob(".*.installed")):
+    if not _has_pip(python):
         _say(folder, "making a virtual environment for Python {}.{}".format(*sys.version_info))
         lost = ["--clear"] if python.is_symlink() and not python.exists() else []  # its interpreter was removed
         _run([sys.executable, "-m", "venv", *lost, folder], held, "it cannot be made, see above")
     pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
     options = ["--quiet", "--no-deps", "--require-hashes", "--no-build-isolation", "--use-pep517"]
-    for lock in (BUILD, name):
+    for lock in [lock for lock in (BUILD, name) if not _is_current(folder, lock)]:
         count = len(set(re.findall(r"^(\S+)==", _text(f"{lock}.txt"), re.MULTILINE)))
         seconds = max(5, round(count * SECONDS_EACH, -1))
         _say(folder, f"installing {count} package{'s'[: count > 1]} of requirements/{lock}.txt, about {seconds:.0f} s")
         wrong = f"requirements/{lock}.txt could not be installed, see above; make tries again"
         _run([*pip, "install", *options, "--requirement", HERE / f"{lock}.txt"], held, wrong)
     _run([*pip, "check"], held, "the lock is not complete, see above: CONTRIBUTING.md says how to renew it")
-    for included in _includes(name):
+    for included in (BUILD, *_includes(name)):
         _stamp(folder, included).write_text(_wanted(included), encoding="utf-8")
+
+
+def _has_pip(python: Path) -> bool:
+    """Tell whether there is an environment already, of ours or of somebody who made it by hand."""
+    command = [str(python), "-m", "pip", "--version"]
+    return python.exists() and not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603
 
 
 def _is_current(folder: Path, name: str) -> bool:

@@ -165,11 +165,14 @@ def test_a_set_up_is_interrupted_started_twice_and_incomplete(set_up: SetUp) -> 
     assert subprocess.run([set_up.place / "bin" / "python", "-c", "import made_up"], check=False).returncode == 0
     assert set_up.start("demo").communicate()[0] == ""  # it is part of what there is
 
-    run = set_up.start("fuzz")
+    set_up.place.with_name("linked").symlink_to(set_up.place)  # as somebody has it who shares one
+    run = set_up.start("fuzz", set_up.place.with_name("linked"))
     said, _ = run.communicate()
     assert run.returncode == 1
+    assert "making a virtual" not in said
+    assert "requirements/build.txt" not in said
     assert "fuzzer 1.0 requires another, which is not installed." in said
-    assert said.endswith("venv: the lock is not complete, see above: CONTRIBUTING.md says how to renew it\n")
+    assert said.endswith("linked: the lock is not complete, see above: CONTRIBUTING.md says how to renew it\n")
 
 
 def test_a_place_that_cannot_be_written_to_is_told(set_up: SetUp) -> None:
