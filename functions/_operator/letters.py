@@ -12,7 +12,7 @@ from shared.cloud.smq import LARGEST_BODY
 from shared.events.parsing import parse
 from shared.events.text import decode_base64, read_json
 from shared.model.outcome import REFUSED, REJECTED
-from shared.model.records import Ignored, Invalid, Record
+from shared.model.records import UNWRITABLE, Ignored, Invalid, Record
 
 WRONG, TRUNCATED, TOO_DEEP, TOO_LARGE = "wrong", "truncated", "too-deep", "too-large"
 STUCK = frozenset({WRONG, TRUNCATED, TOO_DEEP, TOO_LARGE})
@@ -38,7 +38,7 @@ def letters(document: bytes) -> list[Letter]:
     Never raises, whatever the bytes are.
     """
     groups = [list(group) for _, group in groupby(parse(document), key=lambda record: id(record.original))]
-    return [_of_result(group[0].original) if _is_result(group[0]) else _letter(group) for group in groups]
+    return [_of_result(json.loads(group[0].original)) if _is_result(group[0]) else _letter(group) for group in groups]
 
 
 def documents(raw: bytes) -> Iterator[tuple[int, bytes]]:
@@ -83,9 +83,8 @@ def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
     jobs = [desire(record) for record in records]
     content, first = records[0].content, jobs[0].outcome
     if text is None:
-        try:
-            text = _text(records[0].original)
-        except RecursionError:
+        text = _text(records[0].original)
+        if text is None:
             return Letter("", TOO_DEEP, "it is nested too deeply to be written again: repair it at its producer")
     if first is not None and all(job.outcome is not None for job in jobs):
         return Letter(text, WRONG, first.text) if isinstance(content, Invalid) else Letter("", first.reason, first.text)
@@ -96,7 +95,12 @@ def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
     return Letter(text)
 
 
-def _text(original: Any) -> str:
-    if isinstance(original, bytes):
-        return original.decode("utf-8", "replace")
-    return original if isinstance(original, str) else json.dumps(original, ensure_ascii=False, separators=(",", ":"))
+def _text(original: str) -> str | None:
+    """Return JSON in the characters of its producer, since escaped it could outgrow the queue; None if it is too deep."""
+    try:
+        text = json.dumps(json.loads(original), ensure_ascii=False, separators=(",", ":"))
+    except ValueError:
+        return original
+    except RecursionError:
+        return None
+    return None if original == UNWRITABLE else text

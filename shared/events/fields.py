@@ -44,3 +44,9 @@ def object_of(value: Any) -> Mapping[str, Any] | None:
         except ValueError:
             return None
     return value if isinstance(value, Mapping) else None
+
+
+def shown(text: str, most: int) -> str:
+    """Return the beginning of ``text`` for a sentence of ours: one emoji in it would make that four times as large."""
+    text = text[:most]
+    return text if max(text, default="") <= "\uffff" else text.encode("ascii", "replace").decode()

@@ -6,12 +6,24 @@ raises: what cannot be understood becomes an Invalid record of its own and never
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from shared.events.envelopes import ENVELOPES, Envelope
-from shared.events.text import LARGEST_EVENT, LARGEST_MESSAGE, decode_base64, read_json
-from shared.model.records import Appeared, Content, Ended, Ignored, Inner, Invalid, Record
+from shared.events.fields import shown
+from shared.events.text import (
+    LARGEST_EVENT,
+    LARGEST_MESSAGE,
+    LARGEST_RECORD,
+    decode_base64,
+    elements,
+    outline,
+    read_json,
+    utf8,
+)
+from shared.model.records import UNWRITABLE, Appeared, Content, Ended, Ignored, Inner, Invalid, Record
 
 DEEPEST = 16  # wrappers, lists and texts around one another; a hook in a topic message in a queue batch needs 9
 MOST_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
@@ -21,7 +33,7 @@ HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward
 _XML_HELP = (
     "it is an SMQ topic's notification in XML: set NotifyContentFormat of the subscription to JSON or SIMPLIFIED"
 )
-_XML_HEAD = 512  # characters within which an XML document has named its root element
+_XML_HEAD = 512  # bytes within which an XML document has named its root element
 
 
 class Piece(NamedTuple):
@@ -50,20 +62,31 @@ class Piece(NamedTuple):
             return self._replace(source=source, passing_id=self.passing_id or identity)
         return self._replace(source=source, message_id=identity, part="" if identity else self.part)
 
+    def element(self, number: int, value: Any) -> Piece:
+        """Return an element of the list. Inside one message its place names it; in a batch its own message id does."""
+        inside = self.inner(value)
+        return inside._replace(part=f"{self.part}[{number}]") if self.message_id or self.passing_id else inside
+
+    def records(self, contents: Sequence[Content]) -> Iterator[Record]:
+        """Return the records of what was understood, which share one original; a backend is a part of its message."""
+        original = written(self.value) if contents else ""
+        for content in contents:
+            part = self.part
+            if isinstance(content, (Appeared, Ended)):
+                part = "/".join(filter(None, (part, content.instance_id)))
+            yield Record(self.source or "manual", self.message_id or self.passing_id, part, content, original)
+
     def record(self, content: Content) -> Record:
-        """Return the record of what was understood; a backend that appeared or ended is a part of its message."""
-        part = self.part
-        if isinstance(content, (Appeared, Ended)):
-            part = "/".join(filter(None, (part, content.instance_id)))
-        return Record(self.source or "manual", self.message_id or self.passing_id, part, content, self.value)
+        """Return the record of what was understood as one thing."""
+        return next(self.records([content]))
 
 
 def parse(event: bytes) -> list[Record]:
     """Return the records of an event, in its order: at least one. Never raises, whatever the bytes are.
 
-    Time is linear in the event's size. Memory peaks at 3.5 to 6.3 times the size of real batches (tests/bench/parse.py);
-    hostile ones cost at most 8 times their size and 12 MB, because ``read_json`` refuses texts with too many values and
-    at most MOST_RECORDS records are made.
+    Time is linear in the event's size. Memory peaks at 1 to 5 times the size of real batches (tests/bench/parse.py);
+    hostile ones cost at most 8 times their size and 12 MB: records are read one after the other, each within a size and
+    a number of values of its own, and kept as text. Only two limits are about the whole: LARGEST_EVENT and MOST_RECORDS.
     """
     if len(event) > LARGEST_EVENT:
         return [Piece(b"").record(Invalid(f"the event has {len(event)} bytes; Function Compute takes {LARGEST_EVENT}"))]
@@ -98,59 +121,94 @@ def _records(piece: Piece) -> Iterator[Record]:
 
 
 def _from_text(piece: Piece) -> Iterator[Record]:
-    """Read text as JSON, or as Base64 of JSON: the vendor's SDKs encode queue messages by default, its console does not."""
-    raw = piece.value
+    """Read a text, of a list one element after the other: what is wrong with one, or too much, costs no other its answer."""
+    raw = utf8(piece.value)
     if piece.depth and len(raw) > LARGEST_MESSAGE:
-        yield piece.record(Invalid(f"the message has {len(raw)} bytes; at most {LARGEST_MESSAGE} are read"))
+        yield piece.record(_too_large(raw))
+        return
+    try:
+        places = elements(raw, MOST_RECORDS)
+    except ValueError as error:
+        yield piece.record(_unreadable(raw, error))
+        return
+    if places is None:
+        yield from _from_record(piece.inner(raw))
+    elif not places:
+        yield from _records(piece.inner([]))
+    else:
+        batch = piece.inner(None)
+        for number, (begin, end) in enumerate(places):
+            yield from _from_record(batch.element(number, raw[begin:end]))
+
+
+def _from_record(piece: Piece) -> Iterator[Record]:
+    """Read JSON, or Base64 of it: the vendor's SDKs encode queue messages by default, its console does not."""
+    raw = piece.value
+    if len(raw) > LARGEST_RECORD:
+        yield _from_outline(piece)
         return
     try:
         value = read_json(raw)
     except ValueError as error:
         value = decode_base64(raw)
         if value is None:
-            text = " ".join(str(error).split())[:200]
-            yield piece.record(
-                Invalid(
-                    f"the message is not JSON ({text}) and not Base64 of JSON: "
-                    f"{_XML_HELP if _is_notification(raw) else HELP}"
-                )
-            )
+            yield piece.record(_unreadable(raw, error))
             return
-    yield from _records(piece.inner(value))
+    yield from _records(piece._replace(value=value))
 
 
-def _is_notification(raw: bytes | str) -> bool:
+def _from_outline(piece: Piece) -> Record:
+    """Refuse a record that is too large to be read, under the identity that its wrapper gives as far as that is short."""
+    refused = piece.record(_too_large(piece.value))
+    try:
+        value = read_json(outline(piece.value))
+    except ValueError:
+        return refused
+    first = next(_records(piece._replace(value=value)))
+    if isinstance(first.content, Ignored):
+        return first
+    return first._replace(content=refused.content, original=refused.original)
+
+
+def _too_large(raw: bytes) -> Invalid:
+    return Invalid(f"the message has {len(raw)} bytes; at most {LARGEST_MESSAGE} are read: send it in parts")
+
+
+def _unreadable(raw: bytes, error: ValueError) -> Invalid:
+    text = " ".join(str(error).split())[:200]
+    cure = _XML_HELP if _is_notification(raw) else HELP
+    return Invalid(f"the message is not JSON ({text}) and not Base64 of JSON: {cure}")
+
+
+def _is_notification(raw: bytes) -> bool:
     """Tell whether it is what a topic delivers in XML, the default of a subscription to a queue.
 
     https://help.aliyun.com/en/mns/notifycontentformat
     """
-    head = raw[:_XML_HEAD].decode("utf-8", "replace") if isinstance(raw, bytes) else raw[:_XML_HEAD]
-    return "<Notification" in head
+    return b"<Notification" in raw[:_XML_HEAD]
 
 
 def _from_list(piece: Piece) -> Iterator[Record]:
-    """Understand each element by itself. Inside one message its place names it; in a batch its own message id does."""
     if not piece.value:
         yield piece.record(Ignored("empty", "the list holds no record"))
-    for number, element in enumerate(piece.value):
-        inside = piece.inner(element)
-        yield from _records(
-            inside._replace(part=f"{piece.part}[{number}]") if piece.message_id or piece.passing_id else inside
-        )
+    for number, value in enumerate(piece.value):
+        yield from _records(piece.element(number, value))
 
 
 def _from_object(piece: Piece) -> Iterator[Record]:
     keys = piece.value.keys()
     for envelope in ENVELOPES:
         if envelope.keys <= keys and envelope.fits(piece.value):
-            inside = piece.within(envelope)
-            for opened in envelope.open(piece.value):
-                if isinstance(opened, Inner):
-                    yield from _records(inside.inner(opened.value))
-                else:
-                    yield inside.record(opened)
-            return
-    yield piece.record(_request(piece.value))
+            break
+    else:
+        yield piece.record(_request(piece.value))
+        return
+    inside = piece.within(envelope)
+    opened = list(envelope.open(piece.value))
+    yield from inside.records([one for one in opened if not isinstance(one, Inner)])
+    for one in opened:
+        if isinstance(one, Inner):
+            yield from _records(inside.inner(one.value))
 
 
 def _request(value: Mapping[str, Any]) -> Content:
@@ -158,13 +216,32 @@ def _request(value: Mapping[str, Any]) -> Content:
     from shared.events.request import FIELDS, read_request
 
     if value.keys().isdisjoint(FIELDS):
-        shown = ", ".join(key[:40] for key in list(value)[:_SHOWN]) or "no keys"
-        return Invalid(f"not recognised: an object with {shown}. {HELP[0].upper()}{HELP[1:]}")
+        keys = ", ".join(shown(key, 40) for key in list(value)[:_SHOWN]) or "no keys"
+        return Invalid(f"not recognised: an object with {keys}. {HELP[0].upper()}{HELP[1:]}")
     found = read_request(value)
     if isinstance(found, str):
         name = value.get("Name")
         return Invalid(found, name[:256] if isinstance(name, str) else "")
     return found
+
+
+def written(value: Any) -> str:
+    """Return what a record was read from as text: a text as it is, JSON in ASCII, which takes less room than its values.
+
+    Of a text that is too large for a message only the beginning is kept, more than any
+    result shows, and a hash that stands for the rest. What could just be read may be too deep to be written again.
+    """
+    if isinstance(value, (bytes, str)):
+        text = value[:LARGEST_MESSAGE]
+        text = text if isinstance(text, str) else text.decode("utf-8", "replace")
+        return text if len(value) <= LARGEST_MESSAGE else f"{text}… (sha256 {sha256(utf8(value)).hexdigest()})"
+    try:
+        return _ENCODER.encode(value)
+    except RecursionError:
+        return UNWRITABLE
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def _kind(value: Any) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
+from shared.events.fields import shown
 from shared.model.access import OWNER_TAG, Replaced, VpcAccess
 from shared.model.backend import TARGET_ID
 
@@ -133,6 +134,8 @@ def read_request(value: Mapping[str, Any]) -> VpcAccess | str:
         problems = [_problem(one["loc"], one["type"], one["msg"], one["input"]) for one in found[:_MOST_PROBLEMS]]
         if len(found) > _MOST_PROBLEMS:
             problems.append(f"and {len(found) - _MOST_PROBLEMS} more of the kind")
+        if any(one["type"] == "extra_forbidden" and len(one["loc"]) == 1 for one in found):
+            problems.append(f"the fields of a request are {', '.join(FIELDS)}")
         return "; ".join(dict.fromkeys(problems))
     keys = [key for key, _ in access.tags]
     reserved = next((key for key in keys if key in RESERVED_KEYS), None)
@@ -167,7 +170,7 @@ def _problem(location: tuple[int | str, ...], kind: str, message: str, value: An
     if kind == "missing":
         return f"{where} is missing: give {_EXAMPLES.get(field, 'a value')}"
     if kind == "extra_forbidden":
-        return f"{where[:64]!r} is not a field of a request{_meant(field)}; the fields are {', '.join(FIELDS)}"
+        return f"{shown(where, 64)!r} is not a field{_meant(field) or ': leave it out'}"
     if kind == "string_pattern_mismatch":
         rule = _odd_character(value) if field in _FREE else "has a wrong form"
         example = _EXAMPLES.get(field)

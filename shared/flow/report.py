@@ -51,7 +51,7 @@ def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool 
         "data": data,
     }
     if outcome.type in (REFUSED, REJECTED):
-        original = _canonical(outcome.record.original)
+        original = outcome.record.original
         rest = _json(message | {"data": data | {"Original": "", "OriginalTruncated": True}})
         data["Original"] = _fitting(original, LARGEST_MESSAGE - len(rest) + len('""'))
         if data["Original"] != original:
@@ -161,13 +161,9 @@ def _fitting(text: str, most: int) -> str:
     return text
 
 
-def _canonical(value: Any) -> str:
-    """Return text that is the same for equal values; a value that the parser could just read may be too deep to write."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        return value
+def _canonical(original: str) -> str:
+    """Return text that is the same for equal JSON, in whatever order its keys stand."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    except RecursionError:
-        return '"nested too deeply to be shown"'
+        return json.dumps(json.loads(original), sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError):  # a text, or deeper than can be written here
+        return original

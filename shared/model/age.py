@@ -6,9 +6,9 @@ Loaded only when it matters: after a refusal that nobody knows to be final, and 
 
 from __future__ import annotations
 
+import json
 import re
 from calendar import timegm
-from collections.abc import Mapping
 from typing import Any
 
 from shared.model.records import Appeared, Changed, Ended, Leaving, Record
@@ -26,9 +26,14 @@ def announced_at(record: Record) -> float | None:
     as ``eventTime`` (https://help.aliyun.com/en/ecs/user-guide/overview-35), CloudMonitor's event subscription as
     ``time`` in milliseconds. A lifecycle hook's message tells none.
     """
-    if not isinstance(record.content, _ANNOUNCED) or not isinstance(record.original, Mapping):
+    if not isinstance(record.content, _ANNOUNCED):
         return None
-    return next((told for field in _FIELDS if (told := _moment(record.original.get(field))) is not None), None)
+    try:
+        event = json.loads(record.original)
+    except (ValueError, RecursionError):  # a text, or deeper than can be read here
+        return None
+    fields = event if isinstance(event, dict) else {}
+    return next((told for field in _FIELDS if (told := _moment(fields.get(field))) is not None), None)
 
 
 def _moment(value: Any) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from shared.model.access import VpcAccess
 
+UNWRITABLE = '"nested too deeply to be shown"'
 _AWAITED = ("http", "api-gateway")  # sources with a client at the other end
 
 
@@ -103,14 +104,15 @@ class Record(NamedTuple):
 
     ``message_id`` is the id that the source gave its message ("" for an event by hand), ``part`` the place inside the
     message ("" unless it held several), ``source`` the wrappers that were opened, outermost first (``smq-topic/ess-hook``),
-    ``original`` the value it was read from (text, or what its JSON held).
+    ``original`` what it was read from: the text, or the JSON that its wrapper held, written again (``UNWRITABLE`` if
+    that cannot be).
     """
 
     source: str
     message_id: str
     part: str
     content: Content
-    original: Any
+    original: str
 
     @property
     def is_awaited(self) -> bool:

@@ -99,7 +99,7 @@ def test_an_instance_whose_vpc_is_not_known_yet_is_waited_for() -> None:
     answers = {"RequestId": "r", "Instances": {"Instance": [described]}}
     session = session_answering(answers)
     jobs = [
-        Job(Record("manual", "", "", access, {}), access) for access in [VpcAccess("n", VPC, "i-bp1example0001", 80)]
+        Job(Record("manual", "", "", access, "{}"), access) for access in [VpcAccess("n", VPC, "i-bp1example0001", 80)]
     ]
     (job,) = verify_targets(jobs, session, settings.load({**SETTINGS, "VERIFY_TARGET": "true"}))
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from shared import log
 from shared.events.parsing import DEEPEST, parse
+from shared.events.text import LARGEST_EVENT, LARGEST_RECORD
 from shared.flow.report import line, result_message
 from shared.model.access import VpcAccess
 from shared.model.outcome import REJECTED, Outcome
 from shared.model.records import Content, Invalid, Record
-from tests.bench.parse import CASES, calls, cost
+from tests.bench.parse import BATCHES, CASES, ONE, calls, memory
 from tests.events_table import FILES
 from tests.invoking import queue_event, request, state_change
 
@@ -177,27 +178,55 @@ def test_depth_is_answered(depth: int) -> None:
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in CASES])
 def test_work_is_linear_in_the_size(name: str) -> None:
-    """Four times the event takes at most four times the function calls; ``tests.bench.parse`` shows the seconds."""
+    """A byte of a larger event takes no more function calls; ``tests.bench.parse`` shows the seconds."""
     small, large = CASES[name](100), CASES[name](400)
 
-    assert calls(large) <= 4.2 * calls(small)
-    assert len(large) >= 3.5 * len(small)
+    assert calls(large) / len(large) <= 1.05 * calls(small) / len(small)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in CASES])
-def test_memory_is_a_small_multiple(name: str) -> None:
-    """At most 8 times the event's size, and the 12 MB that ten thousand records may take whatever they are."""
-    measured = cost(CASES[name](2_000))
-
-    assert measured.peak <= 8.5 * measured.size + 12_000_000
+def _wide(size: int) -> bytes:
+    """Return a JSON text with an emoji and half a pair of surrogates in it."""
+    return b'"' + b"x" * size + "🚀".encode() + b'\\ud800"'
 
 
-def test_texts_of_too_many_values_are_not_even_read() -> None:
-    """32 MB of brackets, which would be a gigabyte of objects, are refused for the price of counting them."""
-    measured = cost(b"[" + b"[]," * 10_000_000 + b"[]]")
+def _sized(event: Callable[[int], bytes], size: int) -> bytes:
+    """Return the event of the case that has about ``size`` bytes."""
+    return event(size * 1_000 // len(event(1_000)))
 
-    assert measured.peak <= 3 * measured.size
-    assert measured.calls < 1_000
+
+@pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in ONE.items()])
+def test_memory_of_a_record_is_bounded(event: Callable[[int], bytes]) -> None:
+    """The largest record that is read costs 8 times its size and 12 MB, whatever it holds; a larger one not even that."""
+    largest, larger = _sized(event, LARGEST_RECORD - 20_000), _sized(event, LARGEST_RECORD * 3 // 2)
+
+    assert memory(largest)[0] <= 8 * len(largest) + 12_000_000
+    assert memory(larger)[0] <= 4 * len(larger)
+
+
+@pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in BATCHES.items()])
+def test_memory_of_a_batch_grows_with_its_size(event: Callable[[int], bytes]) -> None:
+    """A byte more of a batch costs at most 8, beside the 12 MB that ten thousand records may take whatever they are."""
+    small, large = _sized(event, 200_000), _sized(event, 400_000)
+    (before, few), (after, many) = memory(small), memory(large)
+
+    assert after <= 8 * len(large) + 12_000_000
+    assert after - before <= 8 * (len(large) - len(small)) + 1_200 * (many - few)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(lambda: b'{"Name":' + _wide(33_000_000) + b"}", id="one-text"),
+        pytest.param(lambda: b"[" + b",".join([_wide(1_000_000)] * 33) + b"]", id="texts"),
+        pytest.param(lambda: b"[" + b"[]," * 11_000_000 + b"[]]", id="lists"),
+    ],
+)
+def test_the_largest_event_fits_the_function(event: Callable[[], bytes]) -> None:
+    """32 MB of what would take a gigabyte as values take no more than they have themselves."""
+    raw = event()
+
+    assert LARGEST_EVENT * 0.95 < len(raw) <= LARGEST_EVENT
+    assert memory(raw)[0] <= len(raw)
 
 
 @pytest.mark.parametrize(
@@ -221,5 +250,5 @@ def test_a_request_of_unknown_fields_is_told_in_short() -> None:
     assert isinstance(record.content, Invalid)
     assert len(record.content.text) < 2_000
     assert record.content.text.startswith("VpcId is missing")
-    assert record.content.text.endswith("and 9991 more of the kind")
-    assert cost(json.dumps(many).encode()).calls < 2 * cost(json.dumps(few).encode()).calls
+    assert "and 9991 more of the kind; the fields of a request are Name, " in record.content.text
+    assert calls(json.dumps(many).encode()) < 2 * calls(json.dumps(few).encode())

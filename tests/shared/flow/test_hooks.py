@@ -22,7 +22,7 @@ TAGGED = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
 
 def _outcome(kind: str, *, retry: bool = False) -> Outcome:
     notice = Appeared("ecs", "i-bp1example0001", hook=HOOK)
-    return Outcome(Record("ess-hook", "", "", notice, {}), kind, retry=retry)
+    return Outcome(Record("ess-hook", "", "", notice, "{}"), kind, retry=retry)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.invoking import Invoker, request
 
 
 def _result(outcome: str, *, retry: bool = False) -> Outcome:
-    return Outcome(Record("http", "", "", Ignored("", ""), {}), outcome, retry=retry)
+    return Outcome(Record("http", "", "", Ignored("", ""), "{}"), outcome, retry=retry)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_status_says_what_became_of_it(outcomes: list[Outcome], status: int)
 )
 def test_who_waits_for_an_answer(source: str, *, awaited: bool) -> None:
     """Only the outermost wrapper tells whether a client waits."""
-    assert Record(source, "", "", Ignored("", ""), {}).is_awaited is awaited
+    assert Record(source, "", "", Ignored("", ""), "{}").is_awaited is awaited
 
 
 def _http(body: str) -> bytes:

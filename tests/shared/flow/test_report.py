@@ -18,7 +18,7 @@ ACCESS = VpcAccess("orders", "vpc-1", "i-1", 80, vpc_access_id="id-1")
 SMQ_LIMIT = 64 * 1024  # bytes; https://alibabacloud.com/help/en/mns/product-overview/limits
 
 
-def _record(original: Any = "{}", message_id: str = "m-1", part: str = "", content: Content = ACCESS) -> Record:
+def _record(original: str = "{}", message_id: str = "m-1", part: str = "", content: Content = ACCESS) -> Record:
     return Record("smq-queue", message_id, part, content, original)
 
 
@@ -44,9 +44,7 @@ _outcomes = st.builds(
         _long,
         _long,
         st.builds(Invalid, _long, _long) | _access,
-        _long
-        | _long.map(lambda text: text.encode("utf-8", "surrogatepass"))
-        | st.dictionaries(_long, _long, max_size=3),
+        _long | st.dictionaries(_long, _long, max_size=3).map(json.dumps),
     ),
     st.sampled_from([AUTHORIZED, UNCHANGED, REPLACED, REFUSED, REJECTED, FAILED]),
     _access | st.none(),
@@ -87,9 +85,8 @@ def test_every_result_fits_the_topic(outcome: Outcome) -> None:
         whole = outcome.record.original
         cut = message["data"].get("OriginalTruncated", False)
         shown = message["data"]["Original"]
-        if isinstance(whole, str):
-            assert (shown == whole) is not cut
-            assert whole.startswith(shown)
+        assert (shown == whole) is not cut
+        assert whole.startswith(shown)
         if cut:
             assert len(json.dumps(shown)) > 10_000, "there was room for more of it"
 
@@ -107,21 +104,6 @@ def test_an_original_is_cut_only_where_it_must(size: int, cut: bool) -> None:
 
     assert ("OriginalTruncated" in data) is cut
     assert len(data["Original"]) == size or cut
-
-
-@pytest.mark.parametrize(
-    ("original", "shown"),
-    [
-        pytest.param('{"b": 1, "a": 2}', '{"b": 1, "a": 2}', id="text-as-it-came"),
-        pytest.param({"b": 1, "a": "é"}, '{"a":"\\u00e9","b":1}', id="object-in-one-order"),
-        pytest.param(b"\xffabc", "\ufffdabc", id="bytes-that-are-no-text"),
-        pytest.param([1, None], "[1,null]", id="list"),
-        pytest.param("", "", id="nothing"),
-    ],
-)
-def test_the_original_is_shown_as_text(original: Any, shown: str) -> None:
-    """What a record was read from stands in its refusal as text that can be sent again."""
-    assert _message(Outcome(_record(original), REJECTED, None, "InvalidRecord", "no"))["data"]["Original"] == shown
 
 
 @pytest.mark.parametrize("kind", [AUTHORIZED, UNCHANGED, REPLACED, REFUSED, REJECTED, FAILED])
@@ -191,7 +173,7 @@ def test_ids_without_a_message_id_follow_the_content() -> None:
     """An event by hand has the id of what it says, in whatever order its keys stand; another owner's results differ."""
     first, same, other = (
         Outcome(_record(original, ""), AUTHORIZED, ACCESS)
-        for original in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3})
+        for original in ('{"a":1,"b":2}', '{"b":2,"a":1}', '{"a":1,"b":3}')
     )
 
     assert _id(first) == _id(same) != _id(other)

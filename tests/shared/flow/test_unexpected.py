@@ -63,7 +63,7 @@ def test_no_seam_ends_the_batch(invoke: Invoker, operation: str, nth: int) -> No
 
 def test_a_stage_is_done_for_each_alone_if_it_fails_for_all() -> None:
     """Only the job that the stage fails for is due again."""
-    jobs = [Job(Record("manual", str(number), "", Ignored("", ""), {})) for number in range(5)]
+    jobs = [Job(Record("manual", str(number), "", Ignored("", ""), "{}")) for number in range(5)]
 
     def work(some: Sequence[Job]) -> list[Job]:
         if any(job.record.message_id == "3" for job in some):
