@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.events.parsing import MOST_RECORDS
+from shared.events.parsing import MOST_OF_A_MESSAGE
 from shared.events.request import ACCESS_REQUEST, BLANKS, RESERVED_KEYS
 from shared.model.outcome import FAILED, GRANTED, REFUSED, REJECTED
 
@@ -50,6 +50,7 @@ class ResultData(BaseModel):
     will_retry: Annotated[bool, Field(description="a redelivery will try again; never true over HTTP")] = False
     original: Annotated[str, Field(description="the record as it came, JSON or text")] = ""
     original_truncated: bool = False
+    original_in: Annotated[str, Field(description="id of the result of the same message that has the Original")] = ""
 
 
 class Result(BaseModel):
@@ -96,7 +97,7 @@ def _request() -> dict[str, Any]:
     reserved = {"pattern": f"^{BLANKS}(?:{'|'.join(RESERVED_KEYS)}){BLANKS}$"}
     tags["items"]["properties"]["Key"]["not"] = reserved
     request = {"$ref": "#/$defs/Request"}
-    many = {"type": "array", "items": request, "maxItems": MOST_RECORDS}
+    many = {"type": "array", "items": request, "maxItems": MOST_OF_A_MESSAGE}
     return {"anyOf": [request, many], "$defs": {"Request": _without_last_line_break(one)}}
 
 

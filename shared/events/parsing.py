@@ -27,6 +27,7 @@ from shared.model.records import UNWRITABLE, Appeared, Content, Ended, Ignored, 
 
 DEEPEST = 16  # wrappers, lists and texts around one another; a hook in a topic message in a queue batch needs 9
 MOST_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
+MOST_OF_A_MESSAGE = 1_000  # records of one message: more would fill a batch by itself, and nobody scales out by more
 _SHOWN = 8  # keys of an unknown object that its error names
 
 HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward a supported event unchanged (events/README.md)'
@@ -91,8 +92,14 @@ def parse(event: bytes) -> list[Record]:
     if len(event) > LARGEST_EVENT:
         return [Piece(b"").record(Invalid(f"the event has {len(event)} bytes; Function Compute takes {LARGEST_EVENT}"))]
     records: list[Record] = []
+    begin = 0  # of the records of the present message
     for record in _records(Piece(event)):
+        if not record.message_id or not records or record.message_id != records[-1].message_id:
+            begin = len(records)
         if len(records) == MOST_RECORDS:
+            del records[
+                begin:
+            ]  # a message is read as a whole, or not at all: a hook is answered once for all its instances
             records.append(
                 Piece("").record(
                     Invalid(
@@ -103,8 +110,19 @@ def parse(event: bytes) -> list[Record]:
                 )
             )
             break
+        if len(records) - begin == MOST_OF_A_MESSAGE:
+            records[begin:] = [record._replace(part="", content=_too_many(), original=UNWRITABLE)]
+            continue
+        if len(records) - begin == 1 and records[begin].content == _too_many():
+            continue
         records.append(record)
     return records
+
+
+def _too_many(count: int | None = None) -> Invalid:
+    """Return the refusal of a whole message that holds too many records."""
+    held = f"{count}" if count is not None else f"more than {MOST_OF_A_MESSAGE}"
+    return Invalid(f"the message holds {held} records, at most {MOST_OF_A_MESSAGE} are read: send it in parts")
 
 
 def _records(piece: Piece) -> Iterator[Record]:
@@ -135,6 +153,8 @@ def _from_text(piece: Piece) -> Iterator[Record]:
         yield from _from_record(piece.inner(raw))
     elif not places:
         yield from _records(piece.inner([]))
+    elif piece.message_id and len(places) > MOST_OF_A_MESSAGE:
+        yield piece.record(_too_many(len(places)))
     else:
         batch = piece.inner(None)
         for number, (begin, end) in enumerate(places):
@@ -191,6 +211,9 @@ def _is_notification(raw: bytes) -> bool:
 def _from_list(piece: Piece) -> Iterator[Record]:
     if not piece.value:
         yield piece.record(Ignored("empty", "the list holds no record"))
+    if piece.message_id and len(piece.value) > MOST_OF_A_MESSAGE:
+        yield piece.record(_too_many(len(piece.value)))
+        return
     for number, value in enumerate(piece.value):
         yield from _records(piece.element(number, value))
 
@@ -205,6 +228,9 @@ def _from_object(piece: Piece) -> Iterator[Record]:
         return
     inside = piece.within(envelope)
     opened = list(envelope.open(piece.value))
+    if len(opened) > MOST_OF_A_MESSAGE:
+        yield inside.record(_too_many(len(opened)))
+        return
     yield from inside.records([one for one in opened if not isinstance(one, Inner)])
     for one in opened:
         if isinstance(one, Inner):

@@ -20,7 +20,7 @@ from shared.cloud.smq import SmqTopic
 from shared.cloud.transport import Transport
 from shared.errors import AuthorizerError, OutOfTime, RetryNeeded, SettingsError
 from shared.events.parsing import parse
-from shared.flow.report import Report, result_message
+from shared.flow.report import Report, has_original, result_id, result_message
 from shared.model.outcome import SILENT, HookAnswer, Outcome
 from shared.model.records import Record
 from shared.settings import Settings
@@ -51,6 +51,7 @@ class Run(NamedTuple):
     topic: ResultTopic
     awaited: bool
     recent: Recent
+    originals: dict[int, str]  # what results have given so far (by identity): the id of the result
 
     def publish(self, outcome: Outcome) -> Outcome:
         """Publish the result; a failure makes the record due for redelivery, when it is kept and published again."""
@@ -60,7 +61,10 @@ class Run(NamedTuple):
             with log.tracing("publish"):
                 self.session.deadline.require(_MIN_PUBLISH, "its result")  # building one takes time, too
                 now = utc(self.session.clock.now())
-                message = result_message(outcome, self.settings.owner, now, redelivered=not self.awaited)
+                given = self._original_in(outcome)
+                message = result_message(
+                    outcome, self.settings.owner, now, redelivered=not self.awaited, original_in=given
+                )
                 return outcome._replace(published=self.topic.publish(message))
         except AuthorizerError as error:
             report = log.debug if isinstance(error, OutOfTime) else log.error  # a late batch would fill the log
@@ -71,6 +75,14 @@ class Run(NamedTuple):
                     reason=outcome.reason or error.code, text=f"{outcome.text}; {text}" if outcome.text else text
                 )
             return outcome._replace(retry=True)
+
+    def _original_in(self, outcome: Outcome) -> str:
+        """Return the id of the result that gives the same original, "" if this one has to, or has none."""
+        if not has_original(outcome):
+            return ""
+        own = result_id(outcome, self.settings.owner)
+        first = self.originals.setdefault(id(outcome.record.original), own)
+        return "" if first == own else first
 
 
 Work = Callable[[Sequence[Record], Run], tuple[list[Outcome], list[HookAnswer]]]
@@ -111,7 +123,7 @@ class Engine:
         # only if all are: one of a batch must not keep the others from coming again
         awaited = all(record.is_awaited for record in records)
         outcomes, hooks = self._work(
-            records, Run(self.settings, session, self._open_topic(session), awaited, self._recent)
+            records, Run(self.settings, session, self._open_topic(session), awaited, self._recent, {})
         )
         report = Report(invocation.request_id, outcomes, hooks, awaited)
         log.info("invocation", records=len(outcomes), **report.counts(), **report.ignored_because())

@@ -31,11 +31,12 @@ def result_id(outcome: Outcome, owner: str) -> str:
     return sha256(json.dumps([owner, key, record.part, target, kind]).encode()).hexdigest()[:32]
 
 
-def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool = True) -> str:
+def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool = True, original_in: str = "") -> str:
     """Return the result message as ASCII JSON text of at most LARGEST_MESSAGE bytes; ``now`` is RFC 3339.
 
     ``redelivered`` tells whether somebody delivers again what failed; over HTTP nobody does. The original of a refusal
-    takes what room the rest leaves; cut off, it is marked so.
+    takes what room the rest leaves; cut off, it is marked so. ``original_in`` is the id of a result that has it already:
+    the parts of one message do not repeat it.
     """
     data = _data(outcome)
     if outcome.type == FAILED:
@@ -50,13 +51,20 @@ def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool 
         "datacontenttype": "application/json",
         "data": data,
     }
-    if outcome.type in (REFUSED, REJECTED):
+    if original_in:
+        data["OriginalIn"] = original_in
+    elif has_original(outcome):
         original = outcome.record.original
         rest = _json(message | {"data": data | {"Original": "", "OriginalTruncated": True}})
         data["Original"] = _fitting(original, LARGEST_MESSAGE - len(rest) + len('""'))
         if data["Original"] != original:
             data["OriginalTruncated"] = True
     return _json(message)
+
+
+def has_original(outcome: Outcome) -> bool:
+    """Tell whether a result gives what its record was read from: what was turned down can be sent again."""
+    return outcome.type in (REFUSED, REJECTED)
 
 
 def _data(outcome: Outcome) -> dict[str, Any]:
