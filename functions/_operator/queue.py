@@ -69,9 +69,18 @@ class SmqQueue:
             raise
         return self._received(answer)
 
-    def delete(self, handle: str) -> None:
-        """Delete a received message; refused (MessageNotExist) once it is visible to others again."""
-        self._call("DeleteMessage", "DELETE", f"{self._path}?ReceiptHandle={handle}")
+    def delete(self, handle: str) -> bool:
+        """Delete a received message; False if its receipt is over, because it is visible to others again.
+
+        https://www.alibabacloud.com/help/doc-detail/35138.htm
+        """
+        try:
+            self._call("DeleteMessage", "DELETE", f"{self._path}?ReceiptHandle={handle}")
+        except CloudRefused as error:
+            if error.code != _EMPTY:
+                raise
+            return False
+        return True
 
     def hand_back(self, handle: str) -> None:
         """Let others see a received message in a second, the soonest there is; no error if they already do.

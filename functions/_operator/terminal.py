@@ -18,7 +18,11 @@ from rich.text import Text
 _WIDE, _NARROWEST = 160, 40  # columns: of a pipe that nobody gave a width, and the least that a table is laid out for
 _LEAST_PROSE = 30  # columns that sentences need to stand beside the rest
 _GAP, _INDENT = 2, 4
-_STYLES = {"authorized": "green", "unchanged": "green", "replaced": "green", "planned": "cyan", "ignored": "dim"}
+_STYLES = {
+    **dict.fromkeys(("authorized", "unchanged", "replaced", "keep"), "green"),
+    **dict.fromkeys(("planned", "create", "replace"), "cyan"),
+    "ignored": "dim",
+}
 _PATIENCE = 3.0  # seconds that may pass without a sign of life
 
 
@@ -30,6 +34,11 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else _WIDE
     return Console(stderr=stderr, width=width, color_system=None if os.environ.get("NO_COLOR") else "auto")
+
+
+def is_attended() -> bool:
+    """Tell whether somebody sees what is printed on standard error, and can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def printable(text: str) -> str:
@@ -63,7 +72,7 @@ def waiting(what: str, patience: float = _PATIENCE, *, quiet: bool = False) -> I
         timer.join()
 
 
-def show_results(results: Sequence[Mapping[str, Any]]) -> None:
+def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None) -> None:
     """Print the lines of a summary (``shared.flow.report.line``): what was decided about what, and why."""
     fields = ("outcome", "name", "target", "vpc_access_id", "source", "message_id")
     rows = [
@@ -74,7 +83,7 @@ def show_results(results: Sequence[Mapping[str, Any]]) -> None:
         for result in ({"target": result.get("part", ""), **result} for result in results)
     ]
     names = ("outcome", "name", "target", "VpcAccessId", "source", "message", "why")
-    show_table(console(), names, rows, [_STYLES.get(result["outcome"], "red") for result in results])
+    show_table(to or console(), names, rows, [_STYLES.get(result["outcome"], "red") for result in results])
 
 
 def show_table(to: Console, names: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:

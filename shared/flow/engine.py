@@ -117,9 +117,16 @@ class Engine:
         Where a client waits for the answer nobody redelivers: it is told to ask again. Raises SettingsError if something is
         to be done and there is no access key, unless a client waits.
         """
+        report = self.process(parse(event), invocation)
+        again = report.retry_text()
+        if again and not report.awaited:
+            raise RetryNeeded(again, report.summary())
+        return report
+
+    def process(self, records: Sequence[Record], invocation: Invocation) -> Report:
+        """Process the records of one event and return the report, whatever a redelivery can do; raises SettingsError."""
         log.begin(request_id=invocation.request_id)
         session = self.session(invocation)
-        records = parse(event)
         # only if all are: one of a batch must not keep the others from coming again
         awaited = all(record.is_awaited for record in records)
         outcomes, hooks = self._work(
@@ -127,9 +134,6 @@ class Engine:
         )
         report = Report(invocation.request_id, outcomes, hooks, awaited)
         log.info("invocation", records=len(outcomes), **report.counts(), **report.ignored_because())
-        again = report.retry_text()
-        if again and not awaited:
-            raise RetryNeeded(again, report.summary())
         return report
 
     def session(self, invocation: Invocation) -> Session:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from base64 import b64decode, b64encode, encodebytes
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +18,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from functions.__main__ import main
+from functions._operator import access
 from functions._operator.letters import documents, letters
+from functions._operator.mail import Mailbox
+from functions._operator.queue import SmqQueue
+from shared.settings import ENDPOINTS
+from tests.cloud.ecs.instances import Instance
 from tests.cloud.fixtures import TEMPORARY, Served
-from tests.invoking import Invoker, new_invoker, queue_event, request, state_change
+from tests.cloud.seeds import seed
+from tests.invoking import SETTINGS, VPC, Invoker, new_invoker, queue_event, request, state_change
 
 ROOT = Path(__file__).parents[2]
+SEEN = {"VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 443}
 EVENTS = ROOT / "events"
 WRONG = {"Name": "orders-prod", "Port": 8080}
 
@@ -41,6 +54,11 @@ def record(payload: Any, condition: str = "UnhandledInvocationError") -> dict[st
     whole: dict[str, Any] = json.loads((EVENTS / "fc-destination" / "failed-request.json").read_text(encoding="utf-8"))
     whole["requestContext"]["condition"] = condition
     return {**whole, "requestPayload": json.dumps(payload)}
+
+
+def ordered(port: int) -> dict[str, Any]:
+    """Return a request that no other port is in the way of."""
+    return request(Name=f"orders-{port}", Port=port)
 
 
 def encoded(value: Any) -> str:
@@ -145,23 +163,35 @@ def test_file_is_a_document_or_lines(raw: bytes, lines: list[int]) -> None:
 
 @pytest.fixture
 def served(cloud: Served) -> Served:
-    """A served stand-in with a queue of dead letters and the request queue."""
+    """A served stand-in with a queue of dead letters, the request queue, and an instance that may be announced."""
     for name in ("dead", "requests"):
         cloud.products["SMQ"].create_queue(name)
+    cloud.products["ECS"].seed(Instance("i-bp1example0001", VPC, (("apigateway-port", "8080"),)))
     return cloud
 
 
+def run_unasked(cloud: Served, *arguments: str | Path, **changes: str) -> Result:
+    """Run the command where nobody is at a terminal, without waiting for messages."""
+    environment = {**environment_of(cloud), **changes}
+    return CliRunner().invoke(main, ["replay", "--wait", "0", *map(str, arguments)], env=environment)
+
+
 def run(cloud: Served, *arguments: str | Path, **changes: str) -> Result:
-    """Run the command with a temporary key and without waiting for messages."""
-    environment = {
-        "SMQ_ENDPOINT": cloud.endpoint,
+    """Run the command, and agree to what it would ask."""
+    return run_unasked(cloud, "--yes", *arguments, **changes)
+
+
+def environment_of(cloud: Served) -> dict[str, str]:
+    """Return the function's settings on the stand-in, with a temporary key."""
+    return {
+        **SETTINGS,
+        **dict.fromkeys(ENDPOINTS, cloud.endpoint),
+        "LOG_LEVEL": "OFF",
         "REQUEST_QUEUE": "requests",
         "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
         "ALIBABA_CLOUD_SECURITY_TOKEN": TEMPORARY.security_token,
-        **changes,
     }
-    return CliRunner().invoke(main, ["replay", "--wait", "0", *map(str, arguments)], env=environment)
 
 
 def bodies(cloud: Served, queue: str = "requests") -> list[str]:
@@ -179,13 +209,13 @@ def count(cloud: Served, queue: str) -> int:
 def test_files_are_sent(served: Served, tmp_path: Path) -> None:
     """Documents and JSON lines are sent message by message, in Base64; the counts end the output."""
     lines = tmp_path / "letters.jsonl"
-    lines.write_text(f"{json.dumps(result(request(Port=443)))}\n{json.dumps(record(request()))}\n", encoding="utf-8")
+    lines.write_text(f"{json.dumps(result(ordered(443)))}\n{json.dumps(record(request()))}\n", encoding="utf-8")
     done = run(served, lines, EVENTS / "manual" / "batch.json", EVENTS / "fc-destination" / "succeeded.json")
     assert done.exit_code == 0, done.output
     assert done.stderr.splitlines()[-1] == "sent 5, skipped 1 (succeeded 1), failed 0"
     batch = json.loads((EVENTS / "manual" / "batch.json").read_text(encoding="utf-8"))
     sent = [json.loads(body) for body in bodies(served)]
-    assert sorted(sent, key=json.dumps) == sorted([request(), request(Port=443), *batch], key=json.dumps)
+    assert sorted(sent, key=json.dumps) == sorted([request(), ordered(443), *batch], key=json.dumps)
 
 
 @pytest.mark.enable_socket
@@ -199,7 +229,7 @@ def test_refused_request_comes_back_whole(served: Served, encode: Any) -> None:
     invoke.served.app.close()
     assert (refusal["reason"], answer["type"]) == ("PortNotAllowed", "vpcaccess.refused")
     served.products["SMQ"].send("dead", encode(answer))
-    done = run(served, "--queue", "dead")
+    done = run(served, "--queue", "dead", ALLOWED_PORTS="22")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, "sent 1, skipped 0, failed 0")
     (body,) = bodies(served)
     assert (body, json.loads(body)) == (answer["data"]["Original"], asked)
@@ -217,7 +247,7 @@ def test_what_is_not_sent_stays(served: Served) -> None:
         result("{", OriginalTruncated=True),
         result(WRONG, "rejected"),
         result("", "authorized", Original=None),
-        [WRONG, request(Port=80)],
+        [WRONG, ordered(80)],
     ]
     for letter in [*staying, result(request())]:
         smq.send("dead", encoded(letter))
@@ -241,7 +271,7 @@ def test_what_is_not_sent_stays(served: Served) -> None:
 def test_message_stays_when_sending_fails(served: Served, fault: dict[str, Any], failed: int, sent: int) -> None:
     """A message whose original could not be sent is not deleted, and the command fails; a hopeless run stops."""
     for port in (80, 443):
-        served.products["SMQ"].send("dead", encoded(result(request(Port=port))))
+        served.products["SMQ"].send("dead", encoded(result(ordered(port))))
     served.faults.set([{"operation": "SMQ.SendMessage", **fault}])
     done = run(served, "--queue", "dead")
     assert done.exit_code == 1
@@ -292,10 +322,12 @@ def test_dry_run_of_a_queue_changes_nothing(served: Served, tmp_path: Path) -> N
 
 
 def test_dry_run_of_files_needs_no_cloud(tmp_path: Path) -> None:
-    """Without a key, an endpoint or a socket a file is read and shown; control characters stay out of the terminal."""
+    """Without settings, key or socket a file is read, not looked; control characters stay out of the terminal."""
     hostile = tmp_path / "letters.json"
     hostile.write_text(json.dumps([request(), {"\x1b[2JOops": 1}]), encoding="utf-8")
-    done = CliRunner().invoke(main, ["replay", "--to", "requests", "--dry-run", str(hostile)], env={"SMQ_ENDPOINT": ""})
+    done = CliRunner().invoke(
+        main, ["replay", "--to", "requests", "--dry-run", "--blind", str(hostile)], env={"SMQ_ENDPOINT": ""}
+    )
     assert (done.exit_code, json.loads(done.stdout)) == (3, request())
     assert "\x1b" not in done.output
     assert "skipped  letters.json:1: wrong: not recognised: an object with ·[2JOops" in done.stderr
@@ -346,10 +378,12 @@ def test_answers_to_what_is_sent_do_not_come_round(served: Served) -> None:
         pytest.param(["--queue", "dead"], {"ALIBABA_CLOUD_ACCESS_KEY_ID": ""}, "set ALIBABA_CLOUD_ACCESS", id="no-key"),
         pytest.param(["--queue", "dead"], {"SMQ_ENDPOINT": ""}, "set SMQ_ENDPOINT, or ALIBABA", id="no-endpoint"),
         pytest.param(["--queue", "dead"], {"SMQ_ENDPOINT": "http://0.0.0.0:9"}, "use https", id="plain-endpoint"),
+        pytest.param(["--queue", "dead"], {"OWNER": ""}, "OWNER is missing", id="no-setting"),
+        pytest.param(["--queue", "dead"], {"OWNER": ""}, "--blind sends without looking", id="way-without-settings"),
     ],
 )
 def test_what_is_missing_is_told(served: Served, arguments: list[Any], changes: dict[str, str], said: str) -> None:
-    """Wrong arguments, unknown queues and a missing key or endpoint are each told with what to do."""
+    """Wrong arguments, unknown queues and a missing setting, key or endpoint are each told with what to do."""
     done = run(served, *arguments, **changes)
     assert done.exit_code != 0
     assert said in done.stderr
@@ -394,9 +428,196 @@ def test_message_that_others_see_already_is_no_problem(served: Served) -> None:
 def test_long_run_ends_where_it_began(served: Served) -> None:
     """What stays becomes visible again while a long run lasts: it is neither told twice nor sent round for ever."""
     smq = served.products["SMQ"]
-    for letter in (WRONG, request(Port=80), request(Port=443)):
+    for letter in (WRONG, ordered(80), ordered(443)):
         smq.send("dead", encoded(letter))
     smq.on_message("requests", lambda _queue: served.world.clock.advance(20))  # of 30 that a message stays invisible
     done = run(served, "--queue", "dead")
     assert done.stderr.splitlines()[-1] == "sent 2, skipped 1 (wrong 1), failed 0"
     assert (count(served, "dead"), count(served, "requests")) == (1, 2)
+
+
+@pytest.fixture
+def box(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    """The queue of dead letters, as the command empties it; a message is in it."""
+    for name, value in environment_of(served).items():
+        monkeypatch.setenv(name, value)
+    served.products["SMQ"].send("dead", encoded(ordered(80)))
+    with access.session(60) as session:
+        yield Mailbox(SmqQueue(session, served.endpoint, "dead"), 0)
+
+
+@pytest.mark.enable_socket
+def test_a_queue_that_is_being_filled_has_an_end(served: Served, box: Mailbox) -> None:
+    """What comes after the first message was received is left for the next run, and shows again at once."""
+    taken = []
+    for mail in box.take():
+        taken.append(mail)
+        assert len(taken) == 1
+        served.world.clock.advance(5)
+        served.products["SMQ"].send("dead", encoded(ordered(443)))
+    box.hand_back()
+    assert [item.status for item in served.world.journal("SMQ.ChangeMessageVisibility")] == [200, 200]
+
+
+@pytest.mark.enable_socket
+def test_the_latest_receipt_counts(served: Served, box: Mailbox) -> None:
+    """A message that became visible while others were received is not taken twice, and deleted with its new receipt."""
+    taken = []
+    for mail in box.take():
+        taken.append(mail)
+        served.world.clock.advance(40)  # it is invisible for 30
+    (mail,) = taken
+    box.remove(mail)
+    assert (count(served, "dead"), len(served.world.journal("SMQ.DeleteMessage"))) == (0, 1)
+
+
+def opened(cloud: Served, *entries: dict[str, Any]) -> None:
+    """Let the gateway hold what these requests ask for."""
+    seed(
+        cloud.app,
+        {"vpc_accesses": [{**entry, "Tag": [{"Key": "vpc-access-owner", "Value": "team-a"}]} for entry in entries]},
+    )
+
+
+@pytest.mark.enable_socket
+def test_only_what_is_not_done_is_sent(served: Served) -> None:
+    """Of a dead batch the record that is done is shown with its id, not sent, and stays; looking writes nothing."""
+    served.products["SMQ"].send("dead", json.dumps(queue_event(encoded(ordered(80)), encoded(ordered(443)))))
+    opened(served, ordered(80))
+    (entry,) = served.products["CloudAPI"].state()["vpc_accesses"]
+    done = run(served, "--queue", "dead")
+    assert done.exit_code == 0
+    assert [line.split()[:2] for line in done.stderr.splitlines()[1:3]] == [
+        ["keep", "orders-80"],
+        ["create", "orders-443"],
+    ]
+    assert entry["VpcAccessId"] in done.stderr
+    assert done.stderr.splitlines()[-2:] == [
+        "what is done was not sent, and its results were not repeated: --done sends it, too",
+        "sent 1, skipped 1 (done 1), failed 0",
+    ]
+    assert [json.loads(body) for body in bodies(served)] == [ordered(443)]
+    assert count(served, "dead") == 1
+    writes = {item.operation for item in served.world.journal() if item.write}
+    assert writes == {"SMQ.SendMessage", "SMQ.ChangeMessageVisibility"}
+
+
+@pytest.mark.enable_socket
+def test_done_is_sent_if_asked_for(served: Served) -> None:
+    """With --done results come again that may never have arrived, and the message leaves; nobody is asked, nothing opens."""
+    served.products["SMQ"].send("dead", json.dumps([ordered(80), ordered(443)]))
+    opened(served, ordered(80), ordered(443))
+    done = run_unasked(served, "--queue", "dead", "--done")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, "sent 2, skipped 0, failed 0")
+    assert count(served, "dead") == 0
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("letter", "changes"),
+    [
+        pytest.param(ordered(80), {}, id="request"),
+        pytest.param(queue_event(encoded(ordered(80)), encoded(ordered(443))), {}, id="beside-what-is-done"),
+        pytest.param(state_change(), {}, id="announcement"),
+        pytest.param({**ordered(80), "Name": "orders-443", "Replaces": SEEN}, {"ON_CONFLICT": "replace"}, id="move"),
+    ],
+)
+def test_what_was_closed_is_not_opened_unasked(served: Served, letter: Any, changes: dict[str, str]) -> None:
+    """Where nobody can be asked, nothing is sent that opens a target: it is said, the command fails, the message stays."""
+    served.products["SMQ"].send("dead", json.dumps(letter))
+    opened(served, ordered(443))
+    done = run_unasked(served, "--queue", "dead", **changes)
+    assert done.exit_code == 1
+    assert "what opens 1 target is not sent, since nobody is here to be asked: --yes sends it" in done.stderr
+    assert "not-asked 1" in done.stderr.splitlines()[-1]
+    assert (count(served, "dead"), count(served, "requests")) == (1, 0)
+    assert [item.status for item in served.world.journal("SMQ.ChangeMessageVisibility")] == [200]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("letters", "told", "sentence", "code"),
+    [
+        pytest.param([request(Port=22)], "PortNotAllowed", "sent 0, skipped 1 (refused 1)", 3, id="refused"),
+        pytest.param([request(), request(Port=80)], "ClaimedInBatch", "sent 1, skipped 1 (refused 1)", 3, id="rivals"),
+        pytest.param([request(), request()], "create", "sent 2, skipped 0", 0, id="twice"),
+        pytest.param([ordered(443)], "keep", "sent 0, skipped 1 (done 1)", 0, id="done"),
+        pytest.param([state_change("i-bp1gone0001")], "gone", "sent 0, skipped 1 (gone 1)", 0, id="released"),
+        pytest.param([state_change("i-bp1plain0001")], "untagged", "sent 0, skipped 1 (untagged 1)", 0, id="untagged"),
+        pytest.param([state_change("i-bp1half0001")], "create", "sent 1, skipped 0", 0, id="one-of-two-ports"),
+        pytest.param([WRONG, ordered(80)], "create", "sent 1, skipped 1 (wrong 1)", 3, id="wrong"),
+    ],
+)
+def test_the_plan_decides(served: Served, letters: list[Any], told: str, sentence: str, code: int) -> None:
+    """What would be refused, is done, is nothing to do or cannot be known is not sent; each record is shown, with why."""
+    opened(served, ordered(443), request(Name="half", InstanceId="i-bp1half0001", Port=80))
+    served.products["ECS"].seed(
+        Instance("i-bp1plain0001", VPC), Instance("i-bp1half0001", VPC, (("apigateway-port", "80,443"),))
+    )
+    for letter in letters:
+        served.products["SMQ"].send("dead", json.dumps(letter))
+    done = run(served, "--queue", "dead")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (code, f"{sentence}, failed 0"), done.output
+    assert told in done.stderr
+
+
+@pytest.mark.enable_socket
+def test_what_cannot_be_looked_up_is_not_sent(served: Served) -> None:
+    """Without the right to look, nothing is sent; the RAM action is named, and the code says that it can succeed later."""
+    served.products["SMQ"].send("dead", encoded(request()))
+    served.world.add_credential(replace(TEMPORARY, denied=frozenset({"apigateway:DescribeVpcAccesses"})))
+    done = run(served, "--queue", "dead")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (4, "sent 0, skipped 1 (unclear 1), failed 0")
+    assert "apigateway:DescribeVpcAccesses" in done.stderr
+
+
+@pytest.mark.enable_socket
+def test_blind_sends_everything_and_warns(served: Served) -> None:
+    """With --blind no setting is needed and nothing is looked up or asked; what that can do is said."""
+    served.products["SMQ"].send("dead", json.dumps([ordered(80), ordered(443)]))
+    opened(served, ordered(80))
+    done = run_unasked(served, "--queue", "dead", "--blind", OWNER="")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, "sent 2, skipped 0, failed 0")
+    assert "warning  nobody looks what is done already" in done.stderr
+    assert served.world.journal("CloudAPI.DescribeVpcAccesses") == []
+
+
+@pytest.mark.enable_socket
+def test_dry_run_prints_what_would_be_sent_only(served: Served, tmp_path: Path) -> None:
+    """A dry run shows the plan, asks nothing and leaves out what is done."""
+    file = tmp_path / "letters.json"
+    file.write_text(json.dumps([ordered(80), ordered(443)]), encoding="utf-8")
+    opened(served, ordered(80))
+    done = run_unasked(served, file, "--dry-run")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, ordered(443))
+    assert done.stderr.splitlines()[-1] == "would send 1, skipped 1 (done 1), failed 0"
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("answer", "code", "sent"), [pytest.param("y", 0, 2, id="yes"), pytest.param("n", 1, 0, id="no")]
+)
+def test_one_question_before_something_is_opened(served: Served, answer: str, code: int, sent: int) -> None:
+    """At a terminal the plan is shown, then one question is asked about all of it; with no, everything stays."""
+    for port in (80, 443):
+        served.products["SMQ"].send("dead", encoded(ordered(port)))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "functions", "replay", "--wait", "0", "--queue", "dead"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "160", **environment_of(served)},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, f"{answer}\n".encode())
+    shown = b""
+    with process, contextlib.suppress(OSError):  # Linux says so when the other end is closed
+        while read := os.read(ours, 65_536):
+            shown += read
+    os.close(ours)
+    question = b"send what opens 2 targets? [y/N]"
+    assert (process.returncode, shown.count(question)) == (code, 1), shown.decode()
+    assert shown.index(b"orders-443") < shown.index(question)
+    assert (count(served, "dead"), count(served, "requests")) == (2 - sent, sent)
