@@ -68,9 +68,9 @@ def _of_result(result: Mapping[str, Any]) -> Letter:
     data = result["data"]
     original = data.get("Original") if isinstance(data, dict) and result["type"] in _REPLAYED else None
     if not isinstance(original, str):
-        return Letter(
-            "", "no-original", f"{result['type']} holds no Original; only refused and rejected requests are sent again"
-        )
+        elsewhere = data.get("OriginalIn") if isinstance(data, dict) else None
+        where = f"it is in the result {elsewhere}" if elsewhere else "only refused and rejected requests are sent again"
+        return Letter("", "no-original", f"{result['type']} holds no Original; {where}")
     if data.get("OriginalTruncated"):
         return Letter(
             "", TRUNCATED, "the result holds only the beginning of its Original: take the request from its producer"

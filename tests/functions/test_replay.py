@@ -106,6 +106,7 @@ def test_announcement_of_several_instances_is_one_message(name: str) -> None:
     [
         pytest.param(result('{"Name": "or', OriginalTruncated=True), "truncated", "from its producer", id="truncated"),
         pytest.param(result("", "authorized", Original=None), "no-original", "vpcaccess.authorized", id="authorized"),
+        pytest.param(result("", Original=None, OriginalIn="e9f2"), "no-original", "in the result e9f2", id="elsewhere"),
         pytest.param(result(request(), "failed"), "no-original", "vpcaccess.failed", id="failed"),
         pytest.param(result(WRONG), "wrong", "VpcId", id="still-wrong"),
         pytest.param(result("no JSON"), "wrong", "not JSON", id="no-json"),
