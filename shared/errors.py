@@ -5,7 +5,6 @@
     AuthorizerError
       * Permanent                 trying again changes nothing: the record gets its answer now
           + SettingsError         the function's settings are wrong (every mistake listed)
-          + InvalidEvent          the event, or a record of it, cannot be understood
           + CloudRefused          the service itself said no, with a code that is known to be final
       * Transient                 a later try can help: the record is tried again, then redelivered
           + CloudUnavailable      the cloud said "not now", and did nothing (throttling)
@@ -32,7 +31,7 @@ _SECRETS = re.compile(
     r"(?i)((?:x-acs-)?security-?token|x-acs-accesskey-id|accesskeysecret|signature|authorization)"
     r"([\"']?\s*(?:[=:]|%3D)\s*[\"']?)(?:ACS3-HMAC-SHA256 .*|MNS \S+|[^\s&,;\"'\]}]+)",
 )
-_LONGEST_TEXT = 500
+_MAX_TEXT_CHARS = 500
 
 
 def redact(text: str) -> str:
@@ -40,7 +39,7 @@ def redact(text: str) -> str:
     text = _SIGNATURE_ECHO.sub("[redacted: the answer echoed the signed request]", text)
     text = _SECRETS.sub(r"\1\2[redacted]", text)
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+    return text if len(text) <= _MAX_TEXT_CHARS else text[:_MAX_TEXT_CHARS] + "…"
 
 
 class AuthorizerError(Exception):
@@ -61,12 +60,6 @@ class SettingsError(Permanent):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("the function's settings need attention: " + "; ".join(problems))
         self.problems = problems
-
-
-class InvalidEvent(Permanent):
-    """A record cannot be understood; the text names the field and the fix."""
-
-    code = "InvalidRecord"
 
 
 class CloudRefused(Permanent):

@@ -20,8 +20,8 @@ from typing import Any, TextIO
 from shared.errors import AuthorizerError, Unexpected
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "OFF": 50}
-LARGEST_LINE = 16_384  # bytes; Function Compute cuts lines at 32 KB
-_LONGEST_TRACE = 4_000  # characters; the end of a trace says where
+MAX_LINE_BYTES = 16_384  # bytes; Function Compute cuts lines at 32 KB
+_MAX_TRACE_CHARS = 4_000  # characters; the end of a trace says where
 _SHORTER = (1_000, 200, 20)  # characters of a value in a line that is too large, tried in this order
 
 # What JSON leaves as it is: controls and other ends of a line, marks that turn the direction of text, halves of
@@ -121,15 +121,15 @@ def unexpected(stage: str, problem: Exception) -> str:
     from traceback import format_exception  # only where something is wrong with us
 
     kind, trace = type(problem).__name__, "".join(format_exception(problem))
-    error("unexpected", stage=stage, kind=kind, trace=trace[-_LONGEST_TRACE:])
+    error("unexpected", stage=stage, kind=kind, trace=trace[-_MAX_TRACE_CHARS:])
     return f"{kind} in {stage}, a fault of this function: its log has the trace, please report it with the event"
 
 
 def _bounded(line: dict[str, Any]) -> str:
-    """Return the line's JSON, its values cut as far as LARGEST_LINE demands."""
+    """Return the line's JSON, its values cut as far as MAX_LINE_BYTES demands."""
     text = _json(line)
     for most in _SHORTER:
-        if 4 * len(text) <= LARGEST_LINE or len(text.encode()) <= LARGEST_LINE:
+        if 4 * len(text) <= MAX_LINE_BYTES or len(text.encode()) <= MAX_LINE_BYTES:
             break
         text = _json({name: _cut(value, most) for name, value in line.items()})
     return text

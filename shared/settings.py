@@ -14,7 +14,7 @@ from shared.model.access import VpcAccess
 from shared.model.backend import TARGET_ID
 
 _TEMPLATE_FIELDS = ("owner", "instance_id", "port", "vpc_id")
-_HIGHEST_PORT = 65_535
+_MAX_PORT = 65_535
 _REGION = ("FC_REGION", "ALIBABA_CLOUD_REGION_ID")  # of Function Compute, elsewhere
 _ACCOUNT = ("FC_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID")
 _ARN = "arn:"
@@ -303,7 +303,7 @@ class _Reader:
             found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
             first = int(found.group(1)) if found else 0
             last = int(found.group(2) or first) if found else 0
-            if not 1 <= first <= last <= _HIGHEST_PORT:
+            if not 1 <= first <= last <= _MAX_PORT:
                 wrong.append(repr(part))
             ranges.append(PortRange(first, last))
         if wrong:

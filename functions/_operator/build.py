@@ -78,7 +78,7 @@ def build(output: Path, version: str, *, native: bool = False, with_sns: bool = 
         folder, archive = output / NAME, output / f"{NAME}.zip"
         with suppress(FileNotFoundError):
             folder.rename(bench / "before")
-        wheels.settle(bench / NAME, folder)
+        wheels.put_in_place(bench / NAME, folder)
         (bench / f"{NAME}.zip").replace(archive)
     return Package(folder, archive, digest, version, prices)
 

@@ -14,7 +14,7 @@ from shared.cloud.session import Session
 from shared.errors import AuthorizerError
 
 _REQUESTS, _DEAD_LETTERS, _HIDDEN = "RequestQueue", "DeadLetterQueue", "VisibilityTimeout"  # outputs of the template
-_MOST_NAMES = 20  # in a line
+_MAX_NAMES = 20  # in a line
 
 
 class Places(NamedTuple):
@@ -85,8 +85,8 @@ def _entries(session: Session, places: Places, owner: str) -> Holding:
         return Holding("unknown", f"authorizations of the owner {owner}: {error}")
     if not names:
         return Holding("none", f"no authorization of the owner {owner}")
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    listed = ", ".join(names[:_MOST_NAMES]) + more
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    listed = ", ".join(names[:_MAX_NAMES]) + more
     return Holding(
         "stays", f"authorizations of the owner {owner}, open until somebody removes them: {len(names)} ({listed})"
     )

@@ -14,7 +14,7 @@ from shared import settings
 from shared.errors import SettingsError
 from shared.flow.doctor import OK, PROBLEM, UNKNOWN, Finding, examine, report
 
-_LONGEST = 120.0  # seconds for all questions
+_MAX_SECONDS = 120.0  # seconds for all questions
 _COLOURS = {OK: "green", UNKNOWN: "yellow"}
 
 
@@ -30,7 +30,7 @@ def doctor() -> None:
         show(report([Finding("settings", PROBLEM, problem) for problem in error.problems]))
         return
     try:
-        with waiting(f"asking every service, at most {_LONGEST:g} s"), access.session(_LONGEST) as session:
+        with waiting(f"asking every service, at most {_MAX_SECONDS:g} s"), access.session(_MAX_SECONDS) as session:
             found = examine(loaded, session)
     except click.ClickException as error:
         found = [Finding("credentials", PROBLEM, error.message)]

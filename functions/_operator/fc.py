@@ -16,7 +16,7 @@ from shared.cloud.signing import Credentials, acs3_headers, canonical_query, per
 from shared.cloud.transport import HttpRequest
 
 VERSION = "2023-03-30"
-LONGEST = 600.0  # seconds that a synchronous call may take here
+MAX_SECONDS = 600.0  # seconds that a synchronous call may take here
 
 
 class Invoked(NamedTuple):
@@ -109,7 +109,7 @@ def invoke_v2(
         accessKeyID=key.access_key_id,
         accessKeySecret=key.access_key_secret,
         securityToken=key.security_token,
-        Timeout=LONGEST,
+        Timeout=MAX_SECONDS,
     )
     try:
         answer = client.invoke_function(

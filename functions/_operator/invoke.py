@@ -35,11 +35,11 @@ def invoke(
         raise click.UsageError("--doctor needs the answer: leave --async out")
     payload = event.read_bytes() if event else EVENT
     endpoint = access.function_compute()
-    with terminal.waiting(f"waiting for {name}, at most {fc.LONGEST:g} s"):
+    with terminal.waiting(f"waiting for {name}, at most {fc.MAX_SECONDS:g} s"):
         if service:
             invoked = fc.invoke_v2(endpoint, service, name, payload, asynchronous=asynchronous, qualifier=qualifier)
         else:
-            with access.session(fc.LONGEST, read_seconds=fc.LONGEST) as session:
+            with access.session(fc.MAX_SECONDS, read_seconds=fc.MAX_SECONDS) as session:
                 invoked = fc.invoke(session, endpoint, name, payload, asynchronous=asynchronous, qualifier=qualifier)
     if invoked.error:
         _show_failure(invoked)

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from functions.set_vpc_access.index import desire
-from shared.cloud.smq import LARGEST_BODY
+from shared.cloud.smq import MAX_BODY_BYTES
 from shared.events.parsing import parse
 from shared.events.text import decode_base64, read_json
 from shared.model.outcome import REFUSED, REJECTED
@@ -89,8 +89,10 @@ def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
     if first is not None and all(job.outcome is not None for job in jobs):
         return Letter(text, WRONG, first.text) if isinstance(content, Invalid) else Letter("", first.reason, first.text)
     size = -(-len(text.encode("utf-8", "surrogatepass")) // 3) * 4
-    if size > LARGEST_BODY:
-        why = f"it takes {size} bytes in Base64, a queue {LARGEST_BODY}: python -m functions invoke takes it as a file"
+    if size > MAX_BODY_BYTES:
+        why = (
+            f"it takes {size} bytes in Base64, a queue {MAX_BODY_BYTES}: python -m functions invoke takes it as a file"
+        )
         return Letter("", TOO_LARGE, why)
     return Letter(text)
 

@@ -20,7 +20,7 @@ from shared.flow.report import line
 from shared.model.outcome import FAILED, IGNORED, PLANNED, REFUSED, REJECTED, Outcome
 
 DONE, UNCLEAR = "done", "unclear"
-_LONGEST = 3600.0  # seconds for the look at everything
+_MAX_SECONDS = 3600.0  # seconds for the look at everything
 _CREATE, _REPLACE, _KEEP, _REFUSE = "create", "replace", "keep", "refuse"  # shared.access.plan
 _REASONS = {
     _CREATE: "",
@@ -66,7 +66,7 @@ def _planned(engine: Engine, letters: Sequence[Letter]) -> list[list[Outcome]]:
         for record in parse(letter.text.encode("utf-8", "surrogatepass"))
     ]
     planned: list[list[Outcome]] = [[] for _ in letters]
-    for outcome in engine.process(records, Invocation("replay", _LONGEST, access.credentials)).outcomes:
+    for outcome in engine.process(records, Invocation("replay", _MAX_SECONDS, access.credentials)).outcomes:
         planned[int(outcome.record.message_id)].append(outcome)
     return planned
 

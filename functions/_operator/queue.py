@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 _NAMESPACE = "{http://mns.aliyuncs.com/doc/v1/}"
 _EMPTY = "MessageNotExist"
-MOST_PEEKED = 16  # messages; https://www.alibabacloud.com/help/doc-detail/35141.htm
+MAX_PEEKED = 16  # messages; https://www.alibabacloud.com/help/doc-detail/35141.htm
 
 
 class Received(NamedTuple):
@@ -94,9 +94,9 @@ class SmqQueue:
                 raise
 
     def peek(self) -> int:
-        """Return how many messages can be received now, at most ``MOST_PEEKED``; they stay as they are."""
+        """Return how many messages can be received now, at most ``MAX_PEEKED``; they stay as they are."""
         try:
-            answer = self._call("BatchPeekMessage", "GET", f"{self._path}?peekonly=true&numOfMessages={MOST_PEEKED}")
+            answer = self._call("BatchPeekMessage", "GET", f"{self._path}?peekonly=true&numOfMessages={MAX_PEEKED}")
         except CloudRefused as error:
             if error.code == _EMPTY:
                 return 0

@@ -25,7 +25,7 @@ from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused
 from shared.events.text import read_json
 
-_LONGEST = 6 * 3600.0  # seconds for everything
+_MAX_SECONDS = 6 * 3600.0  # seconds for everything
 _READ_SECONDS = 40.0  # more than the longest wait of ReceiveMessage
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # https://help.aliyun.com/document_detail/27495.htm
 
@@ -86,7 +86,7 @@ def replay(
     tell = _teller(console)
     with ExitStack() as opened:
         plan = None if blind else opened.enter_context(planner())
-        session = None if dry_run and not name else opened.enter_context(access.session(_LONGEST, _READ_SECONDS))
+        session = None if dry_run and not name else opened.enter_context(access.session(_MAX_SECONDS, _READ_SECONDS))
         box = Mailbox(_at(session, name), wait) if session and name else None
         postman = Postman(_print if session is None or dry_run else _at(session, target).send, tell)
         try:

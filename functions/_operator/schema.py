@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.events.parsing import MOST_OF_A_MESSAGE
+from shared.events.parsing import MAX_PER_MESSAGE
 from shared.events.request import ACCESS_REQUEST, BLANKS, RESERVED_KEYS
 from shared.model.outcome import FAILED, GRANTED, REFUSED, REJECTED
 
@@ -97,7 +97,7 @@ def _request() -> dict[str, Any]:
     reserved = {"pattern": f"^{BLANKS}(?:{'|'.join(RESERVED_KEYS)}){BLANKS}$"}
     tags["items"]["properties"]["Key"]["not"] = reserved
     request = {"$ref": "#/$defs/Request"}
-    many = {"type": "array", "items": request, "maxItems": MOST_OF_A_MESSAGE}
+    many = {"type": "array", "items": request, "maxItems": MAX_PER_MESSAGE}
     return {"anyOf": [request, many], "$defs": {"Request": _without_last_line_break(one)}}
 
 

@@ -58,7 +58,7 @@ def fetch(requirements: Path, version: str, interpreter: Path, *, native: bool, 
             new = Path(folder) / "wheels"
             _download(requirements, version, interpreter, native=native, target=new)
             kept = Path(folder).parent / name
-            settle(new, kept)
+            put_in_place(new, kept)
     return sorted(kept.glob("*.whl"))
 
 
@@ -71,7 +71,7 @@ def _scratch(*places: Path) -> TemporaryDirectory[str]:
     raise click.ClickException(f"{places[-1]} cannot be written to: choose another place for what is built")
 
 
-def settle(new: Path, place: Path) -> None:
+def put_in_place(new: Path, place: Path) -> None:
     """Move a finished folder to its place; what another run put there meanwhile stays."""
     try:
         new.rename(place)

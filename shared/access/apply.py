@@ -15,7 +15,7 @@ from shared.model.outcome import AUTHORIZED, REFUSED, REPLACED, UNCHANGED, Outco
 from shared.model.records import Appeared, Record
 from shared.settings import Settings
 
-_MOST_ROUNDS = 6  # writes and looks around one record; each is retried by itself where that is safe
+_MAX_ROUNDS = 6  # writes and looks around one record; each is retried by itself where that is safe
 _FIRST_WAIT = 0.2  # seconds between looks, doubled each time
 _NO_SECOND_WRITE = (CloudRefused, UnknownRefusal, NotTheService)  # a no, whoever says it
 # These families of codes are documented, their members for this API are not:
@@ -42,7 +42,7 @@ class Applier:
         """Carry out a decision and return what became of the record. Never raises our errors."""
         return self._outcome(record, decision.access, lambda: self._carry_out(record, decision))
 
-    def settle(self, record: Record, access: VpcAccess) -> Outcome:
+    def decide_and_apply(self, record: Record, access: VpcAccess) -> Outcome:
         """Decide by what the gateway holds now and carry that out; return what became of it. Never raises our errors."""
         return self._outcome(record, access, lambda: self._carry_out(record, self._decision(record, access)))
 
@@ -70,7 +70,7 @@ class Applier:
         """
         trouble: AuthorizerError | None = None
         done: Granted | None = None
-        for round_ in range(_MOST_ROUNDS + 1):
+        for round_ in range(_MAX_ROUNDS + 1):
             decision = self._decision(record, access)
             if isinstance(decision, (Keep, Refuse)):
                 found = _answer(record, decision, UNCHANGED if trouble is None else REPLACED)
@@ -81,7 +81,7 @@ class Applier:
                 raise trouble
             if isinstance(decision, Create):
                 return self._create(record, decision.access)
-            if round_ == _MOST_ROUNDS:
+            if round_ == _MAX_ROUNDS:
                 break
             if trouble is not None:
                 self._wait(round_ - 1, trouble)
@@ -104,7 +104,7 @@ class Applier:
             hidden = Doubtful("SetVpcAccess", "NotVisibleYet", 0, text)
             return self._once_it_shows(record, access, hidden, 0, mine=False)
         doubt: Doubtful | None = None  # a write of ours may have taken effect
-        for round_ in range(_MOST_ROUNDS):
+        for round_ in range(_MAX_ROUNDS):
             try:
                 granted = self._gateway.set_vpc_access(access)
             except Doubtful as error:
@@ -156,7 +156,7 @@ class Applier:
         otherwise: CloudRefused | None = None,
     ) -> Outcome:
         """Look from round ``first`` on until an entry shows that may be there; raises ``otherwise`` if none does, or the doubt."""
-        for round_ in range(first, _MOST_ROUNDS):
+        for round_ in range(first, _MAX_ROUNDS):
             found = self._look(record, access, mine=mine)
             if found is not None:
                 return found

@@ -19,7 +19,7 @@ class Batch:
 
     def __init__(self, jobs: Sequence[Job], decisions: Mapping[int, Decision], applier: Applier) -> None:
         self._jobs, self._decisions, self._applier = jobs, decisions, applier
-        self._settled: list[Outcome | None] = [None] * len(jobs)
+        self._outcomes: list[Outcome | None] = [None] * len(jobs)
         self._claims = (
             Claims()
         )  # of the records that have what they asked for, or may get it when they are delivered again
@@ -29,9 +29,9 @@ class Batch:
         return [number for number in range(len(self._jobs)) if self._before(number) is None]
 
     def waiting(self) -> tuple[list[int], list[int]]:
-        """Return, once the leaders are settled, two lists: those whose answer follows from their leader's, and the freed.
+        """Return, once the leaders have their outcomes, two lists: those whose answer follows from their leader's, and the freed.
 
-        The freed may have what their leader could not; they have to be settled in this order and one by one.
+        The freed may have what their leader could not; they have to be finished in this order and one by one.
         """
         followers: list[int] = []
         freed: list[int] = []
@@ -41,30 +41,30 @@ class Batch:
                 (freed if self._is_free(number, self._outcome_of(leader)) else followers).append(number)
         return followers, freed
 
-    def settle(self, number: int) -> Outcome:
+    def finish(self, number: int) -> Outcome:
         """Carry out what was decided about a job and return its outcome. Never raises our errors."""
         job = self._jobs[number]
         return self._note(number, job.outcome or self._outcome(job, self._decisions.get(number)))
 
-    def settle_freed(self, number: int) -> Outcome:
+    def finish_freed(self, number: int) -> Outcome:
         """Decide anew about one of the freed, by what the batch has got or may still get and by what the gateway holds."""
         job = self._jobs[number]
         assert job.access is not None
         holder = self._claims.holder(job.access.name, job.access.target)
         if holder is None:
-            return self._note(number, self._applier.settle(job.record, job.access))
+            return self._note(number, self._applier.decide_and_apply(job.record, job.access))
         claimed = self._outcome_of(holder).access
         assert claimed is not None
         return self._note(number, self._outcome(job, shared_claim(wanted(job.record, job.access), claimed, holder)))
 
     def _note(self, number: int, outcome: Outcome) -> Outcome:
-        self._settled[number] = outcome
+        self._outcomes[number] = outcome
         if outcome.access is not None and (outcome.type in GRANTED or outcome.retry):
             self._claims.add(number, outcome.access.name, outcome.access.target)
         return outcome
 
     def _before(self, number: int) -> int | None:
-        """Return the record that has to be settled before this one."""
+        """Return the record that has to be finished before this one."""
         decision = self._decisions.get(number)
         if isinstance(decision, Keep):
             return decision.same_as
@@ -79,11 +79,11 @@ class Batch:
         return access is not None and not same
 
     def _is_due(self, number: int) -> bool:
-        """Tell whether a settled record failed for now: it may still get what it claims."""
+        """Tell whether a finished record failed for now: it may still get what it claims."""
         return self._outcome_of(number).retry
 
     def _outcome_of(self, number: int) -> Outcome:
-        outcome = self._settled[number]
+        outcome = self._outcomes[number]
         assert outcome is not None  # leaders come first
         return outcome
 

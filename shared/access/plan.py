@@ -66,7 +66,7 @@ class Refuse(NamedTuple):
 Decision = Create | Keep | Replace | Refuse
 
 
-def word(decision: Decision) -> str:
+def name_of(decision: Decision) -> str:
     """Return the decision's name: ``create``, ``keep``, ``replace`` or ``refuse``."""
     return type(decision).__name__.lower()
 

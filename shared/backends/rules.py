@@ -12,7 +12,7 @@ from shared.model.outcome import FAILED, REFUSED, REJECTED
 from shared.model.records import Appeared, Ignored, Leaving
 from shared.settings import Settings
 
-MOST_PORTS = 20  # of one instance
+MAX_PORTS = 20  # of one instance
 LISTENER = "listener"  # value of the tag: open the ports that the load balancer listens on
 
 
@@ -147,14 +147,14 @@ def _without_ports(notice: Appeared, value: str, settings: Settings) -> Unresolv
         REJECTED,
         "InvalidPortTag",
         f"the tag {settings.port_tag!r} of {notice.instance_id} is {value[:64]!r}: give a port from 1 to 65535, or up "
-        f"to {MOST_PORTS} of them with commas; {LISTENER!r} is for load balancers",
+        f"to {MAX_PORTS} of them with commas; {LISTENER!r} is for load balancers",
     )
 
 
 def _ports(value: str) -> list[int]:
     """Return the ports of a tag's value, none if any part of it is not a port."""
     parts = [part.strip() for part in value.split(",")]
-    if not 1 <= len(parts) <= MOST_PORTS or not all(re.fullmatch(r"[0-9]{1,5}", part) for part in parts):
+    if not 1 <= len(parts) <= MAX_PORTS or not all(re.fullmatch(r"[0-9]{1,5}", part) for part in parts):
         return []
     ports = list(dict.fromkeys(int(part) for part in parts))
     return ports if all(1 <= port <= 65_535 for port in ports) else []

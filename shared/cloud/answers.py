@@ -22,8 +22,8 @@ from shared.errors import (
     UnknownRefusal,
 )
 
-_LONGEST_NUMBER = 18  # digits; no number of ours has more
-_LONGEST_RETRY_AFTER = 120.0  # seconds; the vendor's SDK caps at the same
+_MAX_DIGITS = 18  # digits; no number of ours has more
+_MAX_RETRY_AFTER = 120.0  # seconds; the vendor's SDK caps at the same
 
 
 class Details(NamedTuple):
@@ -77,7 +77,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("x-acs-retry-after", "")
     if len(value) > 9 or not value.isascii() or not value.isdigit() or int(value) <= 0:
         return None
-    return min(int(value) / 1000, _LONGEST_RETRY_AFTER)
+    return min(int(value) / 1000, _MAX_RETRY_AFTER)
 
 
 def error_of(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
@@ -186,14 +186,14 @@ class Answer(NamedTuple):
             raise whole.odd("it is not a JSON object")
         if "Code" in parsed:
             raise whole.odd(f"it is an error with HTTP 200: {str(parsed['Code'])[:100]}")
-        return whole._replace(request_id=whole.word("RequestId"))
+        return whole._replace(request_id=whole.required_text("RequestId"))
 
     def odd(self, why: str) -> Doubtful:
         """Return the error that says why this answer does not have a form of the operation."""
         text = f"the answer of a successful call cannot be read: {why}"
         return Doubtful(self.operation, "UnreadableAnswer", 200, text, self.request_id)
 
-    def word(self, key: str) -> str:
+    def required_text(self, key: str) -> str:
         """Return a text that has to be there."""
         value = self.fields.get(key)
         if not isinstance(value, str) or not value:
@@ -212,13 +212,13 @@ class Answer(NamedTuple):
     def whole(self, key: str) -> int:
         """Return a whole number from 0 that has to be there, as a number or in digits."""
         value = self.fields.get(key)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise self.odd(f"{key} is missing or is not a whole number")
         return value
 
-    def inner(self, key: str) -> Answer:
+    def object(self, key: str) -> Answer:
         """Return an object that may be absent or null, an empty one then."""
         value = self.fields.get(key)
         if value is None:
@@ -236,7 +236,7 @@ class Answer(NamedTuple):
 
     def rows(self, outer: str, inner: str) -> list[Answer]:
         """Return the objects of a list that has to be there, wrapped in the old XML way: an object that holds a list."""
-        rows = self.inner(outer).items(inner)
+        rows = self.object(outer).items(inner)
         if not all(isinstance(row, dict) for row in rows):
             raise self.odd(f"{outer}.{inner} holds something that is not an object")
         return [self._replace(fields=row) for row in rows]

@@ -96,9 +96,9 @@ class ApiGateway:
             read_error=error_of_look,
         )
 
-    def pages(self, first: Page | None = None, **filters: str) -> Iterator[VpcAccess]:
-        """Yield all entries of all pages; ``first`` saves fetching page one again."""
-        page = first or self.page(1, **filters)
+    def pages(self, **filters: str) -> Iterator[VpcAccess]:
+        """Yield the entries of all pages."""
+        page = self.page(1, **filters)
         yield from page.entries
         for number in range(2, -(-page.total // PAGE_SIZE) + 1):
             page = self.page(number, **filters)
@@ -125,12 +125,12 @@ def _read_page(answer: Answer, number: int) -> Page:
 def _read_entry(entry: Answer) -> VpcAccess:
     """Read an entry; both its keys have to be there."""
     return VpcAccess(
-        name=entry.word("Name"),
-        vpc_id=entry.word("VpcId"),
-        instance_id=entry.word("InstanceId"),
+        name=entry.required_text("Name"),
+        vpc_id=entry.required_text("VpcId"),
+        instance_id=entry.required_text("InstanceId"),
         port=entry.whole("Port"),
         vpc_access_id=entry.text("VpcAccessId"),
         description=entry.text("Description"),
         vpc_target_host_name=entry.text("VpcTargetHostName"),
-        tags=tuple((tag.word("Key"), tag.text("Value")) for tag in entry.optional_rows("Tags", "TagInfo")),
+        tags=tuple((tag.required_text("Key"), tag.text("Value")) for tag in entry.optional_rows("Tags", "TagInfo")),
     )

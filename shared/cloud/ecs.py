@@ -15,8 +15,8 @@ from shared.errors import CloudRefused, UnknownRefusal
 from shared.model.backend import Backend
 
 VERSION = "2014-05-26"
-MOST_IDS = 100  # per call; with the default page size of 10 a longer answer would be cut silently
-_MOST_ASKED = 90  # ids to be proven absent in one call, beside up to ten that exist
+MAX_IDS = 100  # per call; with the default page size of 10 a longer answer would be cut silently
+_MAX_ASKED = 90  # ids to be proven absent in one call, beside up to ten that exist
 _DRY_RUN = "DryRunOperation"  # https://www.alibabacloud.com/help/doc-detail/25506.htm
 
 
@@ -34,8 +34,8 @@ class Ecs:
         because the caller lacks ``ecs:DescribeInstances``: the API answers all four with an empty list.
         """
         found: dict[str, Backend | CloudRefused | UnknownRefusal] = {}
-        for start in range(0, len(instance_ids), MOST_IDS):
-            found |= self._describe(instance_ids[start : start + MOST_IDS])
+        for start in range(0, len(instance_ids), MAX_IDS):
+            found |= self._describe(instance_ids[start : start + MAX_IDS])
         return found
 
     def proven_absent(self, instance_ids: Sequence[str]) -> set[str]:
@@ -46,16 +46,16 @@ class Ecs:
         90 ids. Raises OperatorNeeded where the right is missing, and the other errors of ``Session.call``.
         """
         absent: set[str] = set()
-        if not instance_ids or not self._is_permitted(instance_ids[:_MOST_ASKED]):
+        if not instance_ids or not self._is_permitted(instance_ids[:_MAX_ASKED]):
             return absent
         seen = self._service.call(
             "DescribeInstances",
-            {"RegionId": self._region_id, "MaxResults": str(MOST_IDS - _MOST_ASKED)},
+            {"RegionId": self._region_id, "MaxResults": str(MAX_IDS - _MAX_ASKED)},
             lambda answer: [_read_instance(row).instance_id for row in answer.rows("Instances", "Instance")],
             repeatable=True,
         )
-        for start in range(0, len(instance_ids), _MOST_ASKED):
-            ids = instance_ids[start : start + _MOST_ASKED]
+        for start in range(0, len(instance_ids), _MAX_ASKED):
+            ids = instance_ids[start : start + _MAX_ASKED]
             found = self._describe([*ids, *seen])
             if any(isinstance(found.get(item), Backend) for item in seen):
                 absent.update(item for item in ids if item not in found)
@@ -74,7 +74,7 @@ class Ecs:
 
     def _describe(self, ids: Sequence[str]) -> dict[str, Backend | CloudRefused | UnknownRefusal]:
         """Ask for up to 100; if one of them makes the API refuse the call, find it by halves instead of failing all."""
-        parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MOST_IDS)}
+        parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MAX_IDS)}
         try:
             backends = self._service.call("DescribeInstances", parameters, _read_instances, repeatable=True)
         except (CloudRefused, UnknownRefusal) as error:
@@ -96,8 +96,10 @@ def _read_instance(row: Answer) -> Backend:
     """Read an instance. Tags come as TagKey and TagValue, and from some versions as Key and Value."""
     tags = row.optional_rows("Tags", "Tag")
     return Backend(
-        instance_id=row.word("InstanceId"),
-        vpc_id=row.inner("VpcAttributes").text("VpcId"),
-        tags={tag.text("TagKey") or tag.word("Key"): tag.text("TagValue") or tag.text("Value") for tag in tags},
+        instance_id=row.required_text("InstanceId"),
+        vpc_id=row.object("VpcAttributes").text("VpcId"),
+        tags={
+            tag.text("TagKey") or tag.required_text("Key"): tag.text("TagValue") or tag.text("Value") for tag in tags
+        },
         classic=row.text("InstanceNetworkType") == "classic",
     )

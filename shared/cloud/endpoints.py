@@ -19,8 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_HIGHEST_PORT = 65_535
-_LONGEST_HOST = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+_MAX_PORT = 65_535
+_MAX_HOST_CHARS = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # An area of two letters, then words and numbers: ap-southeast-8. A zone has a letter at its end: cn-hangzhou-b, us-east-1a.
 _FORM = r"[a-z]{2}(?:-(?:[a-z]{2,20}|[0-9]{1,2})){1,4}"
@@ -123,9 +123,9 @@ def endpoint_problem(value: str) -> str:
     if not found:
         return "must be https://host[:port] without a path"
     scheme, host, port = found.groups()
-    if port is not None and not 1 <= int(port) <= _HIGHEST_PORT:
-        return f"needs a port from 1 to {_HIGHEST_PORT}, or none"
-    if host != "[::1]" and (len(host) > _LONGEST_HOST or not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", host)):
+    if port is not None and not 1 <= int(port) <= _MAX_PORT:
+        return f"needs a port from 1 to {_MAX_PORT}, or none"
+    if host != "[::1]" and (len(host) > _MAX_HOST_CHARS or not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", host)):
         return "needs a valid host name: parts of 1 to 63 letters, digits and inner hyphens, with single dots between"
     if scheme == "http" and not _is_loopback(host):
         return "plain http is accepted for this machine (127.0.0.1) only: use https"

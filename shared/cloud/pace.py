@@ -11,7 +11,7 @@ import threading
 
 from shared.clock import Clock, Deadline
 
-_SLOWEST = 0.5  # calls per second that throttling cannot go below
+_MIN_RATE = 0.5  # calls per second that throttling cannot go below
 
 
 class _Lane:
@@ -48,7 +48,7 @@ class Pace:
             lane = self._lane(operation)
             lane.next_start = max(lane.next_start, now + (retry_after or 0.0))
             if now - lane.last_cut >= 1:
-                lane.rate, lane.last_cut = max(_SLOWEST, lane.rate / 2), now
+                lane.rate, lane.last_cut = max(_MIN_RATE, lane.rate / 2), now
 
     def succeeded(self, operation: str) -> None:
         """Give some speed back."""

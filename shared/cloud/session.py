@@ -26,10 +26,10 @@ from shared.errors import (
     UnknownRefusal,
 )
 
-MOST_ATTEMPTS = 8
-_MOST_UNREADABLE = 3
-_SHORTEST_ATTEMPT = 0.5  # seconds; below that an attempt cannot end in time
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 8.0
+MAX_ATTEMPTS = 8
+_MAX_UNREADABLE = 3
+_MIN_ATTEMPT = 0.5  # seconds; below that an attempt cannot end in time
+_FIRST_WAIT, _MAX_WAIT = 0.1, 8.0
 _FIRST_WAIT_THROTTLED = 0.5
 
 Sign = Callable[[Credentials], HttpRequest]
@@ -78,7 +78,7 @@ class Session(NamedTuple):
         for attempt in count(1):
             if paced:
                 log.add(waited=self.pace.wait(operation, self.deadline))
-            self.deadline.require(_SHORTEST_ATTEMPT, operation)
+            self.deadline.require(_MIN_ATTEMPT, operation)
             log.add(calls=1)
             answer = self._attempt(operation, sign(credentials), read_error)
             if isinstance(answer, HttpResponse):
@@ -86,7 +86,7 @@ class Session(NamedTuple):
                 try:
                     return read(answer)
                 except Doubtful as unreadable:
-                    if attempt >= _MOST_UNREADABLE:  # something else may answer at the endpoint
+                    if attempt >= _MAX_UNREADABLE:  # something else may answer at the endpoint
                         raise
                     answer = unreadable
             if isinstance(answer, CloudUnavailable) or (isinstance(answer, Transient) and answer.retry_after):
@@ -113,10 +113,10 @@ class Session(NamedTuple):
     def _back_off(self, operation: str, error: AuthorizerError, attempt: int) -> None:
         """Wait with full jitter, at least as long as the cloud asked for; raises the error if that does not fit."""
         first = _FIRST_WAIT_THROTTLED if isinstance(error, CloudUnavailable) else _FIRST_WAIT
-        wait = self.clock.jitter() * min(_LONGEST_WAIT, first * 2 ** (attempt - 1))
+        wait = self.clock.jitter() * min(_MAX_WAIT, first * 2 ** (attempt - 1))
         asked = error.retry_after if isinstance(error, Transient) else None
         wait = max(wait, asked or 0.0)
-        if wait + _SHORTEST_ATTEMPT > self.deadline.remaining():
+        if wait + _MIN_ATTEMPT > self.deadline.remaining():
             raise error
         log.debug("retry", operation=operation, code=error.code, attempt=attempt, wait=round(wait, 3))
         log.add(retries=1, waited=wait)
@@ -126,10 +126,10 @@ class Session(NamedTuple):
 def _most_attempts(error: AuthorizerError, repeatable: bool, fresh: bool) -> int:
     """Return how often a call that ends like this is tried in one invocation."""
     if repeatable and isinstance(error, Transient) and error.retry_after:
-        return MOST_ATTEMPTS  # whatever it is, the cloud says when to ask again
+        return MAX_ATTEMPTS  # whatever it is, the cloud says when to ask again
     if isinstance(error, UnknownRefusal):
         return 1
     if isinstance(error, NotTheService):
-        return _MOST_UNREADABLE if repeatable else 1
+        return _MAX_UNREADABLE if repeatable else 1
     again = repeatable if isinstance(error, Doubtful) else isinstance(error, CredentialsExpired) and fresh
-    return MOST_ATTEMPTS if again or isinstance(error, CloudUnavailable) else 1
+    return MAX_ATTEMPTS if again or isinstance(error, CloudUnavailable) else 1

@@ -16,7 +16,7 @@ from shared.errors import AuthorizerError, CloudRefused, Doubtful
 from shared.model.backend import Backend
 
 VERSION = "2014-05-15"
-MOST_IDS = 20  # per call of ListTagResources
+MAX_IDS = 20  # per call of ListTagResources
 _NOT_FOUND = (
     "InvalidLoadBalancerId.NotFound"  # https://github.com/aliyun/terraform-provider-alicloud, service_alicloud_slb.go
 )
@@ -36,8 +36,8 @@ class Slb:
         tag is returned as such, though perhaps it does not exist: ListTagResources does not tell the two apart.
         """
         found: dict[str, Backend | AuthorizerError] = {}
-        for start in range(0, len(load_balancer_ids), MOST_IDS):
-            ids = load_balancer_ids[start : start + MOST_IDS]
+        for start in range(0, len(load_balancer_ids), MAX_IDS):
+            ids = load_balancer_ids[start : start + MAX_IDS]
             try:
                 tags = self._tags(ids)
             except AuthorizerError as error:
@@ -88,19 +88,19 @@ class Slb:
 def _read_tags(answer: Answer) -> tuple[list[tuple[str, str, str]], str]:
     """Read a page of tags as (balancer, key, value), and the token of the next page, "" at the end."""
     rows = answer.rows("TagResources", "TagResource")
-    return [(row.word("ResourceId"), row.word("TagKey"), row.text("TagValue")) for row in rows], answer.text(
-        "NextToken"
-    )
+    return [
+        (row.required_text("ResourceId"), row.required_text("TagKey"), row.text("TagValue")) for row in rows
+    ], answer.text("NextToken")
 
 
 def _read_balancer(answer: Answer, tags: Mapping[str, str]) -> Backend:
     """Read a balancer; one without listeners may come without their list."""
-    ports = answer.inner("ListenerPorts")
+    ports = answer.object("ListenerPorts")
     listening = ports.items("ListenerPort") if ports.fields else []
     if not all(isinstance(port, int) for port in listening):
         raise answer.odd("ListenerPorts holds something that is not a port")
     return Backend(
-        instance_id=answer.word("LoadBalancerId"),
+        instance_id=answer.required_text("LoadBalancerId"),
         vpc_id=answer.text("VpcId"),
         tags=tags,
         classic=answer.text("NetworkType") == "classic",

@@ -15,7 +15,7 @@ from shared.cloud.transport import HttpRequest
 
 VERSION = "2015-06-06"
 _PUBLISH = "PublishMessage"
-LARGEST_BODY = 64 * 1024  # bytes; https://alibabacloud.com/help/en/mns/product-overview/limits
+MAX_BODY_BYTES = 64 * 1024  # bytes; https://alibabacloud.com/help/en/mns/product-overview/limits
 _CONTENT_TYPE = "text/xml;charset=utf-8"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

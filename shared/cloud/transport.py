@@ -19,7 +19,7 @@ import httpx
 KEEP_ALIVE_SECONDS = 20.0  # the gateway drops idle connections after 25 s ("keep-alive: timeout=25")
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
-LARGEST_ANSWER = 8 * 1024 * 1024  # 100 instances of DescribeInstances are about 0.4 MB
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # 100 instances of DescribeInstances are about 0.4 MB
 
 
 class HttpRequest(NamedTuple):
@@ -128,12 +128,12 @@ _NOTHING = _Nothing()
 
 
 def _read(stream: httpx.SyncByteStream) -> bytes:
-    """Read the body, refusing more than LARGEST_ANSWER bytes."""
+    """Read the body, refusing more than MAX_ANSWER_BYTES bytes."""
     parts, size = [], 0
     for part in stream:
         size += len(part)
-        if size > LARGEST_ANSWER:
-            raise httpx.ReadError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        if size > MAX_ANSWER_BYTES:
+            raise httpx.ReadError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
         parts.append(part)
     return b"".join(parts)
 

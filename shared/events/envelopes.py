@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from shared.events import notices, wrappers
-from shared.events.fields import are_words, word_of
-from shared.events.wrappers import cloud_event_id, identified_by, inside, nameless, of_type, only, words
-from shared.model.records import Content, Inner
+from shared.events.fields import are_short_texts, text_of
+from shared.events.wrappers import cloud_event_id, identified_by, nameless, of_type, only, texts, unwrap
+from shared.model.records import Content, Unwrapped
 
 
 class Envelope(NamedTuple):
@@ -27,7 +27,7 @@ class Envelope(NamedTuple):
     keys: frozenset[str]
     fits: Callable[[Mapping[str, Any]], bool]
     identity: Callable[[Mapping[str, Any]], str]
-    open: Callable[[Mapping[str, Any]], Iterator[Inner | Content]]
+    open: Callable[[Mapping[str, Any]], Iterator[Unwrapped | Content]]
     replays: bool = False
     passing: bool = False
 
@@ -48,9 +48,9 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
         "smq-topic",
         _keys("TopicOwner TopicName SubscriptionName MessageId Message"),
-        words("TopicOwner", "TopicName", "SubscriptionName", "MessageId"),
+        texts("TopicOwner", "TopicName", "SubscriptionName", "MessageId"),
         identified_by("MessageId"),
-        inside("Message"),
+        unwrap("Message"),
     ),
     Envelope("", _IN_BASE64, wrappers.is_in_base64, nameless, wrappers.open_data_base64),
     # CloudEvents, by type: messages of queues and topics (named by what is inside), announcements, all others.
@@ -59,9 +59,9 @@ ENVELOPES: tuple[Envelope, ...] = (
         _CLOUD_EVENT,
         of_type(*wrappers.MESSAGE_TYPES),
         wrappers.carried_message_id,
-        inside("data"),
+        unwrap("data"),
     ),
-    Envelope("", _CLOUD_EVENT, of_type("fc:AsyncInvoke:"), nameless, inside("data"), replays=True),
+    Envelope("", _CLOUD_EVENT, of_type("fc:AsyncInvoke:"), nameless, unwrap("data"), replays=True),
     Envelope(
         "eventbridge/ecs",
         _CLOUD_EVENT,
@@ -89,25 +89,25 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
         "smq-queue",
         _keys("requestId messageId messageBody"),
-        words("messageId"),
+        texts("messageId"),
         identified_by("messageId"),
-        inside("messageBody"),
+        unwrap("messageBody"),
     ),
     Envelope(
         "rocketmq",
         _keys("topic systemProperties userProperties body"),
-        words("topic"),
+        texts("topic"),
         wrappers.rocketmq_id,
-        inside("body"),
+        unwrap("body"),
     ),
     Envelope(
         "rabbitmq",
         _keys("envelope props body"),
         lambda value: isinstance(value["envelope"], dict) and isinstance(value["props"], dict),
         wrappers.rabbitmq_id,
-        inside("body"),
+        unwrap("body"),
     ),
-    Envelope("kafka", _keys("topic partition offset value"), words("topic"), wrappers.kafka_id, wrappers.open_kafka),
+    Envelope("kafka", _keys("topic partition offset value"), texts("topic"), wrappers.kafka_id, wrappers.open_kafka),
     # HTTP, and the record of an asynchronous invocation, whose own ids begin anew.
     Envelope("http-async", _HTTP, wrappers.is_http_async, wrappers.http_id, wrappers.open_http, passing=True),
     Envelope("http", _HTTP, wrappers.is_http, wrappers.http_id, wrappers.open_http, passing=True),
@@ -131,35 +131,35 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
         "cloudmonitor",
         _keys("id product name content"),
-        lambda value: are_words(value, "id", "product", "name") and isinstance(value["content"], dict),
+        lambda value: are_short_texts(value, "id", "product", "name") and isinstance(value["content"], dict),
         identified_by("id"),
         notices.cloudmonitor,
     ),
     Envelope(
         "cloudmonitor",
         notices.ALERT_KEYS,
-        lambda value: are_words(value, "severity", "strategyName") and isinstance(value["alert"], (dict, str)),
+        lambda value: are_short_texts(value, "severity", "strategyName") and isinstance(value["alert"], (dict, str)),
         notices.alert_id,
         notices.alert_event,
     ),
     Envelope(
         "ess-hook",
         _keys("userId regionId content"),
-        lambda value: isinstance(value["content"], dict) and are_words(value["content"], *_HOOK),
-        lambda value: word_of(value, "content", "requestId"),
+        lambda value: isinstance(value["content"], dict) and are_short_texts(value["content"], *_HOOK),
+        lambda value: text_of(value, "content", "requestId"),
         notices.hook_message,
     ),
     Envelope(
         "actiontrail",
         _keys("eventId eventName eventTime serviceName acsRegion"),
-        words("eventId", "eventName", "serviceName"),
+        texts("eventId", "eventName", "serviceName"),
         identified_by("eventId"),
         notices.action_trail,
     ),
     Envelope(
         "timer",
         _keys("triggerTime triggerName payload"),
-        words("triggerTime", "triggerName"),
+        texts("triggerTime", "triggerName"),
         nameless,
         wrappers.open_timer,
     ),
@@ -167,10 +167,10 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
         "mqtt",
         _keys("body props"),
-        lambda value: only("body", "props")(value) and are_words(value["props"], "firstTopic", "clientId"),
+        lambda value: only("body", "props")(value) and are_short_texts(value["props"], "firstTopic", "clientId"),
         nameless,
-        inside("body"),
+        unwrap("body"),
     ),
-    Envelope("smq-topic", _keys("body attrs"), only("body", "attrs"), nameless, inside("body")),
+    Envelope("smq-topic", _keys("body attrs"), only("body", "attrs"), nameless, unwrap("body")),
 )
 """All wrappers and announcements, in the order they are tried. What none of them recognises is read as our own request."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from shared.events.fields import object_of, word_of, words_of
-from shared.events.text import LARGEST_MESSAGE
+from shared.events.fields import object_of, text_of, texts_of
+from shared.events.text import MAX_MESSAGE_BYTES
 from shared.model.records import Appeared, Changed, Content, Ended, Hook, Ignored, Invalid, Leaving
 
 Event = Mapping[str, Any]
@@ -19,7 +19,7 @@ Event = Mapping[str, Any]
 _CREATED = frozenset({"Created", "Pending"})  # the vendor's pages disagree on the first state after creation
 _DELETED = "Deleted"  # the only final state: a stopped instance may come back
 ALERT_KEYS = frozenset({"severity", "strategyName", "alert"})  # of an event subscription's notification, or form
-_MOST_FIELDS = 100  # of a form; CloudMonitor's has 16
+_MAX_FIELDS = 100  # of a form; CloudMonitor's has 16
 _META = ("meta", "sysEventMeta")  # where an alert describes its event
 _ARN_PARTS = 5  # acs:ecs:REGION:ACCOUNT:instance/ID
 
@@ -31,9 +31,9 @@ def ecs_event(event: Event) -> Iterator[Content]:
 
 def cloudmonitor(event: Event) -> Iterator[Content]:
     """CloudMonitor's and ECS's own form of the same: https://help.aliyun.com/en/ecs/user-guide/overview-35"""
-    region, account = _place(word_of(event, "resourceId"))
-    region, account = word_of(event, "regionId") or region, word_of(event, "userId") or account
-    yield _monitored(word_of(event, "product"), word_of(event, "name"), event["content"], region, account)
+    region, account = _place(text_of(event, "resourceId"))
+    region, account = text_of(event, "regionId") or region, text_of(event, "userId") or account
+    yield _monitored(text_of(event, "product"), text_of(event, "name"), event["content"], region, account)
 
 
 def alert_event(event: Event) -> Iterator[Content]:
@@ -43,9 +43,9 @@ def alert_event(event: Event) -> Iterator[Content]:
     https://www.alibabacloud.com/help/en/cms/cloudmonitor-1-0/user-guide/configure-callbacks-for-system-event-triggered-alerts-recommended
     """
     alert = object_of(event["alert"])
-    source, status = word_of(alert, "source"), word_of(alert, "alertStatus")
-    product = word_of(alert, "product") or word_of(alert, *_META, "product")
-    name = word_of(alert, "eventName") or word_of(alert, *_META, "name")
+    source, status = text_of(alert, "source"), text_of(alert, "alertStatus")
+    product = text_of(alert, "product") or text_of(alert, *_META, "product")
+    name = text_of(alert, "eventName") or text_of(alert, *_META, "name")
     if alert is None:
         yield Invalid("alert must be an object or its JSON text: forward the notification unchanged")
     elif source not in ("", "SYS_EVENT"):
@@ -57,9 +57,9 @@ def alert_event(event: Event) -> Iterator[Content]:
             "resolved", f"the alert about {product}'s {name} is over: nothing new has happened since the first one"
         )
     else:
-        region, account = _place(word_of(alert, "arn"))
-        region = word_of(alert, *_META, "regionId") or region
-        account = word_of(alert, "userId") or word_of(event, "userId") or account
+        region, account = _place(text_of(alert, "arn"))
+        region = text_of(alert, *_META, "regionId") or region
+        account = text_of(alert, "userId") or text_of(event, "userId") or account
         raw, content = object_of(alert.get("eventRawContent")) or {}, object_of(alert.get("eventContentMap")) or {}
         yield _monitored(product, name, {**raw, **content}, region, account)
 
@@ -69,10 +69,10 @@ def alert_form(body: Any) -> dict[str, str] | None:
 
     It is known by its fields, since programs post JSON under a form's content type, too (curl does so by default).
     """
-    if not isinstance(body, str) or len(body) > LARGEST_MESSAGE:
+    if not isinstance(body, str) or len(body) > MAX_MESSAGE_BYTES:
         return None
     try:
-        fields = dict(parse_qsl(body, max_num_fields=_MOST_FIELDS))
+        fields = dict(parse_qsl(body, max_num_fields=_MAX_FIELDS))
     except ValueError:
         return None
     return fields if fields.keys() >= ALERT_KEYS else None
@@ -81,7 +81,7 @@ def alert_form(body: Any) -> dict[str, str] | None:
 def alert_id(event: Event) -> str:
     """Return the id of the event that an alert is about; ``batchId`` is another one each time it is notified."""
     alert = object_of(event["alert"])
-    return word_of(alert, "traceId") or word_of(alert, *_META, "id")
+    return text_of(alert, "traceId") or text_of(alert, *_META, "id")
 
 
 def _monitored(product: str, name: str, content: Any, region: str, account: str) -> Content:
@@ -94,7 +94,7 @@ def _monitored(product: str, name: str, content: Any, region: str, account: str)
 
 def _state_change(data: Any, region: str, account: str) -> Content:
     """Running is an appearance, and Created and Pending may be: perhaps the instance can be described already."""
-    instance_id, state = word_of(data, "resourceId"), word_of(data, "state")
+    instance_id, state = text_of(data, "resourceId"), text_of(data, "state")
     if instance_id.startswith("acs:"):
         instance_id = instance_id.rpartition("/")[2]
     if not instance_id or not state:
@@ -110,7 +110,7 @@ def hook_message(event: Event) -> Iterator[Content]:
     Its fields are those of the models in the vendor's sample function: https://github.com/AlibabaCloudDocs/ess, "Best
     practices/Automatically add ECS instances of a scaling group to a Redis instance whitelist".
     """
-    yield from _hook(event["content"], word_of(event, "regionId"), word_of(event, "userId"))
+    yield from _hook(event["content"], text_of(event, "regionId"), text_of(event, "userId"))
 
 
 def hook_event(event: Event) -> Iterator[Content]:
@@ -124,7 +124,7 @@ def hook_event(event: Event) -> Iterator[Content]:
 def scale_out_event(event: Event) -> Iterator[Content]:
     """EventBridge's ``ess:ScalingActivity:ScaleOutSuccess`` and ``…PartialSuccess``; assumed: ``data.instanceIds``."""
     region, account = _event_place(event)
-    instance_ids = words_of(_details(event), "instanceIds")
+    instance_ids = texts_of(_details(event), "instanceIds")
     if not instance_ids:
         yield Invalid(f"{event['type']} without data.instanceIds, a list of instances: forward the event unchanged")
         return
@@ -133,9 +133,9 @@ def scale_out_event(event: Event) -> Iterator[Content]:
 
 
 def _hook(content: Any, region: str, account: str) -> Iterator[Content]:
-    hook = Hook(word_of(content, "lifecycleHookId"), word_of(content, "lifecycleActionToken"))
-    transition = word_of(content, "lifecycleTransition")
-    instance_ids = words_of(content, "instanceIds")
+    hook = Hook(text_of(content, "lifecycleHookId"), text_of(content, "lifecycleActionToken"))
+    transition = text_of(content, "lifecycleTransition")
+    instance_ids = texts_of(content, "instanceIds")
     if not hook.hook_id or not hook.token or not instance_ids:
         yield Invalid(
             "a lifecycle hook needs lifecycleHookId, lifecycleActionToken and instanceIds, a list of instances: "
@@ -154,8 +154,8 @@ def action_trail_event(event: Event) -> Iterator[Content]:
     https://alibabacloud.com/help/en/eventbridge/user-guide/actiontrail-events
     """
     record = event.get("data")
-    if isinstance(record, Mapping) and word_of(record, "eventName"):
-        yield from action_trail(record, word_of(event, "aliyunaccountid"))
+    if isinstance(record, Mapping) and text_of(record, "eventName"):
+        yield from action_trail(record, text_of(event, "aliyunaccountid"))
     else:
         yield Invalid("an ActionTrail event needs its record in data, with an eventName: forward the event unchanged")
 
@@ -166,23 +166,23 @@ def action_trail(record: Event, account: str = "") -> Iterator[Content]:
     One with an ``errorCode`` is about a call that failed. ``account`` counts where the record names none, as the
     system's own records do.
     """
-    name, service = word_of(record, "eventName"), word_of(record, "serviceName").lower()
+    name, service = text_of(record, "eventName"), text_of(record, "serviceName").lower()
     told = _TOLD.get((service, name))
     if told is None:
         yield Ignored("event-name", f"{name} of {service or 'an unnamed service'} creates no backend")
         return
     if record.get("errorCode"):
         yield Ignored(
-            "call-failed", f"{name} failed with {word_of(record, 'errorCode') or 'an error'}: nothing was done"
+            "call-failed", f"{name} failed with {text_of(record, 'errorCode') or 'an error'}: nothing was done"
         )
         return
     kind, resource, answer = told
-    referenced = words_of(record, "referencedResources", resource) or []
-    answered = words_of(record, "responseElements", *answer) or [word_of(record, "responseElements", *answer)]
+    referenced = texts_of(record, "referencedResources", resource) or []
+    answered = texts_of(record, "responseElements", *answer) or [text_of(record, "responseElements", *answer)]
     ids = list(filter(None, dict.fromkeys([*referenced, *answered])))
     if not ids:
         yield Invalid(f"{name} of {service} names no {resource} in referencedResources: forward the record unchanged")
-    region, owner = word_of(record, "acsRegion"), word_of(record, "userIdentity", "accountId") or account
+    region, owner = text_of(record, "acsRegion"), text_of(record, "userIdentity", "accountId") or account
     for instance_id in ids:
         if name in _DELETIONS:
             yield Ended(kind, instance_id, region, owner, name)
@@ -229,6 +229,6 @@ def _place(arn: str) -> tuple[str, str]:
 
 def _event_place(event: Event) -> tuple[str, str]:
     """Return region and account that the subject names; else the bus's, whose region may end in ``-vpc``."""
-    region, account = _place(word_of(event, "subject"))
-    region = region or word_of(event, "aliyunregionid").removesuffix("-vpc")
-    return region, account or word_of(event, "aliyunaccountid")
+    region, account = _place(text_of(event, "subject"))
+    region = region or text_of(event, "aliyunregionid").removesuffix("-vpc")
+    return region, account or text_of(event, "aliyunaccountid")

@@ -1,6 +1,6 @@
 """Unwrap what a trigger delivered until records are left.
 
-Wrappers nest (a CloudEvent in a queue message, JSON in a string, Base64 of JSON); ``DEEPEST`` bounds that. Nothing
+Wrappers nest (a CloudEvent in a queue message, JSON in a string, Base64 of JSON); ``MAX_DEPTH`` bounds that. Nothing
 raises: what cannot be understood becomes an Invalid record of its own and never costs another record its answer.
 """
 
@@ -14,20 +14,20 @@ from typing import Any, NamedTuple
 from shared.events.envelopes import ENVELOPES, Envelope
 from shared.events.fields import shown
 from shared.events.text import (
-    LARGEST_EVENT,
-    LARGEST_MESSAGE,
-    LARGEST_RECORD,
+    MAX_EVENT_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_RECORD_BYTES,
     decode_base64,
     elements,
     outline,
     read_json,
     utf8,
 )
-from shared.model.records import UNWRITABLE, Appeared, Content, Ended, Ignored, Inner, Invalid, Record
+from shared.model.records import UNWRITABLE, Appeared, Content, Ended, Ignored, Invalid, Record, Unwrapped
 
-DEEPEST = 16  # wrappers, lists and texts around one another; a hook in a topic message in a queue batch needs 9
-MOST_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
-MOST_OF_A_MESSAGE = 1_000  # records of one message: more would fill a batch by itself, and nobody scales out by more
+MAX_DEPTH = 16  # wrappers, lists and texts around one another; a hook in a topic message in a queue batch needs 9
+MAX_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
+MAX_PER_MESSAGE = 1_000  # records of one message: more would fill a batch by itself, and nobody scales out by more
 _SHOWN = 8  # keys of an unknown object that its error names
 
 HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward a supported event unchanged (events/README.md)'
@@ -47,11 +47,11 @@ class Piece(NamedTuple):
     depth: int = 0
     passing_id: str = ""  # counts where there is no other
 
-    def inner(self, value: Any) -> Piece:
+    def unwrapped(self, value: Any) -> Piece:
         """Return what was inside, one step deeper."""
         return self._replace(value=value, depth=self.depth + 1)
 
-    def within(self, envelope: Envelope) -> Piece:
+    def recognised_as(self, envelope: Envelope) -> Piece:
         """Return it with the envelope's name and, unless a wrapper around it gave one, identity."""
         source = f"{self.source}/{envelope.name}".strip("/")
         if envelope.replays:
@@ -65,8 +65,8 @@ class Piece(NamedTuple):
 
     def element(self, number: int, value: Any) -> Piece:
         """Return an element of the list. Inside one message its place names it; in a batch its own message id does."""
-        inside = self.inner(value)
-        return inside._replace(part=f"{self.part}[{number}]") if self.message_id or self.passing_id else inside
+        element = self.unwrapped(value)
+        return element._replace(part=f"{self.part}[{number}]") if self.message_id or self.passing_id else element
 
     def records(self, contents: Sequence[Content]) -> Iterator[Record]:
         """Return the records of what was understood, which share one original; a backend is a part of its message."""
@@ -87,30 +87,32 @@ def parse(event: bytes) -> list[Record]:
 
     Time is linear in the event's size. Memory peaks at 1 to 5 times the size of real batches (tests/bench/parse.py);
     hostile ones cost at most 8 times their size and 12 MB: records are read one after the other, each within a size and
-    a number of values of its own, and kept as text. Only two limits are about the whole: LARGEST_EVENT and MOST_RECORDS.
+    a number of values of its own, and kept as text. Only two limits are about the whole: MAX_EVENT_BYTES and MAX_RECORDS.
     """
-    if len(event) > LARGEST_EVENT:
-        return [Piece(b"").record(Invalid(f"the event has {len(event)} bytes; Function Compute takes {LARGEST_EVENT}"))]
+    if len(event) > MAX_EVENT_BYTES:
+        return [
+            Piece(b"").record(Invalid(f"the event has {len(event)} bytes; Function Compute takes {MAX_EVENT_BYTES}"))
+        ]
     records: list[Record] = []
     begin = 0  # of the records of the present message
     for record in _records(Piece(event)):
         if not record.message_id or not records or record.message_id != records[-1].message_id:
             begin = len(records)
-        if len(records) == MOST_RECORDS:
+        if len(records) == MAX_RECORDS:
             del records[
                 begin:
             ]  # a message is read as a whole, or not at all: a hook is answered once for all its instances
             records.append(
                 Piece("").record(
                     Invalid(
-                        f"the event holds more than {MOST_RECORDS} records and the rest was not read: make the trigger's "
+                        f"the event holds more than {MAX_RECORDS} records and the rest was not read: make the trigger's "
                         "batches smaller, or send it in parts",
                         retry=True,
                     )
                 )
             )
             break
-        if len(records) - begin == MOST_OF_A_MESSAGE:
+        if len(records) - begin == MAX_PER_MESSAGE:
             records[begin:] = [record._replace(part="", content=_too_many(), original=UNWRITABLE)]
             continue
         if len(records) - begin == 1 and records[begin].content == _too_many():
@@ -121,13 +123,13 @@ def parse(event: bytes) -> list[Record]:
 
 def _too_many(count: int | None = None) -> Invalid:
     """Return the refusal of a whole message that holds too many records."""
-    held = f"{count}" if count is not None else f"more than {MOST_OF_A_MESSAGE}"
-    return Invalid(f"the message holds {held} records, at most {MOST_OF_A_MESSAGE} are read: send it in parts")
+    held = f"{count}" if count is not None else f"more than {MAX_PER_MESSAGE}"
+    return Invalid(f"the message holds {held} records, at most {MAX_PER_MESSAGE} are read: send it in parts")
 
 
 def _records(piece: Piece) -> Iterator[Record]:
-    if piece.depth > DEEPEST:
-        yield piece.record(Invalid(f"more than {DEEPEST} wrappers around one another: send the request itself"))
+    if piece.depth > MAX_DEPTH:
+        yield piece.record(Invalid(f"more than {MAX_DEPTH} wrappers around one another: send the request itself"))
     elif isinstance(piece.value, (bytes, str)):
         yield from _from_text(piece)
     elif isinstance(piece.value, list):
@@ -141,22 +143,22 @@ def _records(piece: Piece) -> Iterator[Record]:
 def _from_text(piece: Piece) -> Iterator[Record]:
     """Read a text, of a list one element after the other: what is wrong with one, or too much, costs no other its answer."""
     raw = utf8(piece.value)
-    if piece.depth and len(raw) > LARGEST_MESSAGE:
+    if piece.depth and len(raw) > MAX_MESSAGE_BYTES:
         yield piece.record(_too_large(raw))
         return
     try:
-        places = elements(raw, MOST_RECORDS)
+        places = elements(raw, MAX_RECORDS)
     except ValueError as error:
         yield piece.record(_unreadable(raw, error))
         return
     if places is None:
-        yield from _from_record(piece.inner(raw))
+        yield from _from_record(piece.unwrapped(raw))
     elif not places:
-        yield from _records(piece.inner([]))
-    elif piece.message_id and len(places) > MOST_OF_A_MESSAGE:
+        yield from _records(piece.unwrapped([]))
+    elif piece.message_id and len(places) > MAX_PER_MESSAGE:
         yield piece.record(_too_many(len(places)))
     else:
-        batch = piece.inner(None)
+        batch = piece.unwrapped(None)
         for number, (begin, end) in enumerate(places):
             yield from _from_record(batch.element(number, raw[begin:end]))
 
@@ -164,7 +166,7 @@ def _from_text(piece: Piece) -> Iterator[Record]:
 def _from_record(piece: Piece) -> Iterator[Record]:
     """Read JSON, or Base64 of it: the vendor's SDKs encode queue messages by default, its console does not."""
     raw = piece.value
-    if len(raw) > LARGEST_RECORD:
+    if len(raw) > MAX_RECORD_BYTES:
         yield _from_outline(piece)
         return
     try:
@@ -191,7 +193,7 @@ def _from_outline(piece: Piece) -> Record:
 
 
 def _too_large(raw: bytes) -> Invalid:
-    return Invalid(f"the message has {len(raw)} bytes; at most {LARGEST_MESSAGE} are read: send it in parts")
+    return Invalid(f"the message has {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are read: send it in parts")
 
 
 def _unreadable(raw: bytes, error: ValueError) -> Invalid:
@@ -211,7 +213,7 @@ def _is_notification(raw: bytes) -> bool:
 def _from_list(piece: Piece) -> Iterator[Record]:
     if not piece.value:
         yield piece.record(Ignored("empty", "the list holds no record"))
-    if piece.message_id and len(piece.value) > MOST_OF_A_MESSAGE:
+    if piece.message_id and len(piece.value) > MAX_PER_MESSAGE:
         yield piece.record(_too_many(len(piece.value)))
         return
     for number, value in enumerate(piece.value):
@@ -226,15 +228,15 @@ def _from_object(piece: Piece) -> Iterator[Record]:
     else:
         yield piece.record(_request(piece.value))
         return
-    inside = piece.within(envelope)
+    known = piece.recognised_as(envelope)
     opened = list(envelope.open(piece.value))
-    if len(opened) > MOST_OF_A_MESSAGE:
-        yield inside.record(_too_many(len(opened)))
+    if len(opened) > MAX_PER_MESSAGE:
+        yield known.record(_too_many(len(opened)))
         return
-    yield from inside.records([one for one in opened if not isinstance(one, Inner)])
+    yield from known.records([one for one in opened if not isinstance(one, Unwrapped)])
     for one in opened:
-        if isinstance(one, Inner):
-            yield from _records(inside.inner(one.value))
+        if isinstance(one, Unwrapped):
+            yield from _records(known.unwrapped(one.value))
 
 
 def _request(value: Mapping[str, Any]) -> Content:
@@ -258,9 +260,9 @@ def written(value: Any) -> str:
     result shows, and a hash that stands for the rest. What could just be read may be too deep to be written again.
     """
     if isinstance(value, (bytes, str)):
-        text = value[:LARGEST_MESSAGE]
+        text = value[:MAX_MESSAGE_BYTES]
         text = text if isinstance(text, str) else text.decode("utf-8", "replace")
-        return text if len(value) <= LARGEST_MESSAGE else f"{text}… (sha256 {sha256(utf8(value)).hexdigest()})"
+        return text if len(value) <= MAX_MESSAGE_BYTES else f"{text}… (sha256 {sha256(utf8(value)).hexdigest()})"
     try:
         return _ENCODER.encode(value)
     except RecursionError:

@@ -41,7 +41,7 @@ _PAIR = "[0-9A-Fa-f]{1,4}"  # of bytes, in an IPv6 address; "::" stands for one 
 _SHORTENED = "|".join(f"(?:{_PAIR}:){{1,{count}}}(?::{_PAIR}){{1,{7 - count}}}" for count in range(1, 7))
 _IPV6 = f"(?:{_PAIR}:){{7}}{_PAIR}|(?:{_PAIR}:){{1,7}}:|{_SHORTENED}|:(?::{_PAIR}){{1,7}}|::"
 _INSTANCE_ID = rf"^(?:{TARGET_ID}|{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})$"
-_MOST_PROBLEMS = 12  # reported for one request: 10,000 unknown fields would make a text of 1 MB
+_MAX_PROBLEMS = 12  # reported for one request: 10,000 unknown fields would make a text of 1 MB
 _EXAMPLES = {
     "Name": 'a unique name, such as "orders-prod"',
     "VpcId": 'the VPC, such as "vpc-bp1example"',
@@ -131,9 +131,9 @@ def read_request(value: Mapping[str, Any]) -> VpcAccess | str:
         access = _access(_VALIDATOR.validate_python(value))
     except ValidationError as error:
         found = error.errors(include_url=False)
-        problems = [_problem(one["loc"], one["type"], one["msg"], one["input"]) for one in found[:_MOST_PROBLEMS]]
-        if len(found) > _MOST_PROBLEMS:
-            problems.append(f"and {len(found) - _MOST_PROBLEMS} more of the kind")
+        problems = [_problem(one["loc"], one["type"], one["msg"], one["input"]) for one in found[:_MAX_PROBLEMS]]
+        if len(found) > _MAX_PROBLEMS:
+            problems.append(f"and {len(found) - _MAX_PROBLEMS} more of the kind")
         if any(one["type"] == "extra_forbidden" and len(one["loc"]) == 1 for one in found):
             problems.append(f"the fields of a request are {', '.join(FIELDS)}")
         return "; ".join(dict.fromkeys(problems))

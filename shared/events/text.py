@@ -14,11 +14,13 @@ from base64 import b64decode
 from codecs import BOM_UTF8
 from typing import Any
 
-LARGEST_EVENT = 32 * 1024 * 1024  # bytes: Function Compute's limit for a synchronous payload
-LARGEST_MESSAGE = 128 * 1024  # bytes: its limit for an asynchronous one, twice SMQ's
-LARGEST_RECORD = 8 * LARGEST_MESSAGE  # bytes: a message of nothing but "\u…", six bytes a character, in its wrappers
-MOST_VALUES = 50_000  # of one record; the densest list of requests in a message has half as many
-_LONGEST_NUMBER = 400  # digits: no field of ours has more, and reading one takes quadratic time on old Pythons
+MAX_EVENT_BYTES = 32 * 1024 * 1024  # bytes: Function Compute's limit for a synchronous payload
+MAX_MESSAGE_BYTES = 128 * 1024  # bytes: its limit for an asynchronous one, twice SMQ's
+MAX_RECORD_BYTES = (
+    8 * MAX_MESSAGE_BYTES
+)  # bytes: a message of nothing but "\u…", six bytes a character, in its wrappers
+MAX_VALUES = 50_000  # of one record; the densest list of requests in a message has half as many
+_MAX_DIGITS = 400  # digits: no field of ours has more, and reading one takes quadratic time on old Pythons
 _LONG_TEXT = 2_000  # bytes: more than any id or name has, however it is escaped
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _BLANKS = b" \t\r\n"
@@ -42,8 +44,8 @@ def read_json(raw: bytes | str) -> Any:
     """
     data = utf8(raw)
     values = _values(data)
-    if values > MOST_VALUES:
-        raise ValueError(f"it has about {values} values, at most {MOST_VALUES} are read")
+    if values > MAX_VALUES:
+        raise ValueError(f"it has about {values} values, at most {MAX_VALUES} are read")
     if _ESCAPED_HALF.search(data):
         data = _without_half_pairs(data)
     try:
@@ -92,7 +94,7 @@ def outline(raw: bytes) -> bytes:
         if length > _LONG_TEXT:
             kept.append(slice(begin, text.start() + 1))
             begin, size = text.end() - 1, size - length
-    if size > LARGEST_RECORD:
+    if size > MAX_RECORD_BYTES:
         raise ValueError("nothing in it is long by itself")
     return b"".join([*(raw[part] for part in kept), raw[begin:]])
 
@@ -124,7 +126,7 @@ def _values(data: bytes) -> int:
     """Count about how many values JSON holds; commas and brackets inside of texts count only for the first guess."""
     marks = (b",", b"[", b"{")
     guess = sum(data.count(mark) for mark in marks)
-    if guess > MOST_VALUES:
+    if guess > MAX_VALUES:
         masked = _masked(data)
         guess -= sum(masked.count(mark, *text.span()) for text in _TEXTS.finditer(masked) for mark in marks)
     return guess
@@ -140,7 +142,7 @@ def _without_half_pairs(data: bytes) -> bytes:
 
 
 def _whole(digits: str) -> float:
-    return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
+    return int(digits) if len(digits) <= _MAX_DIGITS else math.inf
 
 
 _DECODER = json.JSONDecoder(parse_int=_whole)

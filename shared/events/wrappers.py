@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from shared.events.fields import are_words, is_word, word_of
+from shared.events.fields import are_short_texts, is_short_text, text_of
 from shared.events.notices import alert_form
-from shared.events.text import LARGEST_MESSAGE, decode_base64, read_json
-from shared.model.records import Content, Ignored, Inner, Invalid, Succeeded, Timer
+from shared.events.text import MAX_MESSAGE_BYTES, decode_base64, read_json
+from shared.model.records import Content, Ignored, Invalid, Succeeded, Timer, Unwrapped
 
 RESULT_SOURCE = "/vpc-access-authorizer/"  # CloudEvents source of our results, before the owner
 _ATTRIBUTE = "ce-"  # begins the name of a header that holds an attribute of a CloudEvent
@@ -27,9 +27,9 @@ MESSAGE_TYPES = frozenset(
 """CloudEvents that carry one message of a queue or topic; ``data`` is what the push format RawData delivers."""
 
 
-def words(*keys: str) -> Callable[[Event], bool]:
+def texts(*keys: str) -> Callable[[Event], bool]:
     """Return a ``fits`` that wants these fields to be words."""
-    return lambda value: are_words(value, *keys)
+    return lambda value: are_short_texts(value, *keys)
 
 
 def only(*keys: str) -> Callable[[Event], bool]:
@@ -37,18 +37,18 @@ def only(*keys: str) -> Callable[[Event], bool]:
     return lambda value: value.keys() == set(keys) and isinstance(value[keys[-1]], dict)
 
 
-def inside(key: str) -> Callable[[Event], Iterator[Inner | Content]]:
+def unwrap(key: str) -> Callable[[Event], Iterator[Unwrapped | Content]]:
     """Return an ``open`` for a wrapper whose content is one field."""
 
-    def open_it(value: Event) -> Iterator[Inner | Content]:
-        yield Inner(value[key])
+    def open_it(value: Event) -> Iterator[Unwrapped | Content]:
+        yield Unwrapped(value[key])
 
     return open_it
 
 
 def identified_by(key: str) -> Callable[[Event], str]:
     """Return an identity that is one field."""
-    return lambda value: word_of(value, key)
+    return lambda value: text_of(value, key)
 
 
 def nameless(_value: Event) -> str:
@@ -65,7 +65,7 @@ def of_type(*types: str) -> Callable[[Event], bool]:
 
     def fits(event: Event) -> bool:
         kind = event["type"]
-        return are_words(event, "specversion", "id", "source", "type") and (
+        return are_short_texts(event, "specversion", "id", "source", "type") and (
             kind in types or (prefixes != () and kind.startswith(prefixes))
         )
 
@@ -74,7 +74,7 @@ def of_type(*types: str) -> Callable[[Event], bool]:
 
 def is_cloud_event(event: Event) -> bool:
     """Tell whether the attributes that CloudEvents requires are words."""
-    return are_words(event, "specversion", "id", "source", "type")
+    return are_short_texts(event, "specversion", "id", "source", "type")
 
 
 def is_action_trail(event: Event) -> bool:
@@ -92,7 +92,7 @@ def is_in_base64(event: Event) -> bool:
     return is_cloud_event(event) and "data" not in event
 
 
-def open_data_base64(event: Event) -> Iterator[Inner | Content]:
+def open_data_base64(event: Event) -> Iterator[Unwrapped | Content]:
     """Return the same event with its data, which CloudEvents calls ``data_base64`` where a sender takes it for bytes.
 
     https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#31-handling-of-data
@@ -102,12 +102,12 @@ def open_data_base64(event: Event) -> Iterator[Inner | Content]:
     yield _with_data({key: value for key, value in event.items() if key != "data_base64"}, data or encoded)
 
 
-def _with_data(attributes: Event, data: Any) -> Inner:
+def _with_data(attributes: Event, data: Any) -> Unwrapped:
     """Return the CloudEvent of these attributes; its data is read if it is JSON, since announcements are objects."""
-    if isinstance(data, str) and len(data) <= LARGEST_MESSAGE:
+    if isinstance(data, str) and len(data) <= MAX_MESSAGE_BYTES:
         with suppress(ValueError):  # a text, or Base64 again: told where it is opened
             data = read_json(data)
-    return Inner({**attributes, "data": data})
+    return Unwrapped({**attributes, "data": data})
 
 
 def carried_message_id(event: Event) -> str:
@@ -115,11 +115,11 @@ def carried_message_id(event: Event) -> str:
     data = event["data"]
     found = ""
     if isinstance(data, Mapping):
-        found = word_of(data, "messageId") or rocketmq_id(data) or rabbitmq_id(data) or kafka_id(data)
+        found = text_of(data, "messageId") or rocketmq_id(data) or rabbitmq_id(data) or kafka_id(data)
     return found or cloud_event_id(event)
 
 
-def open_cloud_event(event: Event) -> Iterator[Inner | Content]:
+def open_cloud_event(event: Event) -> Iterator[Unwrapped | Content]:
     """Other events of a cloud product announce nothing; those of a producer's own bus carry a request.
 
     Our own results are ignored, or a result topic that is wired back to the function would answer itself for ever.
@@ -129,7 +129,7 @@ def open_cloud_event(event: Event) -> Iterator[Inner | Content]:
     elif event["source"].startswith(("acs.", "acs:")):
         yield Ignored("event-type", f"events of type {event['type']} announce no backend")
     else:
-        yield Inner(event["data"])
+        yield Unwrapped(event["data"])
 
 
 # Messages of RocketMQ, RabbitMQ, Kafka: the pages of their triggers, e.g.
@@ -138,26 +138,30 @@ def open_cloud_event(event: Event) -> Iterator[Inner | Content]:
 
 def rocketmq_id(data: Event) -> str:
     """Return ``UNIQ_KEY``, the message's unique key: https://help.aliyun.com/document_detail/191238.html"""
-    return word_of(data, "systemProperties", "UNIQ_KEY")
+    return text_of(data, "systemProperties", "UNIQ_KEY")
 
 
 def rabbitmq_id(data: Event) -> str:
     """Return the ``messageId`` that the publisher gave."""
-    return word_of(data, "props", "messageId")
+    return text_of(data, "props", "messageId")
 
 
-def open_kafka(data: Event) -> Iterator[Inner | Content]:
+def open_kafka(data: Event) -> Iterator[Unwrapped | Content]:
     """Open the value. One that is null is a tombstone: it deletes what its key stood for, and asks for nothing.
 
     https://kafka.apache.org/documentation/#compaction
     """
     value = data["value"]
-    yield Inner(value) if value is not None else Ignored("tombstone", "a Kafka record without a value asks for nothing")
+    yield (
+        Unwrapped(value)
+        if value is not None
+        else Ignored("tombstone", "a Kafka record without a value asks for nothing")
+    )
 
 
 def kafka_id(data: Event) -> str:
     """Return topic, partition and offset, which identify a Kafka message."""
-    topic, partition, offset = word_of(data, "topic"), data.get("partition"), data.get("offset")
+    topic, partition, offset = text_of(data, "topic"), data.get("partition"), data.get("offset")
     return f"{topic}/{partition}/{offset}" if topic and isinstance(partition, int) and isinstance(offset, int) else ""
 
 
@@ -183,22 +187,27 @@ def is_http_async(event: Event) -> bool:
 
 def is_api_gateway(event: Event) -> bool:
     """Tell whether it is what API Gateway (classic) hands to a function."""
-    return are_words(event, "path", "httpMethod") and isinstance(event["headers"], dict)
+    return are_short_texts(event, "path", "httpMethod") and isinstance(event["headers"], dict)
 
 
 def http_id(event: Event) -> str:
     """Return the request id; a client that asks again gets a new one."""
-    return word_of(event, "requestContext", "requestId")
+    return text_of(event, "requestContext", "requestId")
 
 
 def gateway_id(event: Event) -> str:
     """Return ``X-Ca-Request-Id`` where the gateway passes it on."""
     return next(
-        (value for name, value in event["headers"].items() if name.lower() == "x-ca-request-id" and is_word(value)), ""
+        (
+            value
+            for name, value in event["headers"].items()
+            if name.lower() == "x-ca-request-id" and is_short_text(value)
+        ),
+        "",
     )
 
 
-def open_http(event: Event) -> Iterator[Inner | Content]:
+def open_http(event: Event) -> Iterator[Unwrapped | Content]:
     """Open the body. ``isBase64Encoded`` is a boolean, from API Gateway also "true" or "false"."""
     body = event["body"]
     encoded = isinstance(body, str) and str(event["isBase64Encoded"]).lower() == "true"
@@ -208,10 +217,10 @@ def open_http(event: Event) -> Iterator[Inner | Content]:
         yield Invalid("the HTTP request has no body: POST a JSON object with the request")
     elif data is None:
         yield Invalid("isBase64Encoded is true but the body is not Base64 of a text: send one or the other")
-    elif are_words(attributes, "specversion", "id", "source", "type"):
+    elif are_short_texts(attributes, "specversion", "id", "source", "type"):
         yield _with_data(attributes, data)
     else:
-        yield Inner(alert_form(data) or data)
+        yield Unwrapped(alert_form(data) or data)
 
 
 def _binary_mode(headers: Mapping[Any, Any]) -> dict[str, str]:
@@ -233,20 +242,20 @@ def _binary_mode(headers: Mapping[Any, Any]) -> dict[str, str]:
 def is_destination(event: Event) -> bool:
     """Tell whether it is a destination's record, for instance a dead letter that is fed back."""
     context = event["requestContext"]
-    return word_of(context, "functionArn").startswith("acs:fc:") and bool(word_of(context, "requestId"))
+    return text_of(context, "functionArn").startswith("acs:fc:") and bool(text_of(context, "requestId"))
 
 
-def open_destination(event: Event) -> Iterator[Inner | Content]:
+def open_destination(event: Event) -> Iterator[Unwrapped | Content]:
     """Open the event that failed; the record of a success is a fact by itself."""
-    if not word_of(event, "requestContext", "condition"):
-        yield Succeeded(word_of(event, "requestContext", "requestId"))
+    if not text_of(event, "requestContext", "condition"):
+        yield Succeeded(text_of(event, "requestContext", "requestId"))
     elif not event["requestPayload"]:
         yield Invalid("requestPayload is empty: the record does not hold the event that failed")
     else:
-        yield Inner(event["requestPayload"])
+        yield Unwrapped(event["requestPayload"])
 
 
-def open_timer(event: Event) -> Iterator[Inner | Content]:
+def open_timer(event: Event) -> Iterator[Unwrapped | Content]:
     """A timer of the function: https://help.aliyun.com/zh/functioncompute/fc/user-guide/time-triggers"""
     payload = event["payload"]
     yield Timer(event["triggerName"], payload if isinstance(payload, str) else "")

@@ -9,7 +9,7 @@ from shared import log
 from shared.access.apply import Applier, wanted
 from shared.access.batch import Batch
 from shared.access.observe import observe
-from shared.access.plan import Decision, Keep, Present, Refuse, Wanted, against_policy, plan, word
+from shared.access.plan import Decision, Keep, Present, Refuse, Wanted, against_policy, name_of, plan
 from shared.cloud.apigateway import ApiGateway
 from shared.errors import AuthorizerError, Unexpected
 from shared.flow.engine import Run
@@ -131,9 +131,9 @@ def _carry_out(
     batch = Batch(jobs, decisions, Applier(gateway, run.session, run.settings, run.recent))
     outcomes: list[Outcome | None] = [None] * len(jobs)
 
-    def finish(number: int, settle: Callable[[int], Outcome]) -> None:
+    def finish(number: int, outcome_of: Callable[[int], Outcome]) -> None:
         with log.record(message_id=jobs[number].record.message_id) as tally:
-            outcomes[number] = outcome = run.publish(settle(number))
+            outcomes[number] = outcome = run.publish(outcome_of(number))
             _log(outcome, tally)
 
     def urgency(number: int) -> tuple[int, int]:
@@ -142,11 +142,11 @@ def _carry_out(
         return (0, repeated) if turn == 0 else (1 + repeated, turn)
 
     leaders = sorted(batch.leaders(), key=urgency)
-    in_parallel(lambda number: finish(number, batch.settle), leaders, run.settings.concurrency)
+    in_parallel(lambda number: finish(number, batch.finish), leaders, run.settings.concurrency)
     followers, freed = batch.waiting()
-    in_parallel(lambda number: finish(number, batch.settle), followers, run.settings.concurrency)
+    in_parallel(lambda number: finish(number, batch.finish), followers, run.settings.concurrency)
     for number in freed:
-        finish(number, batch.settle_freed)
+        finish(number, batch.finish_freed)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -180,7 +180,7 @@ def _planned(job: Job, decision: Decision | None) -> Outcome:
     if job.outcome is not None or decision is None:
         return job.outcome or Outcome(job.record, FAILED)
     text = decision.text if isinstance(decision, Refuse) else ""
-    reason = f"refuse: {decision.reason}" if isinstance(decision, Refuse) else word(decision)
+    reason = f"refuse: {decision.reason}" if isinstance(decision, Refuse) else name_of(decision)
     return Outcome(job.record, PLANNED, decision.access, reason, text)
 
 

@@ -28,7 +28,7 @@ from shared.settings import Settings
 EVENT = b'{"doctor":true}'
 MADE_UP = "vpc-access-doctor"  # name of what does not exist
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
-_MOST_SKEW = 60.0  # seconds of difference that are reported; at 15 minutes requests are refused
+_MAX_SKEW = 60.0  # seconds of difference that are reported; at 15 minutes requests are refused
 _SECONDS = 10.0  # for one question
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # https://www.rfc-editor.org/rfc/rfc9110#name-date-time-formats
 
@@ -228,6 +228,6 @@ def _clock(skews: list[float]) -> Finding:
         text = "not checked: no answer had a readable Date header; at 15 minutes requests are refused"
         return Finding("clock", UNKNOWN, text)
     skew = min(skews, key=abs)
-    if abs(skew) > _MOST_SKEW:
+    if abs(skew) > _MAX_SKEW:
         return Finding("clock", PROBLEM, f"differs from the cloud's by {skew:+.0f} s: correct this machine's time")
     return Finding("clock", OK, f"within {abs(skew):.0f} s of the cloud's")

@@ -25,7 +25,7 @@ from shared.model.outcome import SILENT, HookAnswer, Outcome
 from shared.model.records import Record
 from shared.settings import Settings
 
-_MIN_PUBLISH = 0.5  # seconds
+_MIN_PUBLISH_SECONDS = 0.5  # seconds
 
 
 class ResultTopic(Protocol):
@@ -59,7 +59,7 @@ class Run(NamedTuple):
             return outcome
         try:
             with log.tracing("publish"):
-                self.session.deadline.require(_MIN_PUBLISH, "its result")  # building one takes time, too
+                self.session.deadline.require(_MIN_PUBLISH_SECONDS, "its result")  # building one takes time, too
                 now = utc(self.session.clock.now())
                 given = self._original_in(outcome)
                 message = result_message(

@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 from shared.model.outcome import FAILED, GRANTED, IGNORED, REFUSED, REJECTED, HookAnswer, Outcome
 from shared.model.records import Appeared
 
-LARGEST_MESSAGE = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
-_LARGEST_FIELD = 3_100  # bytes that a name of 256 characters can take; longer ones are not names of ours, but must fit
-_LARGEST_REASON, _LONGEST_REASON = 6_000, 2_000  # bytes, characters
+MAX_MESSAGE_BYTES = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
+_MAX_FIELD_BYTES = (
+    3_100  # bytes that a name of 256 characters can take; longer ones are not names of ours, but must fit
+)
+_MAX_REASON_BYTES, _MAX_REASON_CHARS = 6_000, 2_000  # bytes, characters
 
 
 def result_id(outcome: Outcome, owner: str) -> str:
@@ -32,7 +34,7 @@ def result_id(outcome: Outcome, owner: str) -> str:
 
 
 def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool = True, original_in: str = "") -> str:
-    """Return the result message as ASCII JSON text of at most LARGEST_MESSAGE bytes; ``now`` is RFC 3339.
+    """Return the result message as ASCII JSON text of at most MAX_MESSAGE_BYTES bytes; ``now`` is RFC 3339.
 
     ``redelivered`` tells whether somebody delivers again what failed; over HTTP nobody does. The original of a refusal
     takes what room the rest leaves; cut off, it is marked so. ``original_in`` is the id of a result that has it already:
@@ -46,7 +48,7 @@ def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool 
         "id": result_id(outcome, owner),
         "source": f"/vpc-access-authorizer/{owner}",
         "type": f"vpcaccess.{outcome.type}",
-        **({"subject": _fitting(outcome.name, _LARGEST_FIELD)} if outcome.name else {}),  # CloudEvents: never empty
+        **({"subject": _fitting(outcome.name, _MAX_FIELD_BYTES)} if outcome.name else {}),  # CloudEvents: never empty
         "time": now,
         "datacontenttype": "application/json",
         "data": data,
@@ -56,7 +58,7 @@ def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool 
     elif has_original(outcome):
         original = outcome.record.original
         rest = _json(message | {"data": data | {"Original": "", "OriginalTruncated": True}})
-        data["Original"] = _fitting(original, LARGEST_MESSAGE - len(rest) + len('""'))
+        data["Original"] = _fitting(original, MAX_MESSAGE_BYTES - len(rest) + len('""'))
         if data["Original"] != original:
             data["OriginalTruncated"] = True
     return _json(message)
@@ -87,10 +89,10 @@ def _data(outcome: Outcome) -> dict[str, Any]:
     if outcome.drift:
         data["Differs"] = list(outcome.drift)
     if outcome.reason:
-        data |= {"ReasonCode": outcome.reason, "Reason": outcome.text[:_LONGEST_REASON]}
-    sizes = {"Reason": _LARGEST_REASON}
+        data |= {"ReasonCode": outcome.reason, "Reason": outcome.text[:_MAX_REASON_CHARS]}
+    sizes = {"Reason": _MAX_REASON_BYTES}
     return {
-        name: _fitting(value, sizes.get(name, _LARGEST_FIELD)) if isinstance(value, str) else value
+        name: _fitting(value, sizes.get(name, _MAX_FIELD_BYTES)) if isinstance(value, str) else value
         for name, value in data.items()
     }
 

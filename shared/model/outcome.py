@@ -13,7 +13,9 @@ REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
 IGNORED, PLANNED = "ignored", "planned"
 GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
 SILENT = frozenset({IGNORED, PLANNED})
-OLDEST = 3600.0  # seconds; then an announcement ends whose backend is proven to be gone, or that is refused for no known reason
+MAX_AGE_SECONDS = (
+    3600.0  # of an announcement whose backend is proven to be gone, or that is refused for no known reason
+)
 _QUOTA = "ExceedLimit"  # https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
 
 
@@ -60,7 +62,7 @@ def stopped(record: Record, access: VpcAccess | None, error: AuthorizerError, no
     """Return what becomes of a record that ``error`` stopped at the epoch time ``now``.
 
     A no that is known to be final is its answer. Everything else is due again. So that a refusal of unknown meaning is not
-    tried for a day, an announcement ends with it once it is older than OLDEST seconds; a record of a queue goes to the
+    tried for a day, an announcement ends with it once it is older than MAX_AGE_SECONDS; a record of a queue goes to the
     dead letters when its trigger has delivered it as often as it does.
     """
     failed = Outcome(record, FAILED, access, error.code, str(error), getattr(error, "request_id", ""), retry=True)
@@ -83,11 +85,11 @@ def has_outlived(record: Record, error: AuthorizerError, now: float) -> bool:
 
 
 def is_old(record: Record, now: float) -> bool:
-    """Tell whether ``record`` is an announcement made more than OLDEST seconds before the epoch time ``now``, as far as told."""
+    """Tell whether ``record`` is an announcement made over MAX_AGE_SECONDS before the epoch time ``now``, as far as told."""
     from shared.model.age import announced_at  # only what goes wrong needs it
 
     announced = announced_at(record)
-    return announced is not None and now - announced > OLDEST
+    return announced is not None and now - announced > MAX_AGE_SECONDS
 
 
 class HookAnswer(NamedTuple):

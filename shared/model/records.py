@@ -93,7 +93,7 @@ Content = VpcAccess | Appeared | Ended | Changed | Leaving | Timer | Succeeded |
 """What a record says. Facts only: what to do with one is decided by the function that it came to."""
 
 
-class Inner(NamedTuple):
+class Unwrapped(NamedTuple):
     """What a wrapper held: bytes, text, or what its JSON was read as."""
 
     value: Any

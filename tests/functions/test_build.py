@@ -267,11 +267,11 @@ def test_what_another_run_was_faster_with_stays(tmp_path: Path) -> None:
     for name in ("mine", "theirs"):
         (tmp_path / name / "inside").mkdir(parents=True)
         (tmp_path / name / "inside" / "who").write_text(name)
-    wheels.settle(tmp_path / "theirs", tmp_path / "place")
-    wheels.settle(tmp_path / "mine", tmp_path / "place")
+    wheels.put_in_place(tmp_path / "theirs", tmp_path / "place")
+    wheels.put_in_place(tmp_path / "mine", tmp_path / "place")
     assert (tmp_path / "place" / "inside" / "who").read_text() == "theirs"
     with pytest.raises(FileNotFoundError):
-        wheels.settle(tmp_path / "mine", tmp_path / "nowhere" / "place")
+        wheels.put_in_place(tmp_path / "mine", tmp_path / "nowhere" / "place")
 
 
 def test_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from shared.errors import (
     CloudUnavailable,
     CredentialsExpired,
     Doubtful,
-    InvalidEvent,
     OperatorNeeded,
     OutOfTime,
     SettingsError,
@@ -66,7 +65,6 @@ def test_the_results_decide(
         pytest.param(CredentialsExpired("Op", "InvalidSecurityToken.Expired", 400, "old"), 1, id="credentials"),
         pytest.param(CloudRefused("Op", "NotFound", 404, "no", ""), 1, id="refused-for-good"),
         pytest.param(SettingsError(["OWNER is missing"]), 1, id="settings"),
-        pytest.param(InvalidEvent("what?"), 1, id="event"),
     ],
 )
 def test_errors_of_a_command_tell_whether_waiting_helps(error: AuthorizerError, code: int) -> None:

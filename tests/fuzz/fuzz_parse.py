@@ -20,20 +20,20 @@ with atheris.instrument_imports(include=["shared", "json"]):
     from shared import log
     from shared.events import request
     from shared.events.envelopes import ENVELOPES
-    from shared.events.parsing import MOST_RECORDS, parse
+    from shared.events.parsing import MAX_RECORDS, parse
     from shared.events.wrappers import MESSAGE_TYPES
     from shared.flow.report import line, result_message
     from shared.model.outcome import REJECTED, Outcome
     from shared.model.records import Record
 
-LARGEST_RESULT = 48 * 1024  # bytes, so that its Base64 fits into SMQ's 64 KB
+MAX_RESULT_BYTES = 48 * 1024  # bytes, so that its Base64 fits into SMQ's 64 KB
 TYPES = ("ecs:Instance:StateChange", "ess:LifecycleHook:ScaleOut", "ecs:ActionTrail:ApiCall", "fc:AsyncInvoke:failed")
 
 
 def one_event(data: bytes) -> None:
     """Handle ``data`` as the function would up to the cloud; anything raised is a finding."""
     records = parse(data)
-    assert 1 <= len(records) <= MOST_RECORDS + 1
+    assert 1 <= len(records) <= MAX_RECORDS + 1
     for record in records:
         answer(record)
 
@@ -41,7 +41,7 @@ def one_event(data: bytes) -> None:
 def answer(record: Record) -> None:
     """Write what the function would publish and log about a record."""
     outcome = Outcome(record, REJECTED, None, "InvalidRecord", getattr(record.content, "text", ""))
-    assert len(result_message(outcome, "team-a", "2026-01-05T04:18:26Z").encode()) <= LARGEST_RESULT
+    assert len(result_message(outcome, "team-a", "2026-01-05T04:18:26Z").encode()) <= MAX_RESULT_BYTES
     written = StringIO()
     log.configure("DEBUG", written)
     log.info("record", **line(outcome))

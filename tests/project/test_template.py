@@ -16,7 +16,7 @@ import yaml
 from functions._operator.build import RUNTIMES
 from functions.set_vpc_access import index
 from shared import settings
-from shared.events.fields import word_of
+from shared.events.fields import text_of
 from shared.events.parsing import parse
 from shared.model.records import Appeared
 from tests.cloud.core import ManualClock, Switches, World
@@ -40,8 +40,10 @@ MEND_SETTING = (
     "a setting has a Variable and a field in shared/settings.py, and in template.yml a parameter, in its group under Metadata, "
     "and a line in EnvironmentVariables; afterwards run `python -m tests.readme --write`"
 )
-LONGEST_WAIT = 20.0  # seconds; https://www.alibabacloud.com/help/en/functioncompute/fc/advanced-features-of-triggers
-LONGEST_TRIGGERED = 300  # seconds; https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-queue-triggers
+MAX_WAIT_SECONDS = (
+    20.0  # seconds; https://www.alibabacloud.com/help/en/functioncompute/fc/advanced-features-of-triggers
+)
+MAX_TRIGGERED_SECONDS = 300  # seconds; https://help.aliyun.com/zh/functioncompute/fc/user-guide/mns-queue-triggers
 
 
 def stack(document: Mapping[str, Any] = DOCUMENT, **parameters: Any) -> Stack:
@@ -289,8 +291,8 @@ def test_message_stays_hidden_while_it_is_worked_on(timeout: int) -> None:
     assert isinstance(trigger, QueueTrigger)
     waits = len(trigger.retry.waits)
     attempt = timeout + given.properties("Function")["InstanceLifecycleConfig"]["Initializer"]["Timeout"]
-    longest = (1 + waits) * attempt + waits * LONGEST_WAIT + trigger.batch_window
-    assert timeout <= LONGEST_TRIGGERED
+    longest = (1 + waits) * attempt + waits * MAX_WAIT_SECONDS + trigger.batch_window
+    assert timeout <= MAX_TRIGGERED_SECONDS
     assert given.properties("RequestQueue")["VisibilityTimeout"] > longest
     assert given.output("VisibilityTimeout") == given.properties("RequestQueue")["VisibilityTimeout"]
 
@@ -323,7 +325,9 @@ def test_slow_message_ends_in_the_dead_letters(timeout: int) -> None:
     create_queues(smq, given)
     start = given.properties("Function")["InstanceLifecycleConfig"]["Initializer"]["Timeout"]
     slow = Slow(app.world, timeout + start)
-    pump = QueuePump(app.world, smq, replace(trigger, retry=Retry((LONGEST_WAIT,) * len(trigger.retry.waits))), slow)
+    pump = QueuePump(
+        app.world, smq, replace(trigger, retry=Retry((MAX_WAIT_SECONDS,) * len(trigger.retry.waits))), slow
+    )
     smq.send(trigger.queue, json.dumps(request()))
     over = clock.now() + 86_400
     while clock.now() < over:
@@ -353,7 +357,7 @@ def test_filter_lets_through_what_the_function_acts_on(path: Path) -> None:
         event = None
     announced = any(isinstance(record.content, Appeared) for record in parse(raw))
     state_change = isinstance(event, dict) and event.get("type") == "ecs:Instance:StateChange"
-    wanted = state_change and (announced or not word_of(event, "data", "state"))
+    wanted = state_change and (announced or not text_of(event, "data", "state"))
     assert (isinstance(event, dict) and matches(trigger.pattern, event)) == wanted
 
 

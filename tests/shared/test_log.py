@@ -121,7 +121,7 @@ def test_every_line_is_json_of_bounded_size(fields: dict[str, Any]) -> None:
     finally:
         log.configure()
 
-    assert len(output.raw()) <= log.LARGEST_LINE + 1
+    assert len(output.raw()) <= log.MAX_LINE_BYTES + 1
     assert line.keys() == {"time", "level", "event"} | {f"x_{name}" for name in fields}
     assert {category(character) for character in output.raw()[:-1].decode()}.isdisjoint({"Cc", "Cs", "Zl", "Zp"})
 

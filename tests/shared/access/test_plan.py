@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide, plan, word
+from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide, name_of, plan
 from shared.model.access import OWNER_TAG, Replaced, VpcAccess
 from shared.settings import Settings, load
 from tests.invoking import SETTINGS, VPC
@@ -123,7 +123,7 @@ def test_records_of_one_batch_are_settled_in_the_plan(
     """The first record to claim a name or target has it; one that it serves shares its answer, another is refused."""
     decisions = plan(dict(enumerate([Wanted(WANTED), second])), Present(), settings)
 
-    assert [word(decision) for decision in decisions.values()] == words
+    assert [name_of(decision) for decision in decisions.values()] == words
     assert _detail(decisions[1]) == detail
 
 
@@ -202,7 +202,7 @@ def test_a_kept_entry_is_not_moved_by_the_same_batch(order: int) -> None:
     records = [Wanted(WANTED), Wanted(moved)][::order]
     decisions = plan(dict(enumerate(records)), Present([THERE]), load({**SETTINGS, "ON_CONFLICT": "replace"}))
 
-    assert word(decisions[0]) in ("keep", "replace")
+    assert name_of(decisions[0]) in ("keep", "replace")
     assert _detail(decisions[1]) == "ClaimedInBatch"
 
 

@@ -179,14 +179,14 @@ def test_redirects_are_not_followed(sender: Transport) -> None:
         ),
         pytest.param(b"SSH-2.0-OpenSSH\r\nConnection: close\r\n", True, id="not-http"),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (transport.LARGEST_ANSWER + 1)
-            + b"x" * (transport.LARGEST_ANSWER + 1),
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (transport.MAX_ANSWER_BYTES + 1)
+            + b"x" * (transport.MAX_ANSWER_BYTES + 1),
             True,
             id="too-large",
         ),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % (transport.LARGEST_ANSWER + 1)
-            + b"x" * (transport.LARGEST_ANSWER + 1)
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % (transport.MAX_ANSWER_BYTES + 1)
+            + b"x" * (transport.MAX_ANSWER_BYTES + 1)
             + b"\r\n0\r\n\r\n",
             True,
             id="too-large-and-of-unsaid-length",

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import pytest
 
 from shared.events.envelopes import ENVELOPES
-from shared.events.parsing import DEEPEST, MOST_RECORDS, parse
-from shared.events.text import LARGEST_EVENT, LARGEST_MESSAGE, MOST_VALUES
+from shared.events.parsing import MAX_DEPTH, MAX_RECORDS, parse
+from shared.events.text import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, MAX_VALUES
 from shared.model.access import VpcAccess
 from shared.model.records import Appeared, Changed, Ended, Ignored, Invalid, Record
 from tests.invoking import queue_event, request, state_change
@@ -250,8 +250,8 @@ def test_a_form_is_known_by_its_fields() -> None:
         pytest.param(b"1.5", "not a number", id="number"),
         pytest.param(b'{"a": 1}', "an object with a", id="unknown"),
         pytest.param(b"{}", "no keys", id="empty-object"),
-        pytest.param(b" " * (LARGEST_EVENT + 1), "Function Compute takes", id="larger-than-the-platform's-limit"),
-        pytest.param(b'{"a": [' + b"{}," * MOST_VALUES + b"{}]}", "values", id="too-many-values"),
+        pytest.param(b" " * (MAX_EVENT_BYTES + 1), "Function Compute takes", id="larger-than-the-platform's-limit"),
+        pytest.param(b'{"a": [' + b"{}," * MAX_VALUES + b"{}]}", "values", id="too-many-values"),
     ],
 )
 def test_what_cannot_be_read_is_one_answer(event: bytes, text: str) -> None:
@@ -300,10 +300,11 @@ def test_a_pair_of_surrogates_is_a_character() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "readable"), [pytest.param(DEEPEST - 1, True, id="deepest"), pytest.param(DEEPEST, False, id="deeper")]
+    ("layers", "readable"),
+    [pytest.param(MAX_DEPTH - 1, True, id="deepest"), pytest.param(MAX_DEPTH, False, id="deeper")],
 )
 def test_nesting_is_bounded(layers: int, *, readable: bool) -> None:
-    """DEEPEST layers of lists around a request are opened, one more is refused as one record."""
+    """MAX_DEPTH layers of lists around a request are opened, one more is refused as one record."""
     value: Any = request()
     for _ in range(layers):
         value = [value]
@@ -314,7 +315,7 @@ def test_nesting_is_bounded(layers: int, *, readable: bool) -> None:
 
 def test_a_message_is_bounded_by_itself() -> None:
     """A message larger than any broker's is refused, the others of its batch are read."""
-    large, small = parsed(queue_event(json.dumps(request()) + " " * LARGEST_MESSAGE, json.dumps(request())))
+    large, small = parsed(queue_event(json.dumps(request()) + " " * MAX_MESSAGE_BYTES, json.dumps(request())))
 
     assert isinstance(large.content, Invalid)
     assert isinstance(small.content, VpcAccess)
@@ -322,20 +323,20 @@ def test_a_message_is_bounded_by_itself() -> None:
 
 def test_one_bad_element_of_ten_thousand_costs_only_itself() -> None:
     """Of the largest batch a trigger delivers, with one bad message, 9,999 are good."""
-    bodies = [json.dumps(request(Name=f"orders-{number}")) for number in range(MOST_RECORDS)]
+    bodies = [json.dumps(request(Name=f"orders-{number}")) for number in range(MAX_RECORDS)]
     bodies[7_777] = '{"Name": "orders-7777", '
     records = parsed(queue_event(*bodies))
 
-    assert len(records) == MOST_RECORDS
+    assert len(records) == MAX_RECORDS
     assert [n for n, record in enumerate(records) if not isinstance(record.content, VpcAccess)] == [7_777]
-    assert len({record.message_id for record in records}) == MOST_RECORDS
+    assert len({record.message_id for record in records}) == MAX_RECORDS
 
 
 def test_records_beyond_the_largest_batch_are_refused_together() -> None:
     """An event with more records than any trigger delivers says so once, after what was read."""
-    records = parsed([{"a": 1}] * (MOST_RECORDS + 5))
+    records = parsed([{"a": 1}] * (MAX_RECORDS + 5))
 
-    assert len(records) == MOST_RECORDS + 1
+    assert len(records) == MAX_RECORDS + 1
     assert isinstance(records[-1].content, Invalid)
     assert "send it in parts" in records[-1].content.text
 

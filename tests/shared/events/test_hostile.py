@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import log
-from shared.events.parsing import DEEPEST, parse
-from shared.events.text import LARGEST_EVENT, LARGEST_RECORD
+from shared.events.parsing import MAX_DEPTH, parse
+from shared.events.text import MAX_EVENT_BYTES, MAX_RECORD_BYTES
 from shared.flow.report import line, result_message
 from shared.model.access import VpcAccess
 from shared.model.outcome import REJECTED, Outcome
@@ -23,7 +23,7 @@ from tests.invoking import queue_event, request, state_change
 
 CORPUS = [path.read_bytes() for path in FILES]
 CONTENTS = get_args(Content)
-LARGEST_RESULT = 48 * 1024  # so that its Base64 fits into SMQ's 64 KB
+MAX_RESULT_BYTES = 48 * 1024  # so that its Base64 fits into SMQ's 64 KB
 
 
 def _text(value: Any) -> str:
@@ -117,7 +117,7 @@ def _answerable(record: Record) -> None:
     """Check that a record can be published and logged: text that UTF-8 can hold, within SMQ's limit, on one line."""
     text = getattr(record.content, "text", "no text")
     outcome = Outcome(record, REJECTED, None, "InvalidRecord", text)
-    assert len(result_message(outcome, "team-a", "2026-01-05T04:18:26Z").encode()) <= LARGEST_RESULT
+    assert len(result_message(outcome, "team-a", "2026-01-05T04:18:26Z").encode()) <= MAX_RESULT_BYTES
     written = StringIO()
     log.configure("DEBUG", written)
     log.info("record", **line(outcome))
@@ -146,7 +146,7 @@ def test_wrappers_nest_in_any_order(chosen: list[Callable[[Any], Any]]) -> None:
     value: Any = request()
     depth = 1
     for wrap in chosen:
-        if depth + WRAPPERS[wrap] > DEEPEST - 1:
+        if depth + WRAPPERS[wrap] > MAX_DEPTH - 1:
             break
         value, depth = wrap(value), depth + WRAPPERS[wrap]
     (record,) = parse(json.dumps(value).encode())
@@ -197,7 +197,7 @@ def _sized(event: Callable[[int], bytes], size: int) -> bytes:
 @pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in ONE.items()])
 def test_memory_of_a_record_is_bounded(event: Callable[[int], bytes]) -> None:
     """The largest record that is read costs 8 times its size and 12 MB, whatever it holds; a larger one not even that."""
-    largest, larger = _sized(event, LARGEST_RECORD - 20_000), _sized(event, LARGEST_RECORD * 3 // 2)
+    largest, larger = _sized(event, MAX_RECORD_BYTES - 20_000), _sized(event, MAX_RECORD_BYTES * 3 // 2)
 
     assert memory(largest)[0] <= 8 * len(largest) + 12_000_000
     assert memory(larger)[0] <= 4 * len(larger)
@@ -225,7 +225,7 @@ def test_the_largest_event_fits_the_function(event: Callable[[], bytes]) -> None
     """32 MB of what would take a gigabyte as values take no more than they have themselves."""
     raw = event()
 
-    assert LARGEST_EVENT * 0.95 < len(raw) <= LARGEST_EVENT
+    assert MAX_EVENT_BYTES * 0.95 < len(raw) <= MAX_EVENT_BYTES
     assert memory(raw)[0] <= len(raw)
 
 

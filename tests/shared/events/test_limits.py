@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.parsing import MOST_RECORDS, parse
-from shared.events.text import LARGEST_MESSAGE, LARGEST_RECORD, elements, read_json
+from shared.events.parsing import MAX_RECORDS, parse
+from shared.events.text import MAX_MESSAGE_BYTES, MAX_RECORD_BYTES, elements, read_json
 from shared.flow.report import result_id, result_message
 from shared.model.access import VpcAccess
 from shared.model.outcome import REJECTED, Outcome
@@ -18,8 +18,8 @@ from tests.invoking import queue_event, request
 
 TAGS = [{"Key": f"key-{number}", "Value": "value"} for number in range(19)]
 GOOD = json.dumps(request())
-LARGE = "x" * (LARGEST_RECORD + 1)
-TWO_BYTES = "é" * (LARGEST_MESSAGE // 2 + 1)
+LARGE = "x" * (MAX_RECORD_BYTES + 1)
+TWO_BYTES = "é" * (MAX_MESSAGE_BYTES // 2 + 1)
 
 
 def parsed(value: Any) -> list[Record]:
@@ -48,7 +48,7 @@ def test_sixteen_messages_of_csv_are_sixteen_answers() -> None:
 @pytest.mark.parametrize("wrapped", [pytest.param(False, id="list"), pytest.param(True, id="queue-batch")])
 def test_ten_thousand_tagged_requests_are_read(*, wrapped: bool) -> None:
     """As many requests as a batch may hold, each with as many tags as it may have, are as many records."""
-    requests = [request(Name=f"orders-{number}", Tag=TAGS) for number in range(MOST_RECORDS)]
+    requests = [request(Name=f"orders-{number}", Tag=TAGS) for number in range(MAX_RECORDS)]
     records = parsed(queue_event(*map(json.dumps, requests)) if wrapped else requests)
 
     assert [record.content.name for record in records if isinstance(record.content, VpcAccess)] == [
@@ -165,7 +165,7 @@ values = st.recursive(
 def test_the_elements_of_a_list_are_found(held: list[Any], indent: int | None, *, ascii_only: bool) -> None:
     """However a list is written, what stands between the places are its elements."""
     raw = json.dumps(held, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "replace")
-    places = elements(b" \n" + raw + b"\r\n", MOST_RECORDS)
+    places = elements(b" \n" + raw + b"\r\n", MAX_RECORDS)
 
     assert places is not None
     assert [json.loads((b" \n" + raw)[begin:end]) for begin, end in places] == json.loads(raw)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from shared.events.parsing import MOST_OF_A_MESSAGE, MOST_RECORDS, parse
+from shared.events.parsing import MAX_PER_MESSAGE, MAX_RECORDS, parse
 from shared.model.access import VpcAccess
 from shared.model.records import Appeared, Invalid
 from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
-MANY = MOST_OF_A_MESSAGE + 1
+MANY = MAX_PER_MESSAGE + 1
 
 
 def _hook(count: int) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def test_a_message_with_too_many_records_is_refused_whole(body: str) -> None:
     assert isinstance(last.content, VpcAccess)
     assert isinstance(refused.content, Invalid)
     assert not refused.content.retry
-    assert f"at most {MOST_OF_A_MESSAGE} are read" in refused.content.text
+    assert f"at most {MAX_PER_MESSAGE} are read" in refused.content.text
 
 
-@pytest.mark.parametrize("count", [1, 20, MOST_OF_A_MESSAGE])
+@pytest.mark.parametrize("count", [1, 20, MAX_PER_MESSAGE])
 def test_as_many_as_are_allowed_are_read(count: int) -> None:
     """The bound is for one message, and a hook may name that many instances."""
     records = parse(json.dumps(queue_event(json.dumps(_hook(count)))).encode())
@@ -55,15 +55,15 @@ def test_as_many_as_are_allowed_are_read(count: int) -> None:
 
 def test_a_batch_may_hold_more_than_a_message() -> None:
     """Ten thousand messages with one request each are ten thousand records."""
-    records = parse(json.dumps(queue_event(*[json.dumps(request())] * 3 * MOST_OF_A_MESSAGE)).encode())
+    records = parse(json.dumps(queue_event(*[json.dumps(request())] * 3 * MAX_PER_MESSAGE)).encode())
 
-    assert len(records) == 3 * MOST_OF_A_MESSAGE
+    assert len(records) == 3 * MAX_PER_MESSAGE
 
 
 def test_a_message_that_does_not_fit_any_more_is_left_for_the_next_delivery() -> None:
     """The event's own bound cuts between messages, so that no hook is answered for a part of its instances."""
-    size = MOST_OF_A_MESSAGE - 1
-    bodies = [json.dumps(_hook(size))] * (MOST_RECORDS // size + 1)
+    size = MAX_PER_MESSAGE - 1
+    bodies = [json.dumps(_hook(size))] * (MAX_RECORDS // size + 1)
     *records, rest = parse(json.dumps(queue_event(*bodies)).encode())
 
     assert len(records) % size == 0

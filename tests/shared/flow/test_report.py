@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.flow.report import LARGEST_MESSAGE, Report, line, result_id, result_message
+from shared.flow.report import MAX_MESSAGE_BYTES, Report, line, result_id, result_message
 from shared.model.access import VpcAccess
 from shared.model.outcome import AUTHORIZED, FAILED, GRANTED, IGNORED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
 from shared.model.records import Content, Ignored, Invalid, Record
@@ -77,7 +77,7 @@ def test_every_result_fits_the_topic(outcome: Outcome) -> None:
     text = result_message(outcome, "o" * 64, NOW)
 
     assert text.isascii()
-    assert len(text) <= LARGEST_MESSAGE
+    assert len(text) <= MAX_MESSAGE_BYTES
     assert len(b64encode(text.encode())) <= SMQ_LIMIT
     message = json.loads(text)
     assert message["id"] == result_id(outcome, "o" * 64)
@@ -95,7 +95,7 @@ def test_every_result_fits_the_topic(outcome: Outcome) -> None:
     ("size", "cut"),
     [
         pytest.param(40_000, False, id="most-of-the-message"),
-        pytest.param(LARGEST_MESSAGE, True, id="larger-than-all"),
+        pytest.param(MAX_MESSAGE_BYTES, True, id="larger-than-all"),
     ],
 )
 def test_an_original_is_cut_only_where_it_must(size: int, cut: bool) -> None:
