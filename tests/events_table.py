@@ -16,178 +16,177 @@ FILES = sorted(
     path for path in EVENTS.rglob("*") if path.is_file() and path.name not in _OTHERS and path.parent.name != "schema"
 )
 """Every event; what else stands under ``events/`` is none."""
-CALLS = {
-    "read": "CloudAPI.DescribeVpcAccesses",
-    "write": "CloudAPI.SetVpcAccess",
-    "publish": "SMQ.PublishMessage",
-    "ecs": "ECS.DescribeInstances",
-    "tags": "SLB.ListTagResources",
-    "slb": "SLB.DescribeLoadBalancerAttribute",
-    "complete": "ESS.CompleteLifecycleAction",
-    "beat": "ESS.RecordLifecycleActionHeartbeat",
+PRODUCTS = {
+    "DescribeVpcAccesses": "CloudAPI",
+    "SetVpcAccess": "CloudAPI",
+    "PublishMessage": "SMQ",
+    "DescribeInstances": "ECS",
+    "ListTagResources": "SLB",
+    "DescribeLoadBalancerAttribute": "SLB",
+    "CompleteLifecycleAction": "ESS",
+    "RecordLifecycleActionHeartbeat": "ESS",
 }
-GRANT = "write publish"
 
-# file | recognised as | what becomes of it | calls (grant: write publish) | raises, HTTP status, what a hook is told
+# file | recognised as | what becomes of it | calls, in their order | raises, HTTP status, what a hook is told
 TABLE = """
-actiontrail/create-instance.json | eventbridge/actiontrail appeared | authorized | ecs read grant
+actiontrail/create-instance.json | eventbridge/actiontrail appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 actiontrail/create-of-another-product.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/create-on-console.json | eventbridge/actiontrail appeared | authorized | ecs read grant
+actiontrail/create-on-console.json | eventbridge/actiontrail appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 actiontrail/delete-disk-by-service.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/record-alone.json | actiontrail appeared | authorized | ecs read grant
+actiontrail/record-alone.json | actiontrail appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 actiontrail/run-instances-failed.json | eventbridge/actiontrail ignored | ignored call-failed
-actiontrail/run-instances.json | 2x eventbridge/actiontrail appeared | 2x authorized | ecs read 2x(grant)
+actiontrail/run-instances.json | 2x eventbridge/actiontrail appeared | 2x authorized | DescribeInstances DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 actiontrail/stop-instance.json | eventbridge/actiontrail ignored | ignored event-name
-actiontrail/without-instances.json | eventbridge/actiontrail invalid | rejected | publish
-api-gateway/post-plain.json | api-gateway request | authorized | read grant | HTTP 200
-api-gateway/post-rejected.json | api-gateway invalid | rejected | publish | HTTP 400
-api-gateway/post.json | api-gateway request | authorized | read grant | HTTP 200
-cloudmonitor/created.json | cloudmonitor appeared | authorized | ecs read grant
-cloudmonitor/in-a-queue.json | smq-queue/cloudmonitor appeared | authorized | ecs read grant
+actiontrail/without-instances.json | eventbridge/actiontrail invalid | rejected | PublishMessage
+api-gateway/post-plain.json | api-gateway request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage | HTTP 200
+api-gateway/post-rejected.json | api-gateway invalid | rejected | PublishMessage | HTTP 400
+api-gateway/post.json | api-gateway request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage | HTTP 200
+cloudmonitor/created.json | cloudmonitor appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
+cloudmonitor/in-a-queue.json | smq-queue/cloudmonitor appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 cloudmonitor/other-product.json | cloudmonitor ignored | ignored product
-cloudmonitor/running.json | cloudmonitor appeared | authorized | ecs read grant
+cloudmonitor/running.json | cloudmonitor appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 cloudmonitor/spot-interruption.json | cloudmonitor ignored | ignored event-name
 cloudmonitor/stopping.json | cloudmonitor changed | ignored state
-cloudmonitor/subscription-in-a-queue.json | smq-queue/cloudmonitor appeared | authorized | ecs read grant
+cloudmonitor/subscription-in-a-queue.json | smq-queue/cloudmonitor appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 cloudmonitor/subscription-other-event.json | cloudmonitor ignored | ignored event-name
 cloudmonitor/subscription-resolved.json | cloudmonitor ignored | ignored resolved
 cloudmonitor/subscription-stopping.json | cloudmonitor changed | ignored state
-cloudmonitor/subscription-webhook-form.json | http/cloudmonitor appeared | authorized | ecs read grant | HTTP 200
-cloudmonitor/subscription-webhook.json | http/cloudmonitor appeared | authorized | ecs read grant | HTTP 200
-cloudmonitor/subscription-without-content.json | cloudmonitor invalid | rejected | publish
-cloudmonitor/subscription.json | cloudmonitor appeared | authorized | ecs read grant
+cloudmonitor/subscription-webhook-form.json | http/cloudmonitor appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage | HTTP 200
+cloudmonitor/subscription-webhook.json | http/cloudmonitor appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage | HTTP 200
+cloudmonitor/subscription-without-content.json | cloudmonitor invalid | rejected | PublishMessage
+cloudmonitor/subscription.json | cloudmonitor appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 cloudmonitor/system-maintenance.json | cloudmonitor ignored | ignored event-name
-ecs/batch-with-duplicate.json | 3x eventbridge/ecs appeared | 2x authorized, unchanged | ecs read 2x(grant) publish
-ecs/bus-region-with-suffix.json | eventbridge/ecs appeared | authorized | ecs read grant
-ecs/classic-network.json | eventbridge/ecs appeared | refused ClassicNetwork | ecs publish
-ecs/created.json | eventbridge/ecs appeared | authorized | ecs read grant
+ecs/batch-with-duplicate.json | 3x eventbridge/ecs appeared | 2x authorized, unchanged | DescribeInstances DescribeVpcAccesses 2x(SetVpcAccess PublishMessage) PublishMessage
+ecs/bus-region-with-suffix.json | eventbridge/ecs appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
+ecs/classic-network.json | eventbridge/ecs appeared | refused ClassicNetwork | DescribeInstances PublishMessage
+ecs/created.json | eventbridge/ecs appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 ecs/deleted.json | eventbridge/ecs ended | ignored state
 ecs/disk-event.json | eventbridge ignored | ignored event-type
 ecs/foreign-account.json | eventbridge/ecs appeared | ignored foreign-account
 ecs/foreign-region.json | eventbridge/ecs appeared | ignored foreign-region
-ecs/invalid-port-tag.json | eventbridge/ecs appeared | rejected InvalidPortTag | ecs publish
-ecs/not-found.json | eventbridge/ecs appeared | failed InstanceNotFound | 5x(ecs) publish | raises
-ecs/pending-not-visible-yet.json | eventbridge/ecs appeared | ignored not-yet | ecs
-ecs/pending.json | eventbridge/ecs appeared | authorized | ecs read grant
-ecs/port-not-allowed.json | eventbridge/ecs appeared | refused PortNotAllowed | ecs publish
-ecs/released.json | eventbridge/ecs appeared | ignored gone | 4x(ecs)
-ecs/running-not-visible-yet.json | eventbridge/ecs appeared | authorized | 3x(ecs) read grant
-ecs/running.json | eventbridge/ecs appeared | authorized | ecs read grant
-ecs/several-ports.json | eventbridge/ecs appeared | 2x authorized | ecs read 2x(grant)
-ecs/state-under-content.json | eventbridge/ecs appeared | authorized | ecs read grant
+ecs/invalid-port-tag.json | eventbridge/ecs appeared | rejected InvalidPortTag | DescribeInstances PublishMessage
+ecs/not-found.json | eventbridge/ecs appeared | failed InstanceNotFound | 5x(DescribeInstances) PublishMessage | raises
+ecs/pending-not-visible-yet.json | eventbridge/ecs appeared | ignored not-yet | DescribeInstances
+ecs/pending.json | eventbridge/ecs appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
+ecs/port-not-allowed.json | eventbridge/ecs appeared | refused PortNotAllowed | DescribeInstances PublishMessage
+ecs/released.json | eventbridge/ecs appeared | ignored gone | 4x(DescribeInstances)
+ecs/running-not-visible-yet.json | eventbridge/ecs appeared | authorized | 3x(DescribeInstances) DescribeVpcAccesses SetVpcAccess PublishMessage
+ecs/running.json | eventbridge/ecs appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
+ecs/several-ports.json | eventbridge/ecs appeared | 2x authorized | DescribeInstances DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
+ecs/state-under-content.json | eventbridge/ecs appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 ecs/stopped-under-content.json | eventbridge/ecs changed | ignored state
 ecs/stopping.json | eventbridge/ecs changed | ignored state
-ecs/untagged.json | eventbridge/ecs appeared | ignored untagged | ecs
-ecs/vpc-not-allowed.json | eventbridge/ecs appeared | refused VpcNotAllowed | ecs publish
-ecs/without-state.json | eventbridge/ecs invalid | rejected | publish
-ess/hook-container-group.json | 2x ess-hook appeared | 2x ignored not-a-backend | complete | hook CONTINUE
+ecs/untagged.json | eventbridge/ecs appeared | ignored untagged | DescribeInstances
+ecs/vpc-not-allowed.json | eventbridge/ecs appeared | refused VpcNotAllowed | DescribeInstances PublishMessage
+ecs/without-state.json | eventbridge/ecs invalid | rejected | PublishMessage
+ess/hook-container-group.json | 2x ess-hook appeared | 2x ignored not-a-backend | CompleteLifecycleAction | hook CONTINUE
 ess/hook-foreign-region.json | ess-hook appeared | ignored foreign-region
-ess/hook-gone.json | 2x ess-hook appeared | authorized, failed InstanceNotFound | 5x(ecs) read grant publish beat | raises, hook WAIT
-ess/hook-mixed-group.json | 2x ess-hook appeared | authorized, ignored not-a-backend | ecs read grant complete | hook CONTINUE
-ess/hook-rejected.json | 2x ess-hook appeared | authorized, rejected InvalidPortTag | ecs read grant publish complete | hook CONTINUE
-ess/hook-scale-in.json | ess-hook leaving | ignored transition | complete | hook CONTINUE
-ess/hook-stale-token.json | ess-hook appeared | authorized | ecs read grant complete | hook CONTINUE (stale)
+ess/hook-gone.json | 2x ess-hook appeared | authorized, failed InstanceNotFound | 5x(DescribeInstances) DescribeVpcAccesses SetVpcAccess PublishMessage PublishMessage RecordLifecycleActionHeartbeat | raises, hook WAIT
+ess/hook-mixed-group.json | 2x ess-hook appeared | authorized, ignored not-a-backend | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage CompleteLifecycleAction | hook CONTINUE
+ess/hook-rejected.json | 2x ess-hook appeared | authorized, rejected InvalidPortTag | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage PublishMessage CompleteLifecycleAction | hook CONTINUE
+ess/hook-scale-in.json | ess-hook leaving | ignored transition | CompleteLifecycleAction | hook CONTINUE
+ess/hook-stale-token.json | ess-hook appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage CompleteLifecycleAction | hook CONTINUE (stale)
 ess/hook-test.json | eventbridge ignored | ignored event-type
-ess/hook-untagged.json | ess-hook appeared | ignored untagged | ecs complete | hook CONTINUE
-ess/hook-via-eventbridge.json | 3x eventbridge/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-queue.json | 3x smq-queue/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-topic-base64.json | 3x smq-topic/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-via-topic.json | 3x smq-topic/ess-hook appeared | 4x authorized | ecs read 4x(grant) complete | hook CONTINUE
-ess/hook-without-instances.json | ess-hook invalid | rejected | publish
-ess/scale-out-partial-success.json | eventbridge/ess appeared | authorized | ecs read grant
+ess/hook-untagged.json | ess-hook appeared | ignored untagged | DescribeInstances CompleteLifecycleAction | hook CONTINUE
+ess/hook-via-eventbridge.json | 3x eventbridge/ess-hook appeared | 4x authorized | DescribeInstances DescribeVpcAccesses 4x(SetVpcAccess PublishMessage) CompleteLifecycleAction | hook CONTINUE
+ess/hook-via-queue.json | 3x smq-queue/ess-hook appeared | 4x authorized | DescribeInstances DescribeVpcAccesses 4x(SetVpcAccess PublishMessage) CompleteLifecycleAction | hook CONTINUE
+ess/hook-via-topic-base64.json | 3x smq-topic/ess-hook appeared | 4x authorized | DescribeInstances DescribeVpcAccesses 4x(SetVpcAccess PublishMessage) CompleteLifecycleAction | hook CONTINUE
+ess/hook-via-topic.json | 3x smq-topic/ess-hook appeared | 4x authorized | DescribeInstances DescribeVpcAccesses 4x(SetVpcAccess PublishMessage) CompleteLifecycleAction | hook CONTINUE
+ess/hook-without-instances.json | ess-hook invalid | rejected | PublishMessage
+ess/scale-out-partial-success.json | eventbridge/ess appeared | authorized | DescribeInstances DescribeVpcAccesses SetVpcAccess PublishMessage
 ess/scale-out-start.json | eventbridge ignored | ignored event-type
-ess/scale-out-success.json | 2x eventbridge/ess appeared | 2x authorized | ecs read 2x(grant)
-ess/scale-out-without-instances.json | eventbridge/ess invalid | rejected | publish
-eventbridge/data-base64.json | eventbridge request | authorized | read grant
+ess/scale-out-success.json | 2x eventbridge/ess appeared | 2x authorized | DescribeInstances DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
+ess/scale-out-without-instances.json | eventbridge/ess invalid | rejected | PublishMessage
+eventbridge/data-base64.json | eventbridge request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 eventbridge/other-product.json | eventbridge ignored | ignored event-type
-eventbridge/own-bus-unknown.json | eventbridge invalid | rejected | publish
-eventbridge/own-bus.json | eventbridge request | authorized | read grant
-fc-destination/empty-payload.json | fc-destination invalid | rejected | publish
-fc-destination/failed-in-a-queue.json | smq-queue/fc-destination/smq-queue request | authorized | read grant
-fc-destination/failed-queue-batch.json | fc-destination/smq-queue request | authorized | read grant
-fc-destination/failed-request.json | fc-destination request | authorized | read grant
+eventbridge/own-bus-unknown.json | eventbridge invalid | rejected | PublishMessage
+eventbridge/own-bus.json | eventbridge request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+fc-destination/empty-payload.json | fc-destination invalid | rejected | PublishMessage
+fc-destination/failed-in-a-queue.json | smq-queue/fc-destination/smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+fc-destination/failed-queue-batch.json | fc-destination/smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+fc-destination/failed-request.json | fc-destination request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 fc-destination/succeeded.json | fc-destination succeeded | ignored succeeded
-fc-destination/via-eventbridge.json | fc-destination request | authorized | read grant
-foreign/mns-http-notification.json | smq-topic request | authorized | read grant
-foreign/oss.json | manual invalid | rejected | publish
+fc-destination/via-eventbridge.json | fc-destination request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+foreign/mns-http-notification.json | smq-topic request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+foreign/oss.json | manual invalid | rejected | PublishMessage
 foreign/own-result.json | eventbridge ignored | ignored own-result
-hostile/base64-in-base64.txt | manual invalid | rejected | publish
-hostile/half-a-surrogate-pair.json | manual invalid | rejected | publish
-hostile/huge-id.json | manual invalid | rejected | publish
-hostile/log-forgery.json | manual invalid | rejected | publish
-hostile/long-number.json | manual invalid | rejected | publish
-hostile/mixed.json | smq-queue request, manual invalid, timer timer | authorized, rejected, ignored timer | read grant publish
-hostile/nested-lists.json | manual invalid | rejected | publish
-hostile/not-a-number.json | manual invalid | rejected | publish
-hostile/not-utf-8.bin | manual invalid | rejected | publish
-hostile/text-in-text.json | manual request | authorized | read grant
-hostile/truncated.txt | manual invalid | rejected | publish
-http/cloudevent-binary.json | http/eventbridge request | authorized | read grant | HTTP 200
-http/get.json | http invalid | rejected | publish | HTTP 400
-http/post-async.json | http-async/eventbridge/ecs appeared | failed InstanceNotFound | 5x(ecs) publish | raises
-http/post-base64.json | http request | authorized | read grant | HTTP 200
-http/post-batch-mixed.json | 2x http request | authorized, refused PortNotAllowed | read grant publish | HTTP 207
-http/post-not-base64.json | http invalid | rejected | publish | HTTP 400
-http/post-not-found.json | http/eventbridge/ecs appeared | failed InstanceNotFound | 5x(ecs) publish | HTTP 503
-http/post-not-json.json | http invalid | rejected | publish | HTTP 400
-http/post-refused.json | http request | refused PortNotAllowed | publish | HTTP 403
-http/post.json | http request | authorized | read grant | HTTP 200
-kafka/array-of-texts.json | kafka request | authorized | read grant
-kafka/batch.json | 3x kafka request | 3x authorized | read 3x(grant)
-kafka/raw-data.json | kafka request | authorized | read grant
+hostile/base64-in-base64.txt | manual invalid | rejected | PublishMessage
+hostile/half-a-surrogate-pair.json | manual invalid | rejected | PublishMessage
+hostile/huge-id.json | manual invalid | rejected | PublishMessage
+hostile/log-forgery.json | manual invalid | rejected | PublishMessage
+hostile/long-number.json | manual invalid | rejected | PublishMessage
+hostile/mixed.json | smq-queue request, manual invalid, timer timer | authorized, rejected, ignored timer | DescribeVpcAccesses SetVpcAccess PublishMessage PublishMessage
+hostile/nested-lists.json | manual invalid | rejected | PublishMessage
+hostile/not-a-number.json | manual invalid | rejected | PublishMessage
+hostile/not-utf-8.bin | manual invalid | rejected | PublishMessage
+hostile/text-in-text.json | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+hostile/truncated.txt | manual invalid | rejected | PublishMessage
+http/cloudevent-binary.json | http/eventbridge request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage | HTTP 200
+http/get.json | http invalid | rejected | PublishMessage | HTTP 400
+http/post-async.json | http-async/eventbridge/ecs appeared | failed InstanceNotFound | 5x(DescribeInstances) PublishMessage | raises
+http/post-base64.json | http request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage | HTTP 200
+http/post-batch-mixed.json | 2x http request | authorized, refused PortNotAllowed | DescribeVpcAccesses SetVpcAccess PublishMessage PublishMessage | HTTP 207
+http/post-not-base64.json | http invalid | rejected | PublishMessage | HTTP 400
+http/post-not-found.json | http/eventbridge/ecs appeared | failed InstanceNotFound | 5x(DescribeInstances) PublishMessage | HTTP 503
+http/post-not-json.json | http invalid | rejected | PublishMessage | HTTP 400
+http/post-refused.json | http request | refused PortNotAllowed | PublishMessage | HTTP 403
+http/post.json | http request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage | HTTP 200
+kafka/array-of-texts.json | kafka request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+kafka/batch.json | 3x kafka request | 3x authorized | DescribeVpcAccesses 3x(SetVpcAccess PublishMessage)
+kafka/raw-data.json | kafka request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 kafka/tombstone.json | kafka ignored | ignored tombstone
-manual/all-fields.json | manual request | authorized | read grant
-manual/authorize.json | manual request | authorized | read grant
-manual/base64-wrapped.txt | manual request | authorized | read grant
-manual/base64.txt | manual request | authorized | read grant
-manual/batch.json | 3x manual request | 3x authorized | read 3x(grant)
+manual/all-fields.json | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+manual/authorize.json | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+manual/base64-wrapped.txt | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+manual/base64.txt | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+manual/batch.json | 3x manual request | 3x authorized | DescribeVpcAccesses 3x(SetVpcAccess PublishMessage)
 manual/empty-list.json | manual ignored | ignored empty
-manual/load-balancer.json | manual request | authorized | read grant
-manual/missing-fields.json | manual invalid | rejected | publish
-manual/misspelt-field.json | manual invalid | rejected | publish
-manual/number.json | manual invalid | rejected | publish
-manual/port-as-float.json | manual request | authorized | read grant
-manual/port-as-text.json | manual request | authorized | read grant
-manual/port-not-allowed.json | manual request | refused PortNotAllowed | publish
-manual/same-target-twice.json | 2x manual request | authorized, unchanged | read grant publish
-manual/vpc-not-allowed.json | manual request | refused VpcNotAllowed | publish
-mqtt/batch.json | mqtt request | authorized | read grant
-rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | read 2x(grant)
-rabbitmq/raw-data.json | rabbitmq request | authorized | read grant
-rocketmq/batch.json | 2x rocketmq request | 2x authorized | read 2x(grant)
-rocketmq/raw-data.json | rocketmq request | authorized | read grant
+manual/load-balancer.json | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+manual/missing-fields.json | manual invalid | rejected | PublishMessage
+manual/misspelt-field.json | manual invalid | rejected | PublishMessage
+manual/number.json | manual invalid | rejected | PublishMessage
+manual/port-as-float.json | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+manual/port-as-text.json | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+manual/port-not-allowed.json | manual request | refused PortNotAllowed | PublishMessage
+manual/same-target-twice.json | 2x manual request | authorized, unchanged | DescribeVpcAccesses SetVpcAccess PublishMessage PublishMessage
+manual/vpc-not-allowed.json | manual request | refused VpcNotAllowed | PublishMessage
+mqtt/batch.json | mqtt request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
+rabbitmq/raw-data.json | rabbitmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+rocketmq/batch.json | 2x rocketmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
+rocketmq/raw-data.json | rocketmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 slb/application-load-balancer.json | eventbridge/actiontrail ignored | ignored event-name
-slb/create-load-balancer.json | eventbridge/actiontrail appeared | authorized | tags slb read grant
-slb/create-on-console.json | eventbridge/actiontrail appeared | authorized | tags slb read grant
+slb/create-load-balancer.json | eventbridge/actiontrail appeared | authorized | ListTagResources DescribeLoadBalancerAttribute DescribeVpcAccesses SetVpcAccess PublishMessage
+slb/create-on-console.json | eventbridge/actiontrail appeared | authorized | ListTagResources DescribeLoadBalancerAttribute DescribeVpcAccesses SetVpcAccess PublishMessage
 slb/delete-load-balancer.json | eventbridge/actiontrail ended | ignored event-name
-slb/internet-facing.json | eventbridge/actiontrail appeared | refused ClassicNetwork | tags slb publish
-slb/no-listener-yet.json | eventbridge/actiontrail appeared | failed NoListener | 5x(tags slb) publish | raises
-slb/port-from-listener.json | eventbridge/actiontrail appeared | 2x authorized | tags slb read 2x(grant)
-slb/tagged-a-moment-later.json | eventbridge/actiontrail appeared | authorized | 3x(tags) slb read grant
-slb/untagged.json | eventbridge/actiontrail appeared | ignored still-untagged | 5x(tags)
-smq-queue/base64.json | smq-queue request | authorized | read grant
-smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | read 2x(grant) publish
-smq-queue/byte-order-mark.json | smq-queue request | authorized | read grant
-smq-queue/json-in-string.json | smq-queue request | authorized | read grant
-smq-queue/list-in-message.json | 2x smq-queue request | 2x authorized | read 2x(grant)
-smq-queue/plain-text.json | smq-queue invalid, smq-queue request | rejected, authorized | read publish grant
-smq-queue/raw-data.json | 2x smq-queue request | 2x authorized | read 2x(grant)
-smq-queue/single.json | smq-queue request | authorized | read grant
-smq-queue/xml-notification.json | smq-queue invalid | rejected | publish
-smq-topic/impersonating-attributes.json | smq-topic request | authorized | read grant
-smq-topic/json-attributes.json | smq-topic request | authorized | read grant
-smq-topic/json-base64.json | smq-topic request | authorized | read grant
-smq-topic/json.json | smq-topic request | authorized | read grant
-smq-topic/stream-attributes.json | smq-topic request | authorized | read grant
-smq-topic/stream-base64.txt | manual request | authorized | read grant
-smq-topic/stream-text.txt | manual invalid | rejected | publish
-smq-topic/stream.json | manual request | authorized | read grant
+slb/internet-facing.json | eventbridge/actiontrail appeared | refused ClassicNetwork | ListTagResources DescribeLoadBalancerAttribute PublishMessage
+slb/no-listener-yet.json | eventbridge/actiontrail appeared | failed NoListener | 5x(ListTagResources DescribeLoadBalancerAttribute) PublishMessage | raises
+slb/port-from-listener.json | eventbridge/actiontrail appeared | 2x authorized | ListTagResources DescribeLoadBalancerAttribute DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
+slb/tagged-a-moment-later.json | eventbridge/actiontrail appeared | authorized | 3x(ListTagResources) DescribeLoadBalancerAttribute DescribeVpcAccesses SetVpcAccess PublishMessage
+slb/untagged.json | eventbridge/actiontrail appeared | ignored still-untagged | 5x(ListTagResources)
+smq-queue/base64.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage) PublishMessage
+smq-queue/byte-order-mark.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-queue/json-in-string.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-queue/list-in-message.json | 2x smq-queue request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
+smq-queue/plain-text.json | smq-queue invalid, smq-queue request | rejected, authorized | DescribeVpcAccesses PublishMessage SetVpcAccess PublishMessage
+smq-queue/raw-data.json | 2x smq-queue request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
+smq-queue/single.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-queue/xml-notification.json | smq-queue invalid | rejected | PublishMessage
+smq-topic/impersonating-attributes.json | smq-topic request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-topic/json-attributes.json | smq-topic request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-topic/json-base64.json | smq-topic request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-topic/json.json | smq-topic request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-topic/stream-attributes.json | smq-topic request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-topic/stream-base64.txt | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-topic/stream-text.txt | manual invalid | rejected | PublishMessage
+smq-topic/stream.json | manual request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 timer/timer.json | timer timer | ignored timer
 """
 
 
 class Row(NamedTuple):
-    """One line of the table, its abbreviations written out."""
+    """One line of the table, what is counted written out."""
 
     file: str
     recognised: list[str]
@@ -199,9 +198,9 @@ class Row(NamedTuple):
     def read(cls, line: str) -> Row:
         cells = [cell.strip() for cell in line.split("|")]
         file, recognised, outcomes, calls, also = cells + [""] * (5 - len(cells))
-        words = re.sub(r"(\d)x\(([^)]*)\)", lambda found: " ".join([found[2]] * int(found[1])), calls)
-        words = words.replace("grant", GRANT)
-        return cls(file, _listed(recognised), _listed(outcomes), [CALLS[word] for word in words.split()], also)
+        operations = re.sub(r"(\d)x\(([^)]*)\)", lambda found: " ".join([found[2]] * int(found[1])), calls)
+        called = [f"{PRODUCTS[operation]}.{operation}" for operation in operations.split()]
+        return cls(file, _listed(recognised), _listed(outcomes), called, also)
 
 
 def _listed(cell: str) -> list[str]:

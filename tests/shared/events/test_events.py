@@ -12,7 +12,7 @@ from shared.flow.report import Report
 from shared.model.access import VpcAccess
 from shared.model.records import Content
 from tests.cloud.seeds import seed
-from tests.events_table import CALLS, EVENTS, FILES, ROWS, Row
+from tests.events_table import EVENTS, FILES, PRODUCTS, ROWS, Row
 from tests.invoking import Invoker
 
 FACTS = {kind: kind.__name__.lower() for kind in get_args(Content)} | {VpcAccess: "request"}
@@ -63,7 +63,9 @@ def test_an_event_is_handled(cloud: Invoker, row: Row) -> None:
     published = [message["type"].removeprefix("vpcaccess.") for message in cloud.messages()]
 
     assert outcomes == row.outcomes
-    assert [call for call in cloud.calls() if call in CALLS.values()] == row.calls
+    known = {f"{product}.{operation}" for operation, product in PRODUCTS.items()}
+
+    assert [call for call in cloud.calls() if call in known] == row.calls
     assert published == [kind for outcome in row.outcomes if (kind := outcome.split()[0]) != "ignored"]
     assert _also(cloud, answer.error is not None, answer.report) == row.also
 
