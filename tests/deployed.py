@@ -97,7 +97,7 @@ def document(stack: Stack, package: Package, endpoint: str) -> dict[str, Any]:
     taken = ("FunctionName", "Runtime", "Handler", "InstanceLifecycleConfig", "Timeout", "MemorySize")
     return {
         **{name: function[name] for name in taken},
-        "Runtime": f"python{package.version}",
+        "Runtime": str(interpreters.find(package.version)),  # by its path: found once, by the build
         "EnvironmentVariables": function["EnvironmentVariables"] | dict.fromkeys(ENDPOINTS, endpoint),
         "code": str(package.archive),
         "maxInstances": stack.properties("MostInstances")["ReservedConcurrency"],
