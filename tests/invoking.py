@@ -6,7 +6,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from io import StringIO
 from typing import Any
 
@@ -24,9 +24,11 @@ from shared.flow.report import Report
 from tests.cloud.app import Cloud
 from tests.cloud.core import ManualClock, Switches, World
 from tests.cloud.fixtures import TEMPORARY, Served, new_cloud
+from tests.cloud.seeds import seed
 
 VPC = "vpc-bp1example0001"
 ANNOUNCED = 1_767_586_706.0  # when the announcements under events/ were made, and that of ``state_change``
+SWITCHES = frozenset(switch.name for switch in fields(Switches))
 SETTINGS = {
     "OWNER": "team-a",
     "ALLOWED_VPC_IDS": VPC,
@@ -134,6 +136,20 @@ class Invoker:
         except RetryNeeded as error:
             return Answer(error=error)
         return Answer(report.summary(), report=report)
+
+    def given(self, *, faults: Any = None, **world: Any) -> None:
+        """Put things into the cloud: what ``tests.cloud.seeds.seed`` knows, and switches by their names.
+
+        ``entries`` are the seed's ``vpc_accesses``; ``faults`` are rules that take the place of those that are set.
+        """
+        switches = {name: world.pop(name) for name in list(world) if name in SWITCHES}
+        if switches:
+            self.served.world.switches = self.served.world.switches.with_values(**switches)
+        if "entries" in world:
+            world["vpc_accesses"] = world.pop("entries")
+        seed(self.served.app, world)
+        if faults is not None:
+            self.served.faults.set(list(faults))
 
     def messages(self) -> list[dict[str, Any]]:
         """Take every result message that arrived."""

@@ -11,7 +11,6 @@ from functions._operator.ros import State
 from shared.cloud.session import Session
 from shared.flow.engine import Invocation
 from shared.model.access import OWNER_TAG
-from tests.cloud.seeds import seed
 from tests.deployed import create_queues, template
 from tests.invoking import Invoker, request
 
@@ -87,7 +86,7 @@ def test_message_that_is_worked_on_is_counted(invoke: Invoker, session: Session)
 )
 def test_entries_with_our_mark_stay(invoke: Invoker, session: Session, ours: int, said: str) -> None:
     """Entries of the stack's owner are counted over all pages and named; those of others are not."""
-    seed(invoke.served.app, {"vpc_accesses": [*entries(ours), *entries(2, "team-b"), request()]})
+    invoke.given(entries=[*entries(ours), *entries(2, "team-b"), request()])
     holding = list(holdings(session, PLACES, STATE))[2]
 
     assert holding.fate == ("stays" if ours else "none")
@@ -111,7 +110,7 @@ def test_stack_without_an_owner_is_unknown(session: Session) -> None:
 )
 def test_what_cannot_be_seen_is_unknown(invoke: Invoker, session: Session, denied: str, unknown: set[str]) -> None:
     """Without a right nothing is said to be there or not, and the right is named."""
-    seed(invoke.served.app, {"permissions": [{"denied": [denied]}]})
+    invoke.given(permissions=[{"denied": [denied]}])
     found = list(holdings(session, PLACES, STATE))
 
     assert {name for name, fate in fates(found).items() if fate == "unknown"} == unknown
@@ -122,7 +121,7 @@ def test_what_cannot_be_seen_is_unknown(invoke: Invoker, session: Session, denie
 def test_answer_that_nobody_can_read_is_unknown(invoke: Invoker, session: Session, operation: str) -> None:
     """A page of a proxy in place of an answer says nothing of a queue."""
     invoke.served.products["SMQ"].send(REQUESTS, "text")
-    invoke.served.faults.set([{"operation": operation, "status": 200, "body": "html"}])
+    invoke.given(faults=[{"operation": operation, "status": 200, "body": "html"}])
 
     assert fates(list(holdings(session, PLACES, STATE)))["requests"] == "unknown"
 
@@ -162,6 +161,6 @@ def test_time_that_a_queue_hides_messages_is_compared(
 
 def test_time_that_cannot_be_seen_is_told(invoke: Invoker, session: Session) -> None:
     """Without the right it is said that nothing was checked, and which right is missing."""
-    seed(invoke.served.app, {"permissions": [{"denied": ["mns:GetQueueAttributes"]}]})
+    invoke.given(permissions=[{"denied": ["mns:GetQueueAttributes"]}])
 
     assert "mns:GetQueueAttributes" in hidden_for_too_short(session, PLACES, STATE)

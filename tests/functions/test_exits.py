@@ -48,7 +48,7 @@ def test_the_results_decide(
     """What became of the records is the exit code, the highest that applies; a dry run tells what would be."""
     invoke.configure(**changes)
     if fault:
-        invoke.served.faults.set([{"operation": "CloudAPI.SetVpcAccess", **fault}])
+        invoke.given(faults=[{"operation": "CloudAPI.SetVpcAccess", **fault}])
     answer = invoke(event)
     summary = answer.error.summary if answer.error else answer.summary
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared import log
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, new_invoker, queue_event, request, state_change
 
 
@@ -37,11 +36,11 @@ OLD = {"VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 80}
 
 def _tagged(invoke: Invoker) -> None:
     instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080,443"}}
-    seed(invoke.served.app, {"instances": [instance]})
+    invoke.given(instances=[instance])
 
 
 def _ours(invoke: Invoker) -> None:
-    seed(invoke.served.app, {"vpc_accesses": [request(Port=80, Tag=[{"Key": "vpc-access-owner", "Value": "team-a"}])]})
+    invoke.given(entries=[request(Port=80, Tag=[{"Key": "vpc-access-owner", "Value": "team-a"}])])
 
 
 SCENARIOS = {

@@ -73,7 +73,7 @@ def run(corpus: Invoker, mode: str, actions: set[str]) -> Iterator[str]:
     ours["Tag"] = [{"Key": OWNER_TAG, "Value": "team-a"}]
     for case in cases():
         corpus.served.products["CloudAPI"].clear()
-        seed(corpus.served.app, {"vpc_accesses": [ours] if case.entry else []})
+        corpus.given(entries=[ours] if case.entry else [])
         corpus.configure(ON_CONFLICT=mode, VERIFY_TARGET=str(case.verify).lower())
         answer = corpus(case.event)
         yield json.dumps(answer.summary) + str(answer.error or "") + json.dumps(corpus.messages())

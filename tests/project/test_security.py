@@ -8,7 +8,6 @@ import pytest
 
 from shared.cloud.signing import Credentials
 from tests.cloud.core import Credential
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 MARKED = Credential("marked-key-id", "MARK-secret", security_token="MARK-token")
@@ -46,7 +45,7 @@ def _all_output(invoke: Invoker, event: Any) -> str:
 def _prepare(invoke: Invoker, credentials: Credentials) -> None:
     invoke.credentials = credentials
     instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "443"}}
-    seed(invoke.served.app, {"instances": [instance]})
+    invoke.given(instances=[instance])
 
 
 def _assert_clean(output: str, invoke: Invoker) -> None:
@@ -62,7 +61,7 @@ def _assert_clean(output: str, invoke: Invoker) -> None:
 def test_no_secret_survives_any_fault(invoke: Invoker, operation: str, fault: dict[str, Any]) -> None:
     """Whatever an operation answers, secrets, tokens and signatures stay out of logs, results and errors."""
     _prepare(invoke, Credentials(MARKED.access_key_id, MARKED.access_key_secret, MARKED.security_token))
-    invoke.served.faults.set([{"operation": operation, **fault}])
+    invoke.given(faults=[{"operation": operation, **fault}])
 
     _assert_clean(_all_output(invoke, EVENT), invoke)
 
@@ -73,7 +72,7 @@ def test_an_answer_that_echoes_the_request_is_redacted(invoke: Invoker, operatio
     """A message with the string to sign and the token in it comes out without them."""
     _prepare(invoke, Credentials(MARKED.access_key_id, MARKED.access_key_secret, MARKED.security_token))
     fault = {"operation": operation, "status": status, "code": "SignatureDoesNotMatch", "message": ECHO}
-    invoke.served.faults.set([fault])
+    invoke.given(faults=[fault])
 
     _assert_clean(_all_output(invoke, EVENT), invoke)
 

@@ -9,17 +9,12 @@ from shared.cloud.rpc import utc
 from shared.cloud.signing import Credentials
 from shared.errors import RetryNeeded, SettingsError
 from shared.flow.engine import Invocation
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, moving, queue_event, request, state_change
 
 WRITE, READ = "CloudAPI.SetVpcAccess", "CloudAPI.DescribeVpcAccesses"
 MODIFY, LOOK_UP = "CloudAPI.ModifyVpcAccessAndUpdateApis", "ECS.DescribeInstances"
 TAGS = {"apigateway-port": "8080"}
 BOTH = pytest.mark.parametrize("duplicate", ["error", "overwrite"])
-
-
-def _switch(invoke: Invoker, **values: Any) -> None:
-    invoke.served.world.switches = invoke.served.world.switches.with_values(**values)
 
 
 def _waits(invoke: Invoker) -> list[float]:
@@ -49,8 +44,8 @@ def test_one_entry_whatever_happens_to_the_answer(
     invoke: Invoker, duplicate: str, reads: int, fault: dict[str, Any]
 ) -> None:
     """After any doubtful answer there is exactly one authorization, one result, and no error."""
-    _switch(invoke, duplicate=duplicate, visible_after_reads=reads)
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, **fault}])
+    invoke.given(duplicate=duplicate, visible_after_reads=reads)
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, **fault}])
     answer = invoke(request())
     (message,), (entry,) = invoke.messages(), invoke.accesses()
 
@@ -62,7 +57,7 @@ def test_one_entry_whatever_happens_to_the_answer(
 @pytest.mark.parametrize("reads", [0, 2])
 def test_an_answer_without_an_id_is_completed_by_looking(invoke: Invoker, duplicate: str, reads: int) -> None:
     """Where SetVpcAccess returns no VpcAccessId, it is looked up; nothing is written a second time."""
-    _switch(invoke, duplicate=duplicate, visible_after_reads=reads, vpc_access_id="absent")
+    invoke.given(duplicate=duplicate, visible_after_reads=reads, vpc_access_id="absent")
     answer = invoke(request())
 
     assert answer.result["outcome"] == "authorized"
@@ -72,7 +67,7 @@ def test_an_answer_without_an_id_is_completed_by_looking(invoke: Invoker, duplic
 
 def test_an_entry_that_is_kept_is_told_with_what_it_has_otherwise(invoke: Invoker) -> None:
     """Somebody made the entry without our description: unchanged, and the answer names the field."""
-    seed(invoke.served.app, {"vpc_accesses": [request()]})
+    invoke.given(entries=[request()])
     result = invoke(request(Description="orders")).result
 
     assert (result["outcome"], result["differs"]) == ("unchanged", ["Description"])
@@ -114,8 +109,8 @@ def test_a_name_that_was_taken_meanwhile_is_refused(invoke: Invoker) -> None:
 @pytest.mark.parametrize("code", ["DuplicateName", "RepeatedVpcAccess"])
 def test_what_somebody_has_made_is_looked_for_until_it_shows(invoke: Invoker, code: str) -> None:
     """The gateway says that the entry is there already, and shows it only later: unchanged, after one write."""
-    _switch(invoke, visible_after_reads=4)
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": code, "when": "after"}])
+    invoke.given(visible_after_reads=4)
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, "status": 400, "code": code, "when": "after"}])
 
     assert invoke(request()).result["outcome"] == "unchanged"
     assert invoke.calls(WRITE) == [WRITE]
@@ -151,8 +146,8 @@ def test_an_entry_that_never_shows_is_due_again(
     invoke: Invoker, switches: dict[str, str], faults: list[dict[str, Any]], why: str, writes: int
 ) -> None:
     """Nothing shows for long: transient for the reason known last, no second entry, six looks ever further apart."""
-    _switch(invoke, visible_after_reads=1000, **switches)
-    invoke.served.faults.set(faults)
+    invoke.given(visible_after_reads=1000, **switches)
+    invoke.given(faults=faults)
     answer = invoke(request(), timeout=120)
 
     assert why in str(answer.error)
@@ -168,7 +163,7 @@ def test_a_look_is_waited_for_only_if_a_second_is_left_for_it(
     invoke: Invoker, timeout: float, slept: list[float]
 ) -> None:
     """The first wait of 0.2 s is begun where a second remains after it; otherwise the record is due again at once."""
-    _switch(invoke, visible_after_reads=1000, vpc_access_id="absent")
+    invoke.given(visible_after_reads=1000, vpc_access_id="absent")
     answer = invoke(request(), timeout=timeout)
 
     assert "NotConfirmed" in str(answer.error)
@@ -177,7 +172,7 @@ def test_a_look_is_waited_for_only_if_a_second_is_left_for_it(
 
 def test_the_line_of_a_record_counts_its_looks_and_the_seconds_waited(invoke: Invoker) -> None:
     """An entry that shows in the third look after its write was waited for twice: 0.2 and 0.4 s."""
-    _switch(invoke, visible_after_reads=5, vpc_access_id="absent")
+    invoke.given(visible_after_reads=5, vpc_access_id="absent")
     invoke(request())
     (line,) = (line for line in invoke.lines() if line["event"] == "record")
 
@@ -187,7 +182,7 @@ def test_the_line_of_a_record_counts_its_looks_and_the_seconds_waited(invoke: In
 @pytest.mark.parametrize("code", ["InvalidVpcId", "NotFoundVpc", "ForbiddenInstance"])
 def test_a_refusal_of_the_gateway_is_an_answer(invoke: Invoker, code: str) -> None:
     """A permanent error is published with the gateway's own code and not tried again."""
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": code}])
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, "status": 400, "code": code}])
     answer = invoke(request())
     (message,) = invoke.messages()
 
@@ -214,12 +209,12 @@ def test_a_no_that_is_not_known_to_be_final_is_looked_after_once(
     invoke: Invoker, duplicate: str, no: dict[str, Any]
 ) -> None:
     """If the write took effect the look shows it; if not, nothing is written again before the record comes again."""
-    _switch(invoke, duplicate=duplicate)
-    invoke.served.faults.set([{"operation": WRITE, **no, "when": "after"}])
+    invoke.given(duplicate=duplicate)
+    invoke.given(faults=[{"operation": WRITE, **no, "when": "after"}])
     assert invoke(request()).result["outcome"] == "authorized"
 
     invoke.served.world.journal.clear()
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, **no, "when": "before"}])
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, **no, "when": "before"}])
     other = request(Name="b", Port=443)
     assert invoke(other).error is not None
     assert invoke.calls() == [READ, WRITE, READ, READ, "SMQ.PublishMessage"]
@@ -239,7 +234,7 @@ def test_a_change_that_is_refused_for_unknown_reason_is_looked_after_once(
     """The same holds for replacing: one look, and no second change in the invocation."""
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    invoke.served.faults.set([{"operation": MODIFY, "nth": 1, **no, "when": when}])
+    invoke.given(faults=[{"operation": MODIFY, "nth": 1, **no, "when": when}])
     answer = invoke(moving(Port=443))
 
     assert (answer.error is None) == (when == "after")
@@ -254,7 +249,7 @@ def test_a_refused_change_of_what_is_gone_creates_nothing_after_an_unknown_no(in
     """Our entry is removed while the change is refused for an unknown reason: making it anew waits for the redelivery."""
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    invoke.served.faults.set([{"operation": MODIFY, **UNKNOWN}])
+    invoke.given(faults=[{"operation": MODIFY, **UNKNOWN}])
 
     def remove(operation: str) -> None:
         if operation == "ModifyVpcAccessAndUpdateApis":
@@ -292,8 +287,8 @@ def test_an_announcement_with_an_unknown_refusal_ends_after_an_hour(
     invoke: Invoker, operation: str, fault: dict[str, Any], age: int, *, ends: bool
 ) -> None:
     """What nobody can explain is not tried for a day; what somebody can cure is, and so is what a proxy says."""
-    seed(invoke.served.app, {"instances": [{"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": TAGS}]})
-    invoke.served.faults.set([{"operation": operation, **fault}])
+    invoke.given(instances=[{"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": TAGS}])
+    invoke.given(faults=[{"operation": operation, **fault}])
     made = invoke.clock.now() - age
     answer = invoke(state_change(time=utc(made)))
     (message,) = invoke.messages()
@@ -309,7 +304,7 @@ def test_an_announcement_with_an_unknown_refusal_ends_after_an_hour(
 
 def test_a_request_with_an_unknown_refusal_is_due_however_old(invoke: Invoker) -> None:
     """How long a message has waited in its queue says nothing of how often it was tried: its trigger counts that."""
-    invoke.served.faults.set([{"operation": WRITE, **UNKNOWN}])
+    invoke.given(faults=[{"operation": WRITE, **UNKNOWN}])
     invoke.clock.advance(90_000)
 
     assert invoke(queue_event(json.dumps(request()))).error is not None
@@ -319,11 +314,11 @@ def test_a_request_with_an_unknown_refusal_is_due_however_old(invoke: Invoker) -
 @pytest.mark.parametrize("reads", [0, 3, 6])
 def test_a_refusal_after_doubt_may_be_about_our_own_entry(invoke: Invoker, duplicate: str, reads: int) -> None:
     """The first write took effect and its answer was lost; the second finds the quota used up, by the first."""
-    _switch(invoke, duplicate=duplicate, visible_after_reads=reads)
+    invoke.given(duplicate=duplicate, visible_after_reads=reads)
     rules = [{"operation": WRITE, "nth": 1, "cut": "after"}]
     if reads:  # otherwise the look after the first write shows the entry, and there is no second
         rules.append({"operation": WRITE, "nth": 2, "status": 400, "code": "ExceedLimitVpcAccess"})
-    invoke.served.faults.set(rules)
+    invoke.given(faults=rules)
     answer = invoke(request())
 
     assert answer.result["outcome"] == "authorized"
@@ -336,7 +331,7 @@ def test_a_refusal_after_doubt_that_explains_itself_is_the_answer(invoke: Invoke
         {"operation": WRITE, "nth": 1, "cut": "before"},
         {"operation": WRITE, "nth": 2, "status": 400, "code": "InvalidVpcId"},
     ]
-    invoke.served.faults.set(rules)
+    invoke.given(faults=rules)
     answer = invoke(request())
 
     assert (answer.result["outcome"], answer.result["reason"]) == ("rejected", "InvalidVpcId")
@@ -346,7 +341,7 @@ def test_a_refusal_after_doubt_that_explains_itself_is_the_answer(invoke: Invoke
 def test_a_refused_look_after_doubt_is_no_rejection(invoke: Invoker) -> None:
     """The write took effect; that the look at it is refused says nothing of the request, which stays due."""
     rules = [{"operation": WRITE, "nth": 1, "cut": "after"}, {"operation": READ, "nth": 2, "status": 400, "code": "X"}]
-    invoke.served.faults.set(rules)
+    invoke.given(faults=rules)
 
     assert "First: DescribeVpcAccesses failed with X" in str(invoke(request()).error)
     assert invoke(request()).result["outcome"] == "unchanged"
@@ -354,7 +349,7 @@ def test_a_refused_look_after_doubt_is_no_rejection(invoke: Invoker) -> None:
 
 def test_a_full_quota_is_refused_with_the_way_out(invoke: Invoker) -> None:
     """ExceedLimit* is nobody's mistake in the request: refused, with what the operator can do."""
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": "ExceedLimitVpcAccess"}])
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, "status": 400, "code": "ExceedLimitVpcAccess"}])
     invoke(request())
     (message,) = invoke.messages()
 
@@ -365,7 +360,7 @@ def test_a_full_quota_is_refused_with_the_way_out(invoke: Invoker) -> None:
 @BOTH
 def test_our_entry_moves_when_replacing_is_allowed(invoke: Invoker, duplicate: str) -> None:
     """With ON_CONFLICT=replace the entry keeps its id and name, opens the new target only, and the answer says so."""
-    _switch(invoke, duplicate=duplicate)
+    invoke.given(duplicate=duplicate)
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
     answer = invoke(moving(Port=443))
@@ -381,7 +376,7 @@ def test_a_lost_answer_to_replacing_is_tried_again(invoke: Invoker, cut: str) ->
     """Replacing sets a state, so a lost answer costs a second call and changes nothing else."""
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    invoke.served.faults.set([{"operation": MODIFY, "nth": 1, "cut": cut}])
+    invoke.given(faults=[{"operation": MODIFY, "nth": 1, "cut": cut}])
 
     assert invoke(moving(Port=443)).result["outcome"] == "replaced"
     assert [entry["Port"] for entry in invoke.accesses()] == [443]
@@ -391,7 +386,7 @@ def test_a_refusal_to_replace_is_an_answer(invoke: Invoker) -> None:
     """A permanent error of the change is published with the gateway's own code and not tried again."""
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    invoke.served.faults.set([{"operation": MODIFY, "status": 400, "code": "InvalidDescription"}])
+    invoke.given(faults=[{"operation": MODIFY, "status": 400, "code": "InvalidDescription"}])
     answer = invoke(moving(Port=443))
 
     assert (answer.result["outcome"], answer.result["reason"]) == ("rejected", "InvalidDescription")
@@ -402,7 +397,7 @@ def test_replacing_that_never_succeeds_is_due_again(invoke: Invoker) -> None:
     """The gateway never answers: six attempts ever further apart, then transient, and the entry is as it was."""
     invoke(request())
     invoke.configure(ON_CONFLICT="replace")
-    invoke.served.faults.set([{"operation": MODIFY, "cut": "before"}])
+    invoke.given(faults=[{"operation": MODIFY, "cut": "before"}])
     answer = invoke(moving(Port=443), timeout=120)
 
     assert f"First: {MODIFY.partition('.')[2]} failed with NoAnswer" in str(answer.error)
@@ -417,7 +412,7 @@ def _race(invoke: Invoker, **changes: Any) -> None:
 
     def be_quicker(operation: str) -> None:
         if operation == "SetVpcAccess":
-            seed(invoke.served.app, {"vpc_accesses": [entry]})
+            invoke.given(entries=[entry])
             invoke.before = lambda _: None
 
     invoke.before = be_quicker
@@ -433,10 +428,10 @@ def test_replacing_after_doubt_does_not_touch_an_entry_that_is_not_ours(invoke: 
         if operation == "ModifyVpcAccessAndUpdateApis":
             invoke.before = lambda _: None
             accesses.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
-            seed(invoke.served.app, {"vpc_accesses": [request(Port=8081)]})
+            invoke.given(entries=[request(Port=8081)])
 
     invoke.before = swap
-    invoke.served.faults.set([{"operation": MODIFY, "nth": 1, "cut": "before"}])
+    invoke.given(faults=[{"operation": MODIFY, "nth": 1, "cut": "before"}])
     answer = invoke(moving(Port=443))
 
     assert (answer.result["outcome"], answer.result["reason"]) == ("refused", "NameTaken")

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Answer, Invoker, new_invoker, queue_event, request, state_change
 from tests.patience import PATIENCE
 
@@ -62,7 +61,7 @@ def test_what_the_first_cannot_have_goes_to_the_next(
     switches = invoke.served.world.switches
     invoke.served.world.switches = switches.with_values(duplicate=duplicate, visible_after_reads=reads)
     invoke.configure(ON_CONFLICT=conflict, CONCURRENCY="1")
-    invoke.served.faults.set([REJECT_FIRST])
+    invoke.given(faults=[REJECT_FIRST])
 
     assert outcomes(invoke_with(invoke, wants)) == told.split()
     assert opened(invoke) == left.split()
@@ -87,11 +86,11 @@ def test_what_another_may_still_get_is_not_taken(
     rules: list[dict[str, Any]] = [REJECT_FIRST] if "" in faults else []
     first = 2 if rules else 1
     rules += [{"operation": WRITE, "from": first, "to": first + 7, "status": 400, "code": "Throttling"}]
-    invoke.served.faults.set(rules)
+    invoke.given(faults=rules)
 
     assert f"{due} of {len(wants.split())} records" in str(invoke_with(invoke, wants).error)
     assert not invoke.accesses()
-    invoke.served.faults.set([REJECT_FIRST] if "" in faults else [])
+    invoke.given(faults=[REJECT_FIRST] if "" in faults else [])
     assert outcomes(invoke_with(invoke, wants)) == told.split()
     assert opened(invoke) == left.split()
 
@@ -99,9 +98,9 @@ def test_what_another_may_still_get_is_not_taken(
 def test_an_announced_instance_does_not_share_a_request_s_rejection(invoke: Invoker) -> None:
     """A request for the instance has a name that the gateway rejects; the announcement of it brings another name."""
     instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
-    seed(invoke.served.app, {"instances": [instance]})
+    invoke.given(instances=[instance])
     invoke.configure(CONCURRENCY="1")
-    invoke.served.faults.set([REJECT_FIRST])
+    invoke.given(faults=[REJECT_FIRST])
     answer = invoke([request(Name="bad name"), state_change()])
 
     assert outcomes(answer) == ["rejected", "authorized"]
@@ -144,7 +143,7 @@ def test_what_follows_from_the_first_is_answered_at_once(
 
     invoke.before = meet
     invoke.configure(CONCURRENCY="2")
-    invoke.served.faults.set(faults)
+    invoke.given(faults=faults)
     invoke_with(invoke, wants)
     types = [message["type"].removeprefix("vpcaccess.") for message in invoke.messages()]
 
@@ -161,8 +160,8 @@ def test_a_refusal_is_no_answer_while_the_entry_of_an_earlier_delivery_is_there(
     invoke.served.world.switches = switches.with_values(duplicate="error", visible_after_reads=3)
     invoke.configure(CONCURRENCY="1")
     refusal = {"status": 400, "code": "InvalidDescription"}
-    invoke.served.faults.set(
-        [{"operation": WRITE, "nth": 4, **refusal}, {"operation": PUBLISH, "nth": 2, **refusal}],
+    invoke.given(
+        faults=[{"operation": WRITE, "nth": 4, **refusal}, {"operation": PUBLISH, "nth": 2, **refusal}],
     )
 
     assert invoke_with(invoke, "a1 b2").error is not None
@@ -235,9 +234,9 @@ def test_whoever_was_told_yes_has_it(
     invoke = new_invoker(
         duplicate=duplicate, visible_after_reads=reads, target_check="on", vpc_access_quota=quota or len(wants)
     )
-    seed(invoke.served.app, {"instances": [{"InstanceId": f"i-bp1example000{n}", "VpcId": VPC} for n in sorted(known)]})
+    invoke.given(instances=[{"InstanceId": f"i-bp1example000{n}", "VpcId": VPC} for n in sorted(known)])
     invoke.configure(ON_CONFLICT=conflict, CONCURRENCY=at_once)
-    invoke.served.faults.set([{"operation": name, "nth": nth, **fault} for name, nth, fault in faults])
+    invoke.given(faults=[{"operation": name, "nth": nth, **fault} for name, nth, fault in faults])
     while invoke_with(invoke, " ".join(wants)).error is not None:
         pass
     told = {

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, request
 
 READ, WRITE = "CloudAPI.DescribeVpcAccesses", "CloudAPI.SetVpcAccess"
@@ -15,7 +14,7 @@ def _entry(number: int) -> dict[str, Any]:
 
 
 def _fill(invoke: Invoker, count: int) -> None:
-    seed(invoke.served.app, {"vpc_accesses": [_entry(number) for number in range(count)]})
+    invoke.given(entries=[_entry(number) for number in range(count)])
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ def test_entries_added_during_the_sweep_do_not_cost_look_ups(invoke: Invoker) ->
         nonlocal reads
         reads += operation == "DescribeVpcAccesses"
         if reads > 1 and operation == "DescribeVpcAccesses":
-            seed(invoke.served.app, {"vpc_accesses": [_entry(1000 + reads)]})
+            invoke.given(entries=[_entry(1000 + reads)])
 
     invoke.before = add_one
     answer = invoke([_entry(number) for number in (0, 100, 249)])

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, request
 
 MODIFY, WRITE = "CloudAPI.ModifyVpcAccessAndUpdateApis", "CloudAPI.SetVpcAccess"
@@ -22,13 +19,9 @@ OURS = {
 REPLACING = request(Replaces={"VpcId": VPC, "InstanceId": "i-old", "Port": 80})
 
 
-def _switch(invoke: Invoker, **values: Any) -> None:
-    invoke.served.world.switches = invoke.served.world.switches.with_values(**values)
-
-
 def test_an_entry_that_lost_our_mark_since_the_batch_looked_is_not_moved(invoke: Invoker) -> None:
     """Between the batch's look and the change somebody takes the name over: the change is not made."""
-    seed(invoke.served.app, {"vpc_accesses": [OURS]})
+    invoke.given(entries=[OURS])
     invoke.configure(ON_CONFLICT="replace")
     looks = 0
 
@@ -39,7 +32,7 @@ def test_an_entry_that_lost_our_mark_since_the_batch_looked_is_not_moved(invoke:
             invoke.after = lambda _: None
             entries, account = invoke.served.app["CloudAPI"].entries, invoke.served.world.account_id
             entries.remove(account, VPC, "i-old", 80)
-            seed(invoke.served.app, {"vpc_accesses": [{**OURS, "Tag": []}]})
+            invoke.given(entries=[{**OURS, "Tag": []}])
 
     invoke.after = take_over
     result = invoke(REPLACING).result
@@ -51,9 +44,9 @@ def test_an_entry_that_lost_our_mark_since_the_batch_looked_is_not_moved(invoke:
 @pytest.mark.parametrize("reads", [0, 1, 3])
 def test_a_change_is_told_when_it_shows(invoke: Invoker, reads: int) -> None:
     """The change is asynchronous: the old target is doubt, not failure, and is looked at again; one change is made."""
-    seed(invoke.served.app, {"vpc_accesses": [OURS]})
+    invoke.given(entries=[OURS])
     invoke.configure(ON_CONFLICT="replace")
-    _switch(invoke, modified_after_reads=reads)
+    invoke.given(modified_after_reads=reads)
     result = invoke(REPLACING).result
 
     assert result["outcome"] == "replaced"
@@ -62,9 +55,9 @@ def test_a_change_is_told_when_it_shows(invoke: Invoker, reads: int) -> None:
 
 def test_a_change_that_never_shows_is_due_again(invoke: Invoker) -> None:
     """What was not seen is not told; the request comes again."""
-    seed(invoke.served.app, {"vpc_accesses": [OURS]})
+    invoke.given(entries=[OURS])
     invoke.configure(ON_CONFLICT="replace")
-    _switch(invoke, modified_after_reads=1000)
+    invoke.given(modified_after_reads=1000)
 
     assert "NotConfirmed" in str(invoke(REPLACING).error)
     assert invoke.calls(MODIFY) == [MODIFY]
@@ -78,7 +71,7 @@ def test_what_was_written_and_does_not_show_yet_is_not_overwritten(
     invoke: Invoker, duplicate: str, second: dict[str, str]
 ) -> None:
     """Two requests, one after the other, and a list that lags: the second waits, and is refused when the first shows."""
-    _switch(invoke, duplicate=duplicate, visible_after_reads=4)
+    invoke.given(duplicate=duplicate, visible_after_reads=4)
     first = invoke(request())
     answer = invoke(request(**second))
 
@@ -95,7 +88,7 @@ def test_a_rival_that_never_shows_is_forgotten(invoke: Invoker, duplicate: str) 
     """An entry that was removed before anybody saw it holds its name for a minute and no longer."""
     invoke(request())
     invoke.served.app["CloudAPI"].entries.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
-    _switch(invoke, duplicate=duplicate)
+    invoke.given(duplicate=duplicate)
 
     assert "NotVisibleYet" in str(invoke(request(InstanceId="i-2")).error)
     invoke.clock.advance(61)
@@ -105,7 +98,7 @@ def test_a_rival_that_never_shows_is_forgotten(invoke: Invoker, duplicate: str) 
 
 def test_a_503_is_doubt_whatever_header_comes_with_it(invoke: Invoker) -> None:
     """The write took effect and the answer says "ask again in 3 s": it is looked for, not written again."""
-    _switch(invoke, retry_after="present")
+    invoke.given(retry_after="present")
     fault = {
         "operation": WRITE,
         "nth": 1,
@@ -114,7 +107,7 @@ def test_a_503_is_doubt_whatever_header_comes_with_it(invoke: Invoker) -> None:
         "when": "after",
         "retry_after": 3000,
     }
-    invoke.served.faults.set([fault])
+    invoke.given(faults=[fault])
 
     assert invoke(request()).result["outcome"] == "authorized"
     assert invoke.calls(WRITE) == [WRITE]

@@ -51,7 +51,7 @@ def test_a_claim_is_checked(invoke: Invoker, instance_id: str, outcome: str, rea
 
 def test_a_batch_is_checked_with_one_look_up(invoke: Invoker) -> None:
     """Thirty requests cost one DescribeInstances; what policy forbids and what was announced costs none of it."""
-    seed(invoke.served.app, {"instances": INSTANCES})
+    invoke.given(instances=INSTANCES)
     invoke.configure(VERIFY_TARGET="true")
     requests: list[Any] = [json.dumps(request(Name=f"n{port}", Port=port)) for port in range(8001, 8031)]
     invoke([*queue_event(*requests, json.dumps(request(Port=22, InstanceId="i-secret")))])
@@ -66,9 +66,9 @@ def test_a_batch_is_checked_with_one_look_up(invoke: Invoker) -> None:
 
 def test_a_failing_look_up_is_due_again(invoke: Invoker) -> None:
     """When ECS does not answer, nothing is opened and the request is delivered again."""
-    seed(invoke.served.app, {"instances": INSTANCES})
+    invoke.given(instances=INSTANCES)
     invoke.configure(VERIFY_TARGET="true")
-    invoke.served.faults.set([{"operation": "ECS.DescribeInstances", "status": 503, "code": "ServiceUnavailable"}])
+    invoke.given(faults=[{"operation": "ECS.DescribeInstances", "status": 503, "code": "ServiceUnavailable"}])
 
     assert "ServiceUnavailable" in str(invoke(request()).error)
     assert not invoke.accesses()
@@ -88,7 +88,7 @@ def test_what_cannot_be_seen_is_not_refused_for_good(invoke: Invoker, rights: di
 
     assert reason in str(invoke(request()).error)
     assert not invoke.accesses()
-    seed(invoke.served.app, {"permissions": [{name: [] for name in rights}]})
+    invoke.given(permissions=[{name: [] for name in rights}])
 
     assert invoke(request()).result["outcome"] == "authorized"
 

@@ -44,7 +44,7 @@ def test_old_announcement_ends_with_the_proof(
     invoke: Invoker, age: int, world: list[dict[str, Any]], changes: dict[str, Any], said: str, look_ups: int
 ) -> None:
     """Final is only what is old and proven; whoever does not ask for a proof makes the calls that he made before."""
-    seed(invoke.served.app, {"instances": world})
+    invoke.given(instances=world)
     line = announce(invoke, age, **changes)
 
     assert f"{line['outcome']} {line.get('reason', '')}".strip() == said
@@ -68,7 +68,7 @@ def test_what_is_not_proven_stays_due(
     """However old it is: what stands in the way of the proof is told, and the announcement comes again."""
     seed(invoke.served.app, {"instances": OTHERS, "permissions": [rights] if rights else []})
     if fault:
-        invoke.served.faults.set([fault])
+        invoke.given(faults=[fault])
     line = announce(invoke, 20 * 3_600)
 
     assert (line["outcome"], line["retry"]) == ("failed", True)
@@ -82,9 +82,9 @@ def test_what_is_not_proven_stays_due(
 def test_load_balancer_that_is_gone_needs_no_proof(invoke: Invoker, age: int, said: str) -> None:
     """Its look-up answers with a code that says so, while its tags may still be listed."""
     balancer = {"LoadBalancerId": "lb-bp1example0002", "VpcId": VPC, "Tags": {"apigateway-port": "80"}}
-    seed(invoke.served.app, {"load_balancers": [balancer]})
+    invoke.given(load_balancers=[balancer])
     not_found = {"status": 404, "code": "InvalidLoadBalancerId.NotFound"}
-    invoke.served.faults.set([{"operation": "SLB.DescribeLoadBalancerAttribute", **not_found}])
+    invoke.given(faults=[{"operation": "SLB.DescribeLoadBalancerAttribute", **not_found}])
     event = json.loads((EVENTS / "slb" / "port-from-listener.json").read_text(encoding="utf-8"))
     invoke({**event, "time": utc(invoke.clock.now() - age)})
     (line,) = [line for line in invoke.lines() if line["event"] == "record"]
@@ -95,7 +95,7 @@ def test_load_balancer_that_is_gone_needs_no_proof(invoke: Invoker, age: int, sa
 
 def test_old_and_young_of_a_batch_are_told_apart(invoke: Invoker) -> None:
     """Of two announcements of one instance the old one ends, and the young one waits: it may not show yet."""
-    seed(invoke.served.app, {"instances": OTHERS})
+    invoke.given(instances=OTHERS)
     now = invoke.clock.now()
     invoke([state_change(GONE, time=utc(now - age)) for age in (OLD, YOUNG)])
     lines = [line for line in invoke.lines() if line["event"] == "record"]
@@ -105,7 +105,7 @@ def test_old_and_young_of_a_batch_are_told_apart(invoke: Invoker) -> None:
 
 def test_released_instance_costs_an_hour_of_look_ups(invoke: Invoker) -> None:
     """With the retries of the template's rule, an instance that was released before its announcement came is final in an hour."""
-    seed(invoke.served.app, {"instances": OTHERS})
+    invoke.given(instances=OTHERS)
     event = state_change(GONE, time=utc(invoke.clock.now()))
     begun, deliveries = invoke.clock.now(), 0
     for wait in (0.0, *Retry.named("EXPONENTIAL_DECAY_RETRY").waits):

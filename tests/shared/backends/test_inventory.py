@@ -20,7 +20,6 @@ from shared.model.backend import Backend
 from shared.model.outcome import FAILED, REFUSED, REJECTED
 from shared.model.records import Appeared, Ignored
 from tests.cloud.core import Credential
-from tests.cloud.seeds import seed
 from tests.invoking import SETTINGS, VPC, Invoker, request, state_change
 
 LOADED = settings.load(SETTINGS)
@@ -149,7 +148,7 @@ def test_what_is_not_found_names_the_call_and_its_permission(kind: str, looked_u
 
 def _instances(invoke: Invoker, *numbers: int, **fields: Any) -> None:
     tagged = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}, **fields}
-    seed(invoke.served.app, {"instances": [{"InstanceId": f"i-bp1example{n:04}", **tagged} for n in numbers]})
+    invoke.given(instances=[{"InstanceId": f"i-bp1example{n:04}", **tagged} for n in numbers])
 
 
 def test_a_batch_is_looked_up_in_one_call(invoke: Invoker) -> None:
@@ -220,7 +219,7 @@ def test_an_id_that_the_api_refuses_costs_only_itself(invoke: Invoker) -> None:
     """A refused look-up is repeated by halves until the culprit is alone; the others are authorized."""
     _instances(invoke, 1, 2, 3)
     refused = {"operation": LOOK_UP, "times": 3, "status": 400, "code": "InvalidInstanceId.Malformed"}
-    invoke.served.faults.set([refused])  # of all four, of the half with the culprit, of the culprit alone
+    invoke.given(faults=[refused])  # of all four, of the half with the culprit, of the culprit alone
     answer = invoke([state_change(f"i-bp1example{n:04}") for n in (9, 1, 2, 3)])
 
     assert [result["outcome"] for result in answer.results] == ["rejected", "authorized", "authorized", "authorized"]
@@ -243,7 +242,7 @@ def _created(number: int) -> dict[str, Any]:
 
 def _balancers(invoke: Invoker, *numbers: int, **fields: Any) -> None:
     tagged = {"VpcId": VPC, "Tags": {"apigateway-port": "8080"}, **fields}
-    seed(invoke.served.app, {"load_balancers": [{"LoadBalancerId": f"lb-bp1example{n:04}", **tagged} for n in numbers]})
+    invoke.given(load_balancers=[{"LoadBalancerId": f"lb-bp1example{n:04}", **tagged} for n in numbers])
 
 
 def test_tags_are_asked_for_twenty_at_a_time(invoke: Invoker) -> None:
@@ -349,7 +348,7 @@ def test_a_failing_look_up_costs_only_what_it_was_about(
 ) -> None:
     """A load balancer that cannot be described leaves the others of its batch alone."""
     _balancers(invoke, 1, 2)
-    invoke.served.faults.set([fault])
+    invoke.given(faults=[fault])
     answer = invoke([_created(1), _created(2)])
 
     assert [result["outcome"] for result in answer.results] == outcomes
@@ -369,7 +368,7 @@ def test_a_product_without_permission_fails_only_its_own(
     """Without the right to look up one kind of backend its records are raised, the rest of the batch is done."""
     _balancers(invoke, 1)
     _instances(invoke, 1)
-    invoke.served.faults.set([{"operation": operation, "status": 403, "code": "Forbidden.RAM"}])
+    invoke.given(faults=[{"operation": operation, "status": 403, "code": "Forbidden.RAM"}])
     answer = invoke([_created(1), state_change("i-bp1example0001"), request()])
     outcomes = {
         line["part"]: line["outcome"] for line in invoke.lines() if line["event"] == "record" and "part" in line

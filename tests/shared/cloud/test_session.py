@@ -38,7 +38,7 @@ READ, WRITE, PUBLISH = "CloudAPI.DescribeVpcAccesses", "CloudAPI.SetVpcAccess", 
 )
 def test_what_is_safe_to_repeat_is_repeated(invoke: Invoker, fault: dict[str, Any], calls: int) -> None:
     """Reads, publishing and throttled writes are tried again, and the record is authorized all the same."""
-    invoke.served.faults.set([fault])
+    invoke.given(faults=[fault])
 
     assert invoke(request()).result["outcome"] == "authorized"
     assert len(invoke.calls(fault["operation"])) == calls
@@ -50,11 +50,11 @@ def test_what_is_safe_to_repeat_is_repeated(invoke: Invoker, fault: dict[str, An
 def test_a_page_is_asked_again_three_times(invoke: Invoker, operation: str, status: int) -> None:
     """Something else may stand at the endpoint for a moment; where it stays, the record is kept for redelivery."""
     page = {"operation": operation, "status": status, "body": "html", "when": "before"}
-    invoke.served.faults.set([{**page, "times": 2}])
+    invoke.given(faults=[{**page, "times": 2}])
     assert invoke(request()).result["outcome"] == "authorized"
 
     invoke.served.world.journal.clear()
-    invoke.served.faults.set([page])
+    invoke.given(faults=[page])
     assert f"HTTP{status}" in str(invoke(request()).error)
     assert len(invoke.calls(operation)) == 3
 
@@ -62,7 +62,7 @@ def test_a_page_is_asked_again_three_times(invoke: Invoker, operation: str, stat
 @pytest.mark.parametrize("operation", [READ, PUBLISH])
 def test_an_unknown_refusal_is_asked_once(invoke: Invoker, operation: str) -> None:
     """A code that no table explains is not repeated within an invocation; the record is kept for redelivery."""
-    invoke.served.faults.set([{"operation": operation, "status": 400, "code": "NeverHeardOf"}])
+    invoke.given(faults=[{"operation": operation, "status": 400, "code": "NeverHeardOf"}])
 
     assert "NeverHeardOf" in str(invoke(request()).error)
     assert len(invoke.calls(operation)) == 1
@@ -70,7 +70,7 @@ def test_an_unknown_refusal_is_asked_once(invoke: Invoker, operation: str) -> No
 
 def test_every_attempt_has_its_own_nonce_and_date(invoke: Invoker) -> None:
     """The stand-in remembers nonces for 15 minutes and refuses none of five attempts, whose dates move on."""
-    invoke.served.faults.set([{"operation": READ, "times": 4, "status": 503, "code": "ServiceUnavailable"}])
+    invoke.given(faults=[{"operation": READ, "times": 4, "status": 503, "code": "ServiceUnavailable"}])
 
     assert invoke(request()).result["outcome"] == "authorized"
     assert not [entry for entry in invoke.served.world.journal() if entry.code == "SignatureNonceUsed"]
@@ -85,7 +85,7 @@ def test_every_attempt_has_its_own_nonce_and_date(invoke: Invoker) -> None:
 )
 def test_waits_grow_with_jitter(invoke: Invoker, fault: dict[str, Any], waits: list[float]) -> None:
     """With jitter at its middle the waits double from 50 ms, after throttling from 250 ms, up to 4 s."""
-    invoke.served.faults.set([{"operation": READ, **fault}])
+    invoke.given(faults=[{"operation": READ, **fault}])
     invoke(request())
 
     assert [wait for wait in invoke.slept if wait >= 0.01] == pytest.approx(waits)
@@ -94,7 +94,7 @@ def test_waits_grow_with_jitter(invoke: Invoker, fault: dict[str, Any], waits: l
 
 def test_the_line_of_a_record_counts_its_retries_and_the_seconds_waited(invoke: Invoker) -> None:
     """A write that is throttled twice shows in the closing line of its record: three calls and one to publish."""
-    invoke.served.faults.set([{"operation": WRITE, "times": 2, "status": 400, "code": "Throttling"}])
+    invoke.given(faults=[{"operation": WRITE, "times": 2, "status": 400, "code": "Throttling"}])
     invoke(request())
     (line,) = (line for line in invoke.lines() if line["event"] == "record")
 
@@ -117,14 +117,14 @@ def test_no_attempt_starts_that_cannot_end_in_time(invoke: Invoker, timeout: flo
 
 def test_no_answer_at_all_is_told_as_such(invoke: Invoker) -> None:
     """A connection that is cut every time has neither a code of the cloud nor a status."""
-    invoke.served.faults.set([{"operation": READ, "cut": "before"}])
+    invoke.given(faults=[{"operation": READ, "cut": "before"}])
 
     assert "DescribeVpcAccesses failed with NoAnswer (no answer)" in str(invoke(request()).error)
 
 
 def test_the_wait_that_the_cloud_asks_for_is_kept(invoke: Invoker) -> None:
     """`x-acs-retry-after` is the least that is waited."""
-    invoke.served.faults.set([{"operation": READ, "nth": 1, "status": 400, "code": "Throttling", "retry_after": 3000}])
+    invoke.given(faults=[{"operation": READ, "nth": 1, "status": 400, "code": "Throttling", "retry_after": 3000}])
     invoke(request())
 
     assert max(invoke.slept) == 3.0
@@ -141,7 +141,7 @@ def test_the_wait_that_the_cloud_asks_for_is_kept(invoke: Invoker) -> None:
 )
 def test_no_wait_outlasts_the_budget(invoke: Invoker, asked: int, slept: list[float]) -> None:
     """With three seconds left, a wait after which no attempt fits fails as transient instead of being begun."""
-    invoke.served.faults.set([{"operation": READ, "nth": 1, "status": 400, "code": "Throttling", "retry_after": asked}])
+    invoke.given(faults=[{"operation": READ, "nth": 1, "status": 400, "code": "Throttling", "retry_after": asked}])
     answer = invoke(request(), timeout=4)
 
     assert invoke.slept == slept
@@ -151,7 +151,7 @@ def test_no_wait_outlasts_the_budget(invoke: Invoker, asked: int, slept: list[fl
 
 def test_endless_trouble_ends_in_redelivery(invoke: Invoker) -> None:
     """A cloud that never recovers costs eight attempts, then the record is due again, and nothing was opened."""
-    invoke.served.faults.set([{"operation": READ, "status": 503, "code": "ServiceUnavailable"}])
+    invoke.given(faults=[{"operation": READ, "status": 503, "code": "ServiceUnavailable"}])
     answer = invoke(request(), timeout=300)
 
     assert "ServiceUnavailable" in str(answer.error)
@@ -218,7 +218,7 @@ def test_fresh_credentials_are_tried_once_after_a_token_error(
         invoke.credentials = good._replace(security_token=then or good.security_token)
 
     invoke.before = renew  # while the first call is on its way
-    invoke.served.faults.set(fault)
+    invoke.given(faults=fault)
     answer = invoke(request())
 
     assert len(invoke.calls(READ)) == reads
@@ -244,7 +244,7 @@ def test_writes_are_spaced_and_publications_are_not(invoke: Invoker) -> None:
 
 def test_an_operation_that_is_throttled_slows_down_and_recovers(invoke: Invoker) -> None:
     """From two calls a second one throttled write leaves one; the first success makes it 1.1."""
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 400, "code": "Throttling"}])
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, "status": 400, "code": "Throttling"}])
 
     assert _moments(invoke, MAX_CALLS_PER_SECOND="2")["SetVpcAccess"] == [0, 0.5, 1.5, 2.409]
 

@@ -10,7 +10,6 @@ import pytest
 from shared.events.parsing import MAX_PER_MESSAGE, MAX_RECORDS, parse
 from shared.model.access import VpcAccess
 from shared.model.records import Appeared, Invalid
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 MANY = MAX_PER_MESSAGE + 1
@@ -74,7 +73,7 @@ def test_a_message_that_does_not_fit_any_more_is_left_for_the_next_delivery() ->
 def test_parts_of_a_message_do_not_repeat_its_original(invoke: Invoker) -> None:
     """The first part that is turned down gives the original, the others name the result that has it."""
     instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "22,23,24"}}
-    seed(invoke.served.app, {"instances": [instance]})
+    invoke.given(instances=[instance])
     invoke(state_change())
     first, *others = [message for message in invoke.messages() if message["type"] == "vpcaccess.refused"]
 

@@ -21,15 +21,13 @@ LOOK_UP = "ECS.DescribeInstances"
 
 def _seed(invoke: Invoker, **entry: Any) -> None:
     document = {"Name": "orders-prod", "VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080, **entry}
-    from tests.cloud.seeds import seed
 
-    seed(invoke.served.app, {"vpc_accesses": [document]})
+    invoke.given(entries=[document])
 
 
 def _instances(invoke: Invoker, *instances: dict[str, Any]) -> None:
-    from tests.cloud.seeds import seed
 
-    seed(invoke.served.app, {"instances": list(instances)})
+    invoke.given(instances=list(instances))
 
 
 def test_a_request_is_authorized_and_answered(invoke: Invoker) -> None:
@@ -165,7 +163,7 @@ def test_one_bad_record_costs_nobody_else(invoke: Invoker) -> None:
 
 def test_a_record_that_cannot_be_done_now_is_raised_after_the_others(invoke: Invoker) -> None:
     """One failing write in a batch: the others are done and answered, the failing one says it will be retried."""
-    invoke.served.faults.set([{"operation": WRITE, "nth": 2, "status": 403, "code": "NoPermission"}])
+    invoke.given(faults=[{"operation": WRITE, "nth": 2, "status": 403, "code": "NoPermission"}])
     answer = invoke([request(), request(Name="b", Port=80), request(Name="c", Port=443)])
     kinds = {message["subject"]: message for message in invoke.messages()}
 
@@ -181,7 +179,7 @@ def test_a_record_that_cannot_be_done_now_is_raised_after_the_others(invoke: Inv
 
 def test_a_later_success_is_no_repeat_of_the_failure(invoke: Invoker) -> None:
     """Failed and authorized answers of one message differ in id, so a consumer that drops repeats sees both."""
-    invoke.served.faults.set([{"operation": WRITE, "nth": 1, "status": 403, "code": "NoPermission"}])
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, "status": 403, "code": "NoPermission"}])
     event = queue_event(json.dumps(request()))
     assert invoke(event).error
     assert not invoke(event).error
@@ -193,7 +191,7 @@ def test_a_later_success_is_no_repeat_of_the_failure(invoke: Invoker) -> None:
 
 def test_a_lost_result_is_published_by_the_redelivery(invoke: Invoker) -> None:
     """When publishing fails after the write, the event is due again; the redelivery keeps the entry and answers."""
-    invoke.served.faults.set([{"operation": PUBLISH, "nth": 1, "status": 403, "code": "AccessDenied"}])
+    invoke.given(faults=[{"operation": PUBLISH, "nth": 1, "status": 403, "code": "AccessDenied"}])
     event = queue_event(json.dumps(request()))
     error = invoke(event).error
     assert error is not None
@@ -342,7 +340,7 @@ def test_a_message_too_large_for_smq_is_cut(invoke: Invoker) -> None:
 def test_an_element_that_looks_like_http_does_not_stop_redelivery(invoke: Invoker) -> None:
     """In a raw batch, a hostile element in the form of an HTTP request leaves the others their retry."""
     http = json.loads((Path(__file__).parents[3] / "events" / "http" / "post.json").read_text(encoding="utf-8"))
-    invoke.served.faults.set([{"operation": WRITE, "nth": 2, "status": 403, "code": "NoPermission"}])
+    invoke.given(faults=[{"operation": WRITE, "nth": 2, "status": 403, "code": "NoPermission"}])
 
     assert invoke([http, request(Name="b", Port=80)]).error
 
@@ -369,7 +367,7 @@ def test_a_batch_that_does_not_fit_the_time_goes_on_at_redelivery(invoke: Invoke
 
 def test_what_policy_decides_is_answered_though_the_gateway_is_down(invoke: Invoker) -> None:
     """When the look at the gateway fails, only the requests that need it wait for another delivery."""
-    invoke.served.faults.set([{"operation": READ, "status": 503, "code": "ServiceUnavailable"}])
+    invoke.given(faults=[{"operation": READ, "status": 503, "code": "ServiceUnavailable"}])
     error = invoke([request(Port=22), request(), {}]).error
 
     assert "1 of 3 records" in str(error)
@@ -383,7 +381,7 @@ def test_what_policy_decides_is_answered_though_the_gateway_is_down(invoke: Invo
 @pytest.mark.parametrize("code", ["InvalidAction.NotFound", "Whatever"])
 def test_a_refused_look_at_the_gateway_is_nobodys_rejection(invoke: Invoker, code: str) -> None:
     """The list holds nothing of a request, so its refusal (a wrong endpoint, a proxy) keeps every record due."""
-    invoke.served.faults.set([{"operation": READ, "status": 404, "code": code}])
+    invoke.given(faults=[{"operation": READ, "status": 404, "code": code}])
 
     assert invoke(queue_event(json.dumps(request()))).error
 
@@ -391,13 +389,13 @@ def test_a_refused_look_at_the_gateway_is_nobodys_rejection(invoke: Invoker, cod
 def test_case_14_a_permission_code_of_another_spelling_rejects_nothing(invoke: Invoker) -> None:
     """The gateway answers `Forbidden`: the record failed and is due again, and its result says so."""
     event = (CASES / "14-permission-codes.event.json").read_bytes()
-    invoke.served.faults.set(json.loads((CASES / "14-permission-codes.faults.json").read_text(encoding="utf-8")))
+    invoke.given(faults=json.loads((CASES / "14-permission-codes.faults.json").read_text(encoding="utf-8")))
     error = invoke(event).error
     (message,) = invoke.messages()
 
     assert "Allow the RAM action apigateway:SetVpcAccess" in str(error)
     assert (message["type"], message["data"]["WillRetry"]) == ("vpcaccess.failed", True)
-    invoke.served.faults.set([])
+    invoke.given(faults=[])
     assert invoke(event).result["outcome"] == "authorized"
 
 
@@ -423,7 +421,7 @@ def test_the_template_s_trigger_ends_what_nobody_can_explain(invoke: Invoker) ->
     for queue in (trigger.queue, trigger.dead_letter_queue):
         smq.create_queue(queue, VisibilityTimeout=360)
     smq.send(trigger.queue, json.dumps(request()))
-    invoke.served.faults.set([{"operation": WRITE, "status": 400, "code": "NeverHeardOf"}])
+    invoke.given(faults=[{"operation": WRITE, "status": 400, "code": "NeverHeardOf"}])
     function = _Triggered(invoke)
     pump = QueuePump(invoke.served.world, smq, trigger, function)
     while pump.step():
@@ -439,7 +437,7 @@ def test_the_template_s_trigger_ends_what_nobody_can_explain(invoke: Invoker) ->
 
 def test_an_answer_without_a_message_id_is_no_publication(invoke: Invoker) -> None:
     """A proxy's page with status 200 does not count as published: the record is due again."""
-    invoke.served.faults.set([{"operation": PUBLISH, "times": 3, "body": "html", "when": "before", "status": 200}])
+    invoke.given(faults=[{"operation": PUBLISH, "times": 3, "body": "html", "when": "before", "status": 200}])
     event = queue_event(json.dumps(request()))
 
     assert "NoMessageId" in str(invoke(event).error)
@@ -462,7 +460,7 @@ def test_an_answer_says_what_it_is_about(invoke: Invoker) -> None:
 
 def test_a_follower_does_not_carry_its_leaders_publishing_error(invoke: Invoker) -> None:
     """Of two equal messages the first result is lost; the second's answer says nothing of that."""
-    invoke.served.faults.set([{"operation": PUBLISH, "nth": 1, "status": 403, "code": "AccessDenied"}])
+    invoke.given(faults=[{"operation": PUBLISH, "nth": 1, "status": 403, "code": "AccessDenied"}])
     assert invoke(queue_event(*[json.dumps(request())] * 2)).error
     (message,) = invoke.messages()
 

@@ -183,7 +183,7 @@ def test_a_stale_token_is_never_retried(invoke: Invoker) -> None:
 def test_an_answer_that_does_not_arrive(invoke: Invoker, fault: dict[str, Any], calls: int, *, raised: bool) -> None:
     """What time cures is repeated, what the operator cures is raised for a redelivery, the rest is noted."""
     _scaling(invoke, _instance(1))
-    invoke.served.faults.set([{"operation": COMPLETE, **fault}])
+    invoke.given(faults=[{"operation": COMPLETE, **fault}])
     answer: Answer = invoke(_message(1))
 
     assert (answer.error is not None) == raised
@@ -216,11 +216,11 @@ def test_nothing_is_abandoned_for_a_proxy_or_a_permission(
     """With HOOK_ON_FAILURE=abandon the instances live on until the cloud itself said a final no."""
     invoke.configure(HOOK_ON_FAILURE="abandon")
     _scaling(invoke, _instance(1))
-    invoke.served.faults.set([{"operation": operation, **fault}])
+    invoke.given(faults=[{"operation": operation, **fault}])
     assert invoke(_message(1)).error is not None
     assert _status(invoke).startswith("Pending")
 
-    invoke.served.faults.set([])
+    invoke.given(faults=[])
     assert invoke(_message(1)).error is None
     assert _status(invoke) == "Completed CONTINUE"
 
@@ -233,7 +233,7 @@ def test_an_answer_refused_for_unknown_reason_is_not_tried_for_a_day(
 ) -> None:
     """A hook that nobody can answer for a reason that nobody knows is noted once its event is older than an hour."""
     _scaling(invoke, _instance(1))
-    invoke.served.faults.set([{"operation": COMPLETE, "status": 400, "code": "NeverHeardOf"}])
+    invoke.given(faults=[{"operation": COMPLETE, "status": 400, "code": "NeverHeardOf"}])
     event = {**_bridged(), "time": utc(invoke.clock.now() - age)}
     answer = invoke(event)
 
@@ -244,7 +244,7 @@ def test_an_answer_refused_for_unknown_reason_is_not_tried_for_a_day(
 def test_an_unpublished_result_keeps_the_hook_waiting(invoke: Invoker) -> None:
     """A hook is answered only when its results are out: otherwise nobody would hear of the instance again."""
     _scaling(invoke, _instance(1))
-    invoke.served.faults.set([{"operation": PUBLISH, "status": 403, "code": "AccessDenied"}])
+    invoke.given(faults=[{"operation": PUBLISH, "status": 403, "code": "AccessDenied"}])
     invoke(_message(1))
 
     assert invoke.calls(COMPLETE) == []
@@ -254,7 +254,7 @@ def test_an_unpublished_result_keeps_the_hook_waiting(invoke: Invoker) -> None:
 def test_a_hook_that_cannot_be_told_makes_its_other_instances_due_again(invoke: Invoker) -> None:
     """One instance is not visible and the heartbeat is not permitted: each is due for a reason of its own."""
     _scaling(invoke, _instance(1))
-    invoke.served.faults.set([{"operation": HEARTBEAT, "status": 403, "code": "Forbidden.RAM"}])
+    invoke.given(faults=[{"operation": HEARTBEAT, "status": 403, "code": "Forbidden.RAM"}])
     error = str(invoke(_message(1, 2)).error)
 
     assert "2 of 2 records" in error

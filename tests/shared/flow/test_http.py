@@ -120,7 +120,7 @@ def test_everybody_else_gets_the_summary(invoke: Invoker, event: Any, counts: di
 )
 def test_a_client_is_promised_no_redelivery(invoke: Invoker, wrap: Callable[[str], bytes], *, again: bool) -> None:
     """Nobody delivers an HTTP request again, so its result does not say that it will be tried again."""
-    invoke.served.faults.set([{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission"}])
+    invoke.given(faults=[{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission"}])
     with suppress(RetryNeeded):
         _runtime(invoke).invoke(wrap(json.dumps(request())), SimpleNamespace(request_id="req-1"))
 
@@ -203,7 +203,7 @@ def test_a_stale_key_in_the_environment_is_not_used(invoke: Invoker) -> None:
 
 def test_nothing_is_raised_at_a_client(invoke: Invoker) -> None:
     """What would be raised for a redelivery is a 503 over HTTP, since the platform would hide an error behind 502."""
-    invoke.served.faults.set([{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission"}])
+    invoke.given(faults=[{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission"}])
     answer = _runtime(invoke).invoke(_http(json.dumps(request())), SimpleNamespace(request_id="req-1"))
 
     assert isinstance(answer, dict)

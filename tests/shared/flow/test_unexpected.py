@@ -12,7 +12,6 @@ from shared.flow import authorize
 from shared.model.access import VpcAccess
 from shared.model.outcome import Job
 from shared.model.records import Ignored, Record
-from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 SEAMS = ["DescribeInstances", "DescribeVpcAccesses", "SetVpcAccess", "PublishMessage"]
@@ -39,7 +38,7 @@ def _throw_once(invoke: Invoker, operation: str, nth: int) -> None:
 @pytest.mark.parametrize("operation", SEAMS)
 def test_no_seam_ends_the_batch(invoke: Invoker, operation: str, nth: int) -> None:
     """Whichever call throws, the event is reported record by record, and all is well when it comes again."""
-    seed(invoke.served.app, {"instances": [{"InstanceId": "i-1", "VpcId": VPC, "Tags": {"apigateway-port": "80"}}]})
+    invoke.given(instances=[{"InstanceId": "i-1", "VpcId": VPC, "Tags": {"apigateway-port": "80"}}])
     requests = [json.dumps(request(Name=name, InstanceId=f"i-{name}")) for name in "abc"]
     event: list[Any] = [*queue_event(*requests), state_change("i-1")]
     _throw_once(invoke, operation, nth)
