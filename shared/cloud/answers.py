@@ -209,6 +209,16 @@ class Answer(NamedTuple):
             raise self.odd(f"{key} is not a text")
         return _writable(value)
 
+    def identity(self, key: str, *, optional: bool = False) -> str:
+        """Return what tells one thing from another, an id or a name, as it is; "" if it may be absent and is.
+
+        Halves of surrogate pairs are not replaced here: with something else in its place it would be another thing.
+        """
+        value = self.text(key) if optional else self.required_text(key)
+        if value != (self.fields.get(key) or ""):
+            raise self.odd(f"{key} holds half of a surrogate pair")
+        return value
+
     def whole(self, key: str) -> int:
         """Return a whole number from 0 that has to be there, as a number or in digits."""
         value = self.fields.get(key)

@@ -55,7 +55,7 @@ class ApiGateway:
         return self._service.call(
             "SetVpcAccess",
             parameters,
-            lambda answer: Granted(answer.text("VpcAccessId"), answer.request_id),
+            lambda answer: Granted(answer.identity("VpcAccessId", optional=True), answer.request_id),
             repeatable=False,
         )
 
@@ -125,11 +125,11 @@ def _read_page(answer: Answer, number: int) -> Page:
 def _read_entry(entry: Answer) -> VpcAccess:
     """Read an entry; both its keys have to be there."""
     return VpcAccess(
-        name=entry.required_text("Name"),
-        vpc_id=entry.required_text("VpcId"),
-        instance_id=entry.required_text("InstanceId"),
+        name=entry.identity("Name"),
+        vpc_id=entry.identity("VpcId"),
+        instance_id=entry.identity("InstanceId"),
         port=entry.whole("Port"),
-        vpc_access_id=entry.text("VpcAccessId"),
+        vpc_access_id=entry.identity("VpcAccessId", optional=True),
         description=entry.text("Description"),
         vpc_target_host_name=entry.text("VpcTargetHostName"),
         tags=tuple((tag.required_text("Key"), tag.text("Value")) for tag in entry.optional_rows("Tags", "TagInfo")),

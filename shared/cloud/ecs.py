@@ -96,8 +96,8 @@ def _read_instance(row: Answer) -> Backend:
     """Read an instance. Tags come as TagKey and TagValue, and from some versions as Key and Value."""
     tags = row.optional_rows("Tags", "Tag")
     return Backend(
-        instance_id=row.required_text("InstanceId"),
-        vpc_id=row.object("VpcAttributes").text("VpcId"),
+        instance_id=row.identity("InstanceId"),
+        vpc_id=row.object("VpcAttributes").identity("VpcId", optional=True),
         tags={
             tag.text("TagKey") or tag.required_text("Key"): tag.text("TagValue") or tag.text("Value") for tag in tags
         },

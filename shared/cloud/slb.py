@@ -89,7 +89,7 @@ def _read_tags(answer: Answer) -> tuple[list[tuple[str, str, str]], str]:
     """Read a page of tags as (balancer, key, value), and the token of the next page, "" at the end."""
     rows = answer.rows("TagResources", "TagResource")
     return [
-        (row.required_text("ResourceId"), row.required_text("TagKey"), row.text("TagValue")) for row in rows
+        (row.identity("ResourceId"), row.required_text("TagKey"), row.text("TagValue")) for row in rows
     ], answer.text("NextToken")
 
 
@@ -100,8 +100,8 @@ def _read_balancer(answer: Answer, tags: Mapping[str, str]) -> Backend:
     if not all(isinstance(port, int) for port in listening):
         raise answer.odd("ListenerPorts holds something that is not a port")
     return Backend(
-        instance_id=answer.required_text("LoadBalancerId"),
-        vpc_id=answer.text("VpcId"),
+        instance_id=answer.identity("LoadBalancerId"),
+        vpc_id=answer.identity("VpcId", optional=True),
         tags=tags,
         classic=answer.text("NetworkType") == "classic",
         listener_ports=tuple(listening),

@@ -43,6 +43,10 @@ def _tags(session: Session) -> Any:
     return Slb(session, HERE, "cn-hangzhou").describe(["lb-1"], "port")
 
 
+def _write(session: Session) -> Any:
+    return ApiGateway(session, HERE).set_vpc_access(VpcAccess("n", "vpc-1", "i-1", 80)).vpc_access_id
+
+
 def _attribute(session: Session) -> Any:
     return Slb(session, HERE, "cn-hangzhou").attributes(["lb-1"])
 
@@ -50,7 +54,8 @@ def _attribute(session: Session) -> Any:
 READERS = {"entries": _look, "instances": _describe, "tags": _tags, "balancer": _attribute}
 NO_OBJECT: list[Any] = [None, [], "text", 7, True]
 NO_LIST: list[Any] = [None, {}, "text"]
-NO_WORD: list[Any] = [None, "", [], {}]
+HALF = "i-1\ud83d"  # with half of a surrogate pair: as something else it would be another thing
+NO_WORD: list[Any] = [None, "", [], {}, HALF]
 NO_TAGS: list[Any] = [[], "text", {"Tag": None}, {"Tag": [{}]}]
 NO_PORTS: list[Any] = [[80], "80", {"ListenerPort": None}, {"ListenerPort": ["80"]}]
 ANYWHERE: dict[str, Any] = {
@@ -62,12 +67,20 @@ ANYWHERE: dict[str, Any] = {
     "text": "ok",
 }
 LEGAL: dict[str, list[dict[str, Any]]] = {
-    "entries": [_entries(), _entries(ENTRY), _entries(ENTRY, total="1"), _entries(ENTRY, total=40)],
+    "entries": [
+        _entries(),
+        _entries(ENTRY),
+        _entries(ENTRY, total="1"),
+        _entries(ENTRY, total=40),
+        _entries({**ENTRY, "Description": HALF}),
+    ],
     "instances": [_instances(), _instances(INSTANCE, TotalCount=0), _instances(INSTANCE, NextToken="")],
     "tags": [{"TagResources": {"TagResource": []}}, {"TagResources": {"TagResource": []}, "NextToken": ""}],
+    "write": [{}, {"VpcAccessId": "v-1"}],
     "balancer": [BALANCER, {"LoadBalancerId": "lb-1"}, {**BALANCER, "ListenerPorts": {"ListenerPort": []}}],
 }
 ODD: dict[str, list[dict[str, Any]]] = {
+    "write": [{"VpcAccessId": 7}, {"VpcAccessId": HALF}],
     "entries": [
         _entries(total=40),
         _entries(ENTRY, total=0),
@@ -81,6 +94,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
         _entries({**ENTRY, "Tags": {"TagInfo": None}}),
         _entries({**ENTRY, "Tags": {"TagInfo": [{"Value": "team-a"}]}}),
         _entries({**ENTRY, "VpcAccessId": 7}),
+        _entries({**ENTRY, "VpcAccessId": HALF}),
         _entries("entry"),
     ],
     "instances": [
@@ -90,15 +104,19 @@ ODD: dict[str, list[dict[str, Any]]] = {
         *(_instances({**INSTANCE, "InstanceId": odd}) for odd in NO_WORD),
         *(_instances({**INSTANCE, "Tags": odd}) for odd in NO_TAGS),
         _instances({**INSTANCE, "VpcAttributes": []}),
+        _instances({**INSTANCE, "VpcAttributes": {"VpcId": HALF}}),
     ],
     "tags": [
         *({"TagResources": odd} for odd in NO_OBJECT),
         {"TagResources": {"TagResource": None}},
         {"TagResources": {"TagResource": [{"TagKey": "port"}]}},
+        {"TagResources": {"TagResource": [{"ResourceId": HALF, "TagKey": "port"}]}},
         {"TagResources": {"TagResource": []}, "NextToken": 7},
     ],
     "balancer": [
         {**BALANCER, "LoadBalancerId": None},
+        {**BALANCER, "LoadBalancerId": HALF},
+        {**BALANCER, "VpcId": HALF},
         *({**BALANCER, "ListenerPorts": odd} for odd in NO_PORTS),
     ],
 }
@@ -106,7 +124,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
 
 def _cases(table: dict[str, list[dict[str, Any]]]) -> list[Any]:
     return [
-        pytest.param(READERS[name], body, id=f"{name}-{number}")
+        pytest.param({**READERS, "write": _write}[name], body, id=f"{name}-{number}")
         for name, bodies in table.items()
         for number, body in enumerate(bodies)
     ]
