@@ -19,6 +19,7 @@ from shared.model.records import Appeared
 from shared.parallel import in_parallel
 from shared.settings import Settings
 
+Turn = tuple[int, int]  # its number, and how many records have it together
 _LOOKING = 2 / 3  # of the time that is left may go into look-ups, so that what was found can be authorized
 
 
@@ -50,23 +51,24 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     return _answer_hooks(outcomes, run)
 
 
-def turns_of(jobs: Sequence[Job]) -> dict[int, int]:
+def turns_of(jobs: Sequence[Job]) -> dict[int, Turn]:
     """Return the turn of each job's record, by the record's identity (``id``): 0 for the first record of every message.
 
     Messages take turns, so one that holds a thousand records delays another by one record and not by a thousand. The
-    instances of a hook have one turn, since the hook has one answer. A record without a message's id is a message.
+    instances of a hook have one turn, since the hook has one answer. Of equal turns the smaller comes first, so that a
+    hook of a thousand instances delays no other either. A record without a message's id is a message.
     """
     taken: Counter[str | int] = Counter()
     units: dict[tuple[str | int, object], int] = {}
-    turns: dict[int, int] = {}
+    unit_of: dict[int, tuple[str | int, object]] = {}
     for number, job in enumerate(jobs):
         message = job.record.message_id or number
-        unit = (message, getattr(job.record.content, "hook", None) or number)
+        unit = unit_of[id(job.record)] = (message, getattr(job.record.content, "hook", None) or number)
         if unit not in units:
             units[unit] = taken[message]
             taken[message] += 1
-        turns[id(job.record)] = units[unit]
-    return turns
+    sizes = Counter(unit_of.values())
+    return {record: (units[unit], sizes[unit]) for record, unit in unit_of.items()}
 
 
 def guarded(stage: str, jobs: list[Job], work: Callable[[list[Job]], list[Job]]) -> list[Job]:
@@ -121,12 +123,12 @@ def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings, now: floa
 
 
 def _carry_out(
-    jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run, turns: Mapping[int, int]
+    jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run, turns: Mapping[int, Turn]
 ) -> list[Outcome]:
     """Apply and publish, each record when what it depends on has its outcome.
 
-    The first record of every message comes first, then what is not there yet, then what is only reported again: if time
-    runs out, the next delivery goes on where this one stopped instead of repeating it.
+    The first record of every message comes first, then what is not there yet, then what is only reported again, also that
+    it still cannot be done: if time runs out, the next delivery goes on where this one stopped instead of repeating it.
     """
     batch = Batch(jobs, decisions, Applier(gateway, run.session, run.settings, run.recent))
     outcomes: list[Outcome | None] = [None] * len(jobs)
@@ -136,10 +138,11 @@ def _carry_out(
             outcomes[number] = outcome = run.publish(outcome_of(number))
             _log(outcome, tally)
 
-    def urgency(number: int) -> tuple[int, int]:
-        turn, decision = turns[id(jobs[number].record)], decisions.get(number)
-        repeated = isinstance(decision, Keep)
-        return (0, repeated) if turn == 0 else (1 + repeated, turn)
+    def urgency(number: int) -> tuple[int, int, int]:
+        job = jobs[number]
+        turn, size = turns[id(job.record)]
+        repeated = isinstance(decisions.get(number), Keep) or (job.outcome is not None and job.outcome.retry)
+        return (0, repeated, size) if turn == 0 else (1 + repeated, turn, size)
 
     leaders = sorted(batch.leaders(), key=urgency)
     in_parallel(lambda number: finish(number, batch.finish), leaders, run.settings.concurrency)
