@@ -24,14 +24,15 @@ from tests.chaos.storm import Plan, run
     type=click.Choice(["error", "overwrite"]),
     default=("error", "overwrite"),
 )
-def main(messages: int, seeds: tuple[int, ...], duplicates: tuple[str, ...]) -> None:
+@click.option("--rounds", default=2, show_default=True, help="messages of each kind that the hostile producer sends")
+def main(messages: int, seeds: tuple[int, ...], duplicates: tuple[str, ...], rounds: int) -> None:
     """Run the storm and print its ledger."""
     good = True
     with TemporaryDirectory() as folder:
         package = build.build(Path(folder), interpreters.running(), native=True).archive
         for duplicate, seed in product(duplicates, seeds):
             started = time.monotonic()
-            ledger = run(Plan(messages, seed, duplicate), package)
+            ledger = run(Plan(messages, seed, duplicate, rounds=rounds), package)
             click.echo(f"\nseed {seed}, duplicate={duplicate}, {time.monotonic() - started:.0f} s")
             click.echo("\n".join(ledger.lines()))
             good &= ledger.good

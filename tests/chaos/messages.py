@@ -7,15 +7,24 @@ import random
 from typing import Any, NamedTuple
 
 VPC = "vpc-bp1example0001"
-FOREIGN = {"Name": "made-by-hand", "VpcId": VPC, "InstanceId": "i-foreign0001", "Port": 8080}
+FOREIGN: dict[str, Any] = {"Name": "made-by-hand", "VpcId": VPC, "InstanceId": "i-foreign0001", "Port": 8080}
 """An entry that was there before and carries nobody's mark."""
+
+
+class Target(NamedTuple):
+    """What a request asks for, in the fields of a request."""
+
+    Name: str
+    VpcId: str
+    InstanceId: str
+    Port: int
 
 
 class Sent(NamedTuple):
     """One message: its body, and the authorization it must end in (None: it must be turned down)."""
 
     body: str
-    grants: tuple[str, str, str, int] | None  # name, VPC, instance, port
+    grants: Target | None
 
 
 def messages(count: int, seed: int) -> list[Sent]:
@@ -29,14 +38,16 @@ def messages(count: int, seed: int) -> list[Sent]:
     return mixed
 
 
+def instances(count: int) -> list[dict[str, Any]]:
+    """Return what has to be there for ``count`` messages, as the stand-in's seeds describe it."""
+    ids = {FOREIGN["InstanceId"], *(f"i-bp1chaos{number // 100:06}" for number in range(count))}
+    ids |= {f"i-bp1hostile{number}" for number in range(count)}
+    return [{"InstanceId": item, "VpcId": VPC} for item in sorted(map(str, ids))]
+
+
 def _good(number: int) -> Sent:
-    request = {
-        "Name": f"backend-{number}",
-        "VpcId": VPC,
-        "InstanceId": f"i-bp1chaos{number // 100:06}",
-        "Port": 8000 + number % 100,
-    }
-    return Sent(json.dumps(request), tuple(request.values()))  # type: ignore[arg-type]
+    target = Target(f"backend-{number}", VPC, f"i-bp1chaos{number // 100:06}", 8000 + number % 100)
+    return Sent(json.dumps(target._asdict()), target)
 
 
 def _bad(number: int, chance: random.Random) -> Sent:

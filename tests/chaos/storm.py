@@ -13,8 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.chaos.ledger import Ledger, balance
-from tests.chaos.messages import FOREIGN, VPC, Sent, messages
+from tests.chaos.faults import faults
+from tests.chaos.hostile import hostile
+from tests.chaos.hostile import instances as flooded
+from tests.chaos.ledger import Ledger, Seen, balance
+from tests.chaos.messages import FOREIGN, VPC, Sent, Target, instances, messages
 from tests.cloud.app import Cloud, build_cloud
 from tests.cloud.core import ServiceError
 from tests.cloud.fc.config import FunctionConfig
@@ -22,19 +25,25 @@ from tests.cloud.fc.triggers.config import QueueTrigger, Retry
 from tests.cloud.seeds import seed as put
 from tests.cloud.server import Server
 
-REQUESTS, RESULTS, INBOX, FUNCTION = "requests", "results", "inbox", "set-vpc-access"
+REQUESTS, RESULTS, INBOX, DEAD, FUNCTION = "requests", "results", "inbox", "dead", "set-vpc-access"
 INSTANCES = 4
+DELIVERIES = 40  # of a batch; a kill ends one of them for all its records
 _LOOK_EVERY = 0.01  # seconds
 
 
 class Plan(NamedTuple):
-    """What a run does; ``kill_every`` is the mean number of calls between two SIGKILLs."""
+    """What a run does; ``kill_every`` is the mean number of calls between two SIGKILLs.
+
+    The hostile producer sends ``rounds`` rounds of one message of each kind, ``flood`` requests in those that hold some.
+    """
 
     size: int
     seed: int
     duplicate: str = "error"
     batch_size: int = 250
     kill_every: int = 800
+    rounds: int = 2
+    flood: int = 520
     patience: float = 900.0  # seconds until an unfinished run is called off
 
 
@@ -43,58 +52,44 @@ def run(plan: Plan, package: Path) -> Ledger:
     cloud = build_cloud()
     cloud.world.switches = cloud.world.switches.with_values(duplicate=plan.duplicate, visible_after_reads=1)
     smq = cloud["SMQ"]
-    for queue in (REQUESTS, INBOX):
+    for queue in (REQUESTS, INBOX, DEAD):
         smq.create_queue(queue, VisibilityTimeout=120)
     smq.create_topic(RESULTS)
     smq.subscribe(RESULTS, "to-inbox", queue=INBOX, format="SIMPLIFIED")
-    put(cloud, {"vpc_accesses": [FOREIGN]})
-    cloud.faults.set(_faults(plan.seed))
-    sent = {smq.send(REQUESTS, message.body): message for message in messages(plan.size, plan.seed)}
+    put(cloud, {"vpc_accesses": [FOREIGN], "instances": instances(plan.size)})
+    put(cloud, flooded(plan.rounds))
+    cloud.faults.set(faults(plan.seed))
+    sent, within_policy = _send(cloud, plan)
     with Server(cloud) as server:
         cloud["FC"].create_function(_function(package, server.endpoint, plan))
         with _trouble(cloud, plan) as kills:
-            results = _collect(cloud, sent, plan.patience)
-    return balance(
-        sent,
-        cloud["CloudAPI"].state()["vpc_accesses"],
-        results,
+            results, delivered = _collect(cloud, sent, plan.patience)
+    rules = cloud.faults.report()
+    seen = Seen(
         calls=sum(not entry.operation.startswith("FC.") for entry in cloud.world.journal()),
         kills=len(kills),
-        faults=sum(rule["hits"] for rule in cloud.faults.report()),
+        faults=sum(rule["hits"] for rule in rules),
+        odd_forms=sum(rule["hits"] > 0 for rule in rules if "odd" in rule),
     )
+    entries = cloud["CloudAPI"].state()["vpc_accesses"]
+    return balance(sent, entries, results, seen, within_policy=within_policy, delivered=delivered)
 
 
-def _faults(seed: int) -> list[dict[str, Any]]:
-    """Return the rules: 20 % throttled, 5 % 5xx, 5 % cut after the effect, for every operation the function uses."""
-    rules = []
-    for product, operation in (
-        ("CloudAPI", "SetVpcAccess"),
-        ("CloudAPI", "DescribeVpcAccesses"),
-        ("SMQ", "PublishMessage"),
-    ):
-        name = f"{product}.{operation}"
-        throttled = (
-            {"status": 429, "code": "TooManyRequests"}
-            if product == "SMQ"
-            else {"status": 400, "code": "Throttling.User"}
-        )
-        rules += [
-            {"id": f"{operation}-throttled", "operation": name, "rate": 0.2, "seed": seed, **throttled},
-            {
-                "id": f"{operation}-5xx",
-                "operation": name,
-                "rate": 0.05,
-                "seed": seed,
-                "status": 503,
-                "code": "ServiceUnavailable",
-            },
-            {"id": f"{operation}-lost", "operation": name, "rate": 0.05, "seed": seed, "cut": "after"},
-        ]
-    return rules
+def _send(cloud: Cloud, plan: Plan) -> tuple[dict[str, Sent], set[Target]]:
+    """Send the honest messages with the hostile ones among them; return the honest by id, and what the others may get."""
+    smq, sent, within_policy = cloud["SMQ"], dict[str, Sent](), set[Target]()
+    honest, others = messages(plan.size, plan.seed), list(hostile(plan.rounds, plan.flood))
+    for number, message in enumerate(honest):
+        if number % (len(honest) // len(others)) == 0 and others:
+            bad = others.pop(0)
+            smq.send(REQUESTS, bad.body)
+            within_policy |= bad.within_policy
+        sent[smq.send(REQUESTS, message.body)] = message
+    return sent, within_policy
 
 
 def _function(package: Path, endpoint: str, plan: Plan) -> FunctionConfig:
-    retry = Retry((0.05,) * 100_000)
+    retry = Retry((0.05,) * (DELIVERIES - 1))
     return FunctionConfig(
         name=FUNCTION,
         code=package,
@@ -107,16 +102,26 @@ def _function(package: Path, endpoint: str, plan: Plan) -> FunctionConfig:
             "OWNER": "chaos",
             "ALLOWED_VPC_IDS": VPC,
             "ALLOWED_PORTS": "8000-8999",
+            "VERIFY_TARGET": "true",
             "RESULT_TOPIC": RESULTS,
             "APIGATEWAY_ENDPOINT": endpoint,
             "ECS_ENDPOINT": endpoint,
+            "SLB_ENDPOINT": endpoint,
+            "ESS_ENDPOINT": endpoint,
             "SMQ_ENDPOINT": endpoint,
             "MAX_CALLS_PER_SECOND": "1000",
             "CONCURRENCY": "32",
             "LOG_LEVEL": "ERROR",
         },
         triggers=tuple(
-            QueueTrigger(f"requests-{number}", REQUESTS, batch_size=plan.batch_size, retry=retry)
+            QueueTrigger(
+                f"requests-{number}",
+                REQUESTS,
+                batch_size=plan.batch_size,
+                retry=retry,
+                tolerate_errors=True,
+                dead_letter_queue=DEAD,
+            )
             for number in range(INSTANCES)
         ),
     )
@@ -160,9 +165,12 @@ def _expire_keys(cloud: Cloud, stop: threading.Event) -> None:
             cloud["FC"].kill_instance(FUNCTION, instance_id)
 
 
-def _collect(cloud: Cloud, sent: dict[str, Sent], patience: float) -> list[dict[str, Any]]:
-    """Take results until every message has its final answer and the queue is empty, or patience ends."""
-    smq, results = cloud["SMQ"], list[dict[str, Any]]()
+def _collect(cloud: Cloud, sent: dict[str, Sent], patience: float) -> tuple[list[dict[str, Any]], set[str]]:
+    """Take results until every honest message has its final answer, or patience ends, or only dead letters are left.
+
+    Return the results, and the ids of the messages that were given up or are still to be delivered.
+    """
+    smq, results, dead = cloud["SMQ"], list[dict[str, Any]](), set[str]()
     waiting, end = set(sent), time.monotonic() + patience
     while time.monotonic() < end:
         found = smq.receive(INBOX, 16, wait=1.0)
@@ -172,6 +180,9 @@ def _collect(cloud: Cloud, sent: dict[str, Sent], patience: float) -> list[dict[
             results.append(result)
             if result["type"] != "vpcaccess.failed":
                 waiting.discard(result["data"]["SourceMessageId"])
-        if not found and not waiting and not smq.receive(REQUESTS, 1):
-            break
-    return results
+        for letter in smq.receive(DEAD, 16):
+            smq.delete(DEAD, letter.receipt_handle)
+            dead |= {record["data"]["messageId"] for record in json.loads(letter.body)}
+        if not found and (waiting <= dead or not any(smq.state()["queues"][REQUESTS].values())):
+            return results, dead
+    return results, dead | waiting
