@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 # A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
 START := trap '' INT; exec $(PY)
 
-.PHONY: help demo run cloud test check format build doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz
+.PHONY: help demo run cloud test lint coverage check format build doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz .version
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -31,10 +31,15 @@ cloud: .demo ## the stand-in by itself, on PORT
 	@$(START) -m tests.cloud --port $(PORT) --seed events/cloud.json $(ARGS)
 
 test: .dev ## all tests
-	$(PY) -m pytest -n 2 $(ARGS)
+	$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
-check: .dev ## lint, format, types, import contracts of what git tracks
-	.ci/check $(VENV)
+lint: .dev ## style, docstrings, format, types, import contracts of what git tracks
+	.ci/lint $(VENV)
+
+coverage: .dev ## all tests, and at least 95 % of lines and branches seen by them
+	$(PY) -m pytest -n 2 --dist worksteal --cov
+
+check: lint coverage ## both: what a change has to pass
 
 format: .dev ## format the code
 	$(VENV)/bin/ruff check --fix .
@@ -44,7 +49,7 @@ chaos: .dev ## the storm: faults, throttling, duplicates, kills; prints its ledg
 	$(PY) -m tests.chaos $(ARGS)
 
 fuzz: .dev .fuzz ## property tests with examples of their own, then the parser by coverage for SECONDS (600)
-	$(PY) -m pytest -n 2 -m hypothesis --hypothesis-profile explore $(ARGS)
+	$(PY) -m pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile explore $(ARGS)
 	$(PY) tests/fuzz/fuzz_parse.py -max_total_time=$(SECONDS)
 
 bench: .dev ## against the vendor's SDKs and the floor: cold start, CPU, memory, size, batches (ARGS='--rounds 3')
@@ -68,7 +73,10 @@ destroy: .demo ## take the stack down again
 	@$(START) -m functions destroy $(ARGS)
 
 clean: ## remove everything that was built or installed here
-	rm -rf .venv* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+.version: # the minor version of PYTHON, nothing if it is not there
+	@test -z "$(FOUND)" || "$(FOUND)" -c 'import sys; print("{}.{}".format(*sys.version_info))'
 
 .demo .dev .fuzz: # what a target needs: requirements/demo.txt, dev.txt, fuzz.txt
 	@test -n "$(FOUND)" || { echo "$(PYTHON) was not found: install it, or name another with PYTHON=…"; exit 1; }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import click
 
 from functions._operator import exits, interrupt
@@ -15,7 +18,19 @@ from functions._operator.schema import schema
 from functions._operator.settings import settings
 
 
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Show the version where it is asked for, from the one place where it stands."""
+    if asked:
+        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
+        (version,) = re.findall(r'^version = "(.+)"$', project.read_text(encoding="utf-8"), re.MULTILINE)
+        click.echo(version)
+        context.exit()
+
+
 @click.group(cls=exits.Group, epilog=exits.HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
 def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 

@@ -44,6 +44,7 @@ def client(cloud: Cloud, world: World) -> SmqClient:
 
 
 def message(body: str = "aGVsbG8=", more: str = "") -> str:
+    """Return the body of a SendMessage with ``more`` elements."""
     return xml("Message", f"<MessageBody>{body}</MessageBody>{more}")
 
 
@@ -236,6 +237,7 @@ def test_wrong_properties_are_refused(client: SmqClient, properties: str) -> Non
 
 
 def batch(*bodies: str) -> str:
+    """Return the body of a BatchSendMessage."""
     return xml("Messages", "".join(f"<Message><MessageBody>{body}</MessageBody></Message>" for body in bodies))
 
 

@@ -23,6 +23,7 @@ def smq() -> Smq:
 
 
 def refused(code: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> ServiceError:
+    """Call, and return the refusal, which has this code."""
     with pytest.raises(ServiceError) as caught:
         call(*args, **kwargs)
     assert caught.value.code == code
@@ -30,6 +31,7 @@ def refused(code: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> S
 
 
 def bodies(smq: Smq, queue: str = "q", limit: int = 16, wait: float = 0) -> list[str]:
+    """Receive, and return what the messages say."""
     return [message.body for message in smq.receive(queue, limit, wait)]
 
 

@@ -43,6 +43,7 @@ def client(world: World) -> SmqClient:
 
 
 def as_key(client: SmqClient, credential: Credential) -> SmqClient:
+    """Return the client with another key."""
     client.credential = credential
     return client
 
@@ -123,6 +124,7 @@ def test_right_request_is_accepted(client: SmqClient) -> None:
 
 
 def at(offset: float) -> str:
+    """Return the moment ``offset`` seconds from now as a Date header has it."""
     return formatdate(NOW + offset, usegmt=True)
 
 

@@ -27,6 +27,7 @@ def smq() -> Smq:
 
 
 def refused(code: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> ServiceError:
+    """Call, and return the refusal, which has this code."""
     with pytest.raises(ServiceError) as caught:
         call(*args, **kwargs)
     assert caught.value.code == code

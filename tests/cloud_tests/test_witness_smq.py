@@ -75,6 +75,7 @@ def topic(account: Account) -> Any:
 
 
 def refused(code: str, call: Callable[..., Any], *args: Any) -> MNSServerException:
+    """Call, and return the refusal, which has this code and a request id."""
     with pytest.raises(MNSServerException) as caught:
         call(*args)
     assert caught.value.type == code

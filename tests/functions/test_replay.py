@@ -62,6 +62,7 @@ def ordered(port: int) -> dict[str, Any]:
 
 
 def encoded(value: Any) -> str:
+    """Return a value as JSON in Base64, as queues have it."""
     return b64encode(json.dumps(value).encode()).decode()
 
 

@@ -97,8 +97,8 @@ def test_nothing_is_denied_to_the_role(corpus: Invoker, mode: str) -> None:
 @pytest.mark.parametrize("action", sorted(allowed(STACK)))
 def test_missing_action_is_named(corpus: Invoker, action: str) -> None:
     """Take one action away, and the answer or the log of some sample names it."""
-    said = "".join(run(corpus, "replace", allowed(STACK) - {action})) + corpus.logged.getvalue()
-    assert action in said
+    told = (said + corpus.logged.getvalue() for said in run(corpus, "replace", allowed(STACK) - {action}))
+    assert any(action in text for text in told)
 
 
 def test_entries_are_moved_only_where_they_may_be_replaced() -> None:

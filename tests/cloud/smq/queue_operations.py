@@ -25,16 +25,19 @@ if TYPE_CHECKING:
 
 
 def create_queue(ask: Ask) -> SmqAnswer:
+    """Make a queue; Location names it."""
     new = ask.broker.add_queue(ask.route.queue, read.queue_attributes(ask.body))
     return created(ask, f"queues/{ask.route.queue}", new=new)
 
 
 def set_queue_attributes(ask: Ask) -> SmqAnswer:
+    """Change the attributes that the body has."""
     ask.broker.set_queue_attributes(ask.route.queue, read.queue_attributes(ask.body))
     return NO_CONTENT
 
 
 def get_queue_attributes(ask: Ask) -> SmqAnswer:
+    """Answer the attributes, the three counts and the dead-letter policy if there is one."""
     queue = ask.broker.queue(ask.route.queue)
     policy = queue.dlq_policy
     children: list[Child] = [
@@ -62,10 +65,12 @@ def _counts(ask: Ask, queue: Queue) -> dict[str, int]:
 
 
 def list_queue(ask: Ask) -> SmqAnswer:
+    """Answer a page of the queues' URLs."""
     return page(ask, "Queue", "queues", [queue.name for queue in ask.broker.queues()])
 
 
 def delete_queue(ask: Ask) -> SmqAnswer:
+    """Delete a queue with its messages; that there is none is no error."""
     ask.broker.delete_queue(ask.route.queue)
     return NO_CONTENT
 
@@ -78,6 +83,7 @@ def _sent(message: Message) -> list[Child]:
 
 
 def send_message(ask: Ask) -> SmqAnswer:
+    """Put one message into the queue; answer its id and the MD5 of its body."""
     wanted = read.queue_message(ask.body)
     check_sent(ask, wanted.body)
     return SmqAnswer(201, compose("Message", _sent(ask.broker.put(ask.route.queue, wanted.body, **wanted.options))))
@@ -116,10 +122,12 @@ def _failed(error: ServiceError) -> list[Child]:
 
 
 def receive_message(ask: Ask) -> SmqAnswer:
+    """Receive one message, hidden from now on, with its receipt handle."""
     return SmqAnswer(200, compose("Message", received(_receive(ask, 1)[0])))
 
 
 def batch_receive_message(ask: Ask) -> SmqAnswer:
+    """Receive up to ``numOfMessages`` (1..16) messages."""
     return SmqAnswer(200, listing("Messages", "Message", map(received, _receive(ask, _batch_size(ask)))))
 
 
@@ -142,10 +150,12 @@ def _batch_size(ask: Ask) -> int:
 
 
 def peek_message(ask: Ask) -> SmqAnswer:
+    """Show the first visible message without a receipt handle; it stays visible."""
     return SmqAnswer(200, compose("Message", peeked(_peek(ask, 1)[0])))
 
 
 def batch_peek_message(ask: Ask) -> SmqAnswer:
+    """Show up to ``numOfMessages`` (1..16) messages; they stay visible."""
     return SmqAnswer(200, listing("Messages", "Message", map(peeked, _peek(ask, _batch_size(ask)))))
 
 
@@ -164,6 +174,7 @@ def _receipt_handle(ask: Ask) -> str:
 
 
 def delete_message(ask: Ask) -> SmqAnswer:
+    """Delete the message of a receipt handle that is still good."""
     ask.broker.delete(ask.route.queue, _receipt_handle(ask))
     return NO_CONTENT
 

@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 
 
 def create_topic(ask: Ask) -> SmqAnswer:
+    """Make a topic; Location names it."""
     new = ask.broker.add_topic(ask.route.topic, read.topic_attributes(ask.body))
     return created(ask, f"topics/{ask.route.topic}", new=new)
 
 
 def set_topic_attributes(ask: Ask) -> SmqAnswer:
+    """Change the attributes that the body has."""
     ask.broker.set_topic_attributes(ask.route.topic, read.topic_attributes(ask.body))
     return NO_CONTENT
 
 
 def get_topic_attributes(ask: Ask) -> SmqAnswer:
+    """Answer the attributes and the count of the messages of a day."""
     topic = ask.broker.topic(ask.route.topic)
     children: list[Child] = [
         ("TopicName", topic.name),
@@ -40,15 +43,18 @@ def get_topic_attributes(ask: Ask) -> SmqAnswer:
 
 
 def list_topic(ask: Ask) -> SmqAnswer:
+    """Answer a page of the topics' URLs."""
     return page(ask, "Topic", "topics", [topic.name for topic in ask.broker.topics()])
 
 
 def delete_topic(ask: Ask) -> SmqAnswer:
+    """Delete a topic with its subscriptions; that there is none is no error."""
     ask.broker.delete_topic(ask.route.topic)
     return NO_CONTENT
 
 
 def publish_message(ask: Ask) -> SmqAnswer:
+    """Hand one message to every subscription whose tag fits; answer its id and the MD5 of its body."""
     wanted = read.topic_message(ask.body)
     check_sent(ask, wanted.body)
     message_id = ask.broker.publish(ask.route.topic, wanted.body, wanted.tag, **wanted.properties)
@@ -57,17 +63,20 @@ def publish_message(ask: Ask) -> SmqAnswer:
 
 
 def subscribe(ask: Ask) -> SmqAnswer:
+    """Make a subscription; Location names it."""
     new = ask.broker.add_subscription(ask.route.topic, ask.route.subscription, read.subscription(ask.body))
     return created(ask, f"topics/{ask.route.topic}/subscriptions/{ask.route.subscription}", new=new)
 
 
 def set_subscription_attributes(ask: Ask) -> SmqAnswer:
+    """Change the attributes that the body has."""
     attributes = read.subscription(ask.body)
     ask.broker.set_subscription_attributes(ask.route.topic, ask.route.subscription, attributes)
     return NO_CONTENT
 
 
 def get_subscription_attributes(ask: Ask) -> SmqAnswer:
+    """Answer the endpoint, the form of notifications and the tag of a subscription."""
     entry = ask.broker.subscription(ask.route.topic, ask.route.subscription)
     children: list[Child] = [
         ("TopicOwner", ask.broker.world.account_id),
@@ -85,10 +94,12 @@ def get_subscription_attributes(ask: Ask) -> SmqAnswer:
 
 
 def list_subscription_by_topic(ask: Ask) -> SmqAnswer:
+    """Answer a page of the subscriptions' URLs."""
     names = sorted(ask.broker.topic(ask.route.topic).subscriptions)
     return page(ask, "Subscription", f"topics/{ask.route.topic}/subscriptions", names)
 
 
 def unsubscribe(ask: Ask) -> SmqAnswer:
+    """End a subscription; that there is none is no error."""
     ask.broker.unsubscribe(ask.route.topic, ask.route.subscription)
     return NO_CONTENT

@@ -33,6 +33,7 @@ def opened(invoke: Invoker) -> list[str]:
 
 
 def outcomes(answer: Answer) -> list[str]:
+    """Return what became of each record."""
     return [result["outcome"] for result in answer.results]
 
 

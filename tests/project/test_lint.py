@@ -1,4 +1,4 @@
-"""`make check` looks at what git tracks, as it stands: not at scratch beside it, and not only at what is committed."""
+"""`make lint` looks at what git tracks, as it stands: not at scratch beside it, and not only at what is committed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEEN = 'echo "$(basename "$0") $*: $(find . -name "*.py" | sort | tr "\\n" " ")"
 def project(tmp_path: Path) -> Path:
     """A project with one tracked module, and tools that say what they see and refuse the word WRONG."""
     (tmp_path / ".ci").mkdir()
-    shutil.copy(ROOT / ".ci" / "check", tmp_path / ".ci")
+    shutil.copy(ROOT / ".ci" / "lint", tmp_path / ".ci")
     (tmp_path / "kept.py").write_text("x = 1\n")
     (tmp_path / "gone.py").write_text("x = 1\n")
     (tmp_path / ".gitignore").write_text("venv/\n")
@@ -38,16 +38,17 @@ def git(project: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=project, env=variables, check=True)
 
 
-def check(project: Path) -> subprocess.CompletedProcess[str]:
-    """Run the check of a project."""
-    return subprocess.run([".ci/check", "venv"], cwd=project, capture_output=True, text=True, check=False)
+def lint(project: Path) -> subprocess.CompletedProcess[str]:
+    """Lint a project, also where git runs these tests before a push and says in variables which project is pushed."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run([".ci/lint", "venv"], cwd=project, env=variables, capture_output=True, text=True, check=False)
 
 
 def test_scratch_is_not_checked(project: Path) -> None:
     """What git does not track is named and seen by no tool; what was deleted is not missed."""
     (project / "scratch of mine.py").write_text("WRONG")
     (project / "gone.py").unlink()
-    done = check(project)
+    done = lint(project)
 
     assert (done.returncode, done.stderr) == (0, "")
     first, *seen = done.stdout.splitlines()
@@ -62,7 +63,7 @@ def test_what_is_tracked_is_checked_as_it_stands(added: bool, project: Path) -> 
     if added:
         git(project, "add", "new.py")
 
-    assert check(project).returncode == 1
+    assert lint(project).returncode == 1
 
 
 def test_without_git_all_is_checked(project: Path) -> None:
@@ -70,4 +71,4 @@ def test_without_git_all_is_checked(project: Path) -> None:
     shutil.rmtree(project / ".git")
     (project / "kept.py").write_text("WRONG")
 
-    assert check(project).returncode == 1
+    assert lint(project).returncode == 1

@@ -1,0 +1,91 @@
+"""What a change has to pass: the gates of `make check` are closed, and every way to run them runs the same."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from functions.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = "def one() -> int:\n    return 1\n\n\ndef two() -> int:\n    return 2\n"
+
+
+def targets() -> dict[str, str]:
+    """Return the Makefile's targets with what each needs and does."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z]+):((?:.*\n)(?:\t.*\n)*)", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("called", "code"), [pytest.param("one(), two()", 0, id="enough"), pytest.param("one()", 1, id="too-little")]
+)
+def test_too_little_coverage_fails(called: str, code: int, tmp_path: Path) -> None:
+    """Where the tests see less than 95 % of lines and branches, the command of `make coverage` ends with an error."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in ("shared", "functions", "tests"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("")
+    (tmp_path / "shared" / "code.py").write_text(CODE)
+    (tmp_path / "tests" / "test_code.py").write_text(
+        f"from shared.code import one, two\n\ndef test_code() -> None:\n    {called}\n"
+    )
+    (command,) = re.findall(r"\t\$\(PY\) (.*)\n", targets()["coverage"])
+    done = subprocess.run(
+        [sys.executable, *command.replace("-n 2", "-n 0").split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, "Required test coverage of 95" in done.stdout) == (code, True), done.stdout
+
+
+@pytest.mark.parametrize("place", ["shared/new.py", "functions/new.py", "tests/new.py"])
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        pytest.param('"""New."""\n\n\ndef grant() -> None:\n    pass\n', "D103", id="function"),
+        pytest.param('"""New."""\n\n\ndef _grant() -> None:\n    pass\n', "", id="private"),
+        pytest.param("LIMIT = 1\n", "D100", id="module"),
+    ],
+)
+def test_what_is_public_has_a_docstring(source: str, complaint: str, place: str) -> None:
+    """A public function or module without a docstring does not pass `make lint`."""
+    ruff = Path(sys.executable).with_name("ruff")
+    command = [str(ruff), "check", "--no-cache", "--output-format=concise", f"--stdin-filename={place}", "-"]
+    done = subprocess.run(command, cwd=ROOT, input=source, capture_output=True, text=True, check=False)
+
+    assert re.findall(r" (D\d+) ", done.stdout) == [complaint] * bool(complaint)
+
+
+def test_hooks_of_git_run_what_ci_runs() -> None:
+    """The hooks are the Makefile's targets, download nothing, and between them and CI no gate is left out."""
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+    assert local["repo"] == "local"
+    assert {hook["entry"].split()[-1] for hook in local["hooks"]} == {"lint", "check"}
+    assert {hook["language"] for hook in local["hooks"]} == {"system"}
+    assert set(targets()["check"].partition("#")[0].split()) == {"lint", "coverage"}
+    assert re.findall(r"^from_nothing .*\b(lint|coverage)\b", run, re.MULTILINE) == ["lint", "coverage"]
+
+
+def test_the_version_has_a_dated_section() -> None:
+    """What `--version` shows is the newest version in the changelog, where every version has its date, newest first."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest, *versions = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
+    dated = re.findall(r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", changelog, re.MULTILINE)
+
+    assert newest == "Unreleased"
+    assert len(dated) == len(versions)
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"{dated[0][0]}\n"
+    assert [date for _, date in dated] == sorted((date for _, date in dated), reverse=True)
