@@ -28,6 +28,7 @@ from tests.cloud.server import Server
 REQUESTS, RESULTS, INBOX, DEAD, FUNCTION = "requests", "results", "inbox", "dead", "set-vpc-access"
 INSTANCES = 4
 DELIVERIES = 40  # of a batch; a kill ends one of them for all its records
+_LARGEST_EVENT = 32 * 1024 * 1024  # bytes
 _LOOK_EVERY = 0.01  # seconds
 
 
@@ -54,6 +55,8 @@ def run(plan: Plan, package: Path) -> Ledger:
     smq = cloud["SMQ"]
     for queue in (REQUESTS, INBOX, DEAD):
         smq.create_queue(queue, VisibilityTimeout=120)
+    # A dead letter is a whole batch, which SMQ may not hold; what the real trigger does then is not documented.
+    smq.queue(DEAD).attributes["MaximumMessageSize"] = _LARGEST_EVENT
     smq.create_topic(RESULTS)
     smq.subscribe(RESULTS, "to-inbox", queue=INBOX, format="SIMPLIFIED")
     put(cloud, {"vpc_accesses": [FOREIGN], "instances": instances(plan.size)})

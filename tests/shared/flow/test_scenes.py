@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.cloud.seeds import seed
 from tests.deployed import template
 from tests.invoking import VPC, Invoker, queue_event, request
 
@@ -140,7 +139,7 @@ def test_the_innocent_is_answered_in_the_first_delivery(
     """Whatever comes before it in the batch, an honest request waits for no second delivery, and no flood is published."""
     hostile, settings = SCENES[scene]
     invoke.configure(MAX_CALLS_PER_SECOND="10", **settings)
-    seed(invoke.served.app, {"instances": [{"InstanceId": INNOCENT["InstanceId"], "VpcId": VPC}]})
+    invoke.given(instances=[{"InstanceId": INNOCENT["InstanceId"], "VpcId": VPC}])
     played = _played(invoke, hostile(), INNOCENT, record_property)
 
     assert played.deliveries == 1
@@ -165,7 +164,7 @@ def test_an_honest_hook_is_completed_in_the_first_delivery(
     waiting = {
         name: hook["content"][name[0].lower() + name[1:]] for name in ("LifecycleHookId", "LifecycleActionToken")
     }
-    seed(invoke.served.app, {"instances": tagged, "hooks": [waiting]})
+    invoke.given(instances=tagged, hooks=[waiting])
     invoke.configure(MAX_CALLS_PER_SECOND="10")
     played = _played(invoke, hostile(), hook, record_property)
 
