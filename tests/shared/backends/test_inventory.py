@@ -58,6 +58,13 @@ def test_what_a_notice_decides_by_itself(notice: Appeared, reason: str) -> None:
     assert (answer.reason if answer else "") == reason
 
 
+def test_without_an_account_of_its_own_the_function_takes_notices_of_any() -> None:
+    """Outside Function Compute nobody may have said which account is ours."""
+    unknown = settings.load({name: value for name, value in SETTINGS.items() if name != "FC_ACCOUNT_ID"})
+
+    assert without_asking(_notice(account_id="6543210987654321"), unknown) is None
+
+
 @pytest.mark.parametrize(
     ("notice", "words"),
     [

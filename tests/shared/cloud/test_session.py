@@ -242,11 +242,36 @@ def test_writes_are_spaced_and_publications_are_not(invoke: Invoker) -> None:
     assert [line["waited"] for line in invoke.lines() if line["event"] == "record"] == [0, 0.5, 0.5]
 
 
-def test_an_operation_that_is_throttled_slows_down_and_recovers(invoke: Invoker) -> None:
-    """From two calls a second one throttled write leaves one; the first success makes it 1.1."""
-    invoke.given(faults=[{"operation": WRITE, "nth": 1, "status": 400, "code": "Throttling"}])
+@pytest.mark.parametrize(
+    ("fault", "writes"),
+    [
+        pytest.param({"status": 400, "code": "Throttling"}, [0, 0.5, 1.5, 2.409], id="throttled"),
+        pytest.param(
+            {"status": 503, "code": "ServiceUnavailable", "retry_after": 3000}, [0, 3, 4, 4.909], id="asked-to-wait"
+        ),
+        pytest.param({"status": 503, "code": "ServiceUnavailable"}, [0, 1.2, 1.7, 2.2], id="in-trouble"),
+    ],
+)
+def test_an_operation_slows_down_for_the_cloud_and_recovers(
+    invoke: Invoker, fault: dict[str, Any], writes: list[float]
+) -> None:
+    """From two calls a second a write that the cloud had no time for leaves one, and the first success makes it 1.1.
 
-    assert _moments(invoke, MAX_CALLS_PER_SECOND="2")["SetVpcAccess"] == [0, 0.5, 1.5, 2.409]
+    Trouble alone slows nothing: the record looks twice, which takes a second, and waits 0.2 s.
+    """
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, **fault}])
+
+    assert _moments(invoke, MAX_CALLS_PER_SECOND="2")["SetVpcAccess"] == writes
+
+
+def test_a_write_is_not_repeated_blindly_where_the_cloud_asks_to_wait(invoke: Invoker) -> None:
+    """How long to wait says nothing of whether the write took effect: it is looked for first."""
+    invoke.given(
+        faults=[{"operation": WRITE, "nth": 1, "status": 503, "code": "ServiceUnavailable", "retry_after": 3000}]
+    )
+    invoke(request())
+
+    assert invoke.calls()[:3] == [READ, WRITE, READ]
 
 
 def _pace(clock: ManualClock, rate: float) -> Pace:

@@ -262,6 +262,14 @@ def test_a_hook_that_cannot_be_told_makes_its_other_instances_due_again(invoke: 
     assert " InstanceNotFound (1)" in error
 
 
+def test_a_hook_whose_instances_were_found_comes_first(invoke: Invoker) -> None:
+    """The event begins with a hook whose instance nobody finds: who invents hooks delays no true one."""
+    _scaling(invoke, _instance(1))
+    invoke([_message(9, lifecycleHookId="ash-bp1example0009"), _message(1)])
+
+    assert [call for call in invoke.calls() if call.startswith("ESS.")] == [COMPLETE, HEARTBEAT]
+
+
 def test_a_hook_among_other_records_is_answered(invoke: Invoker) -> None:
     """A request in the same event waits for no hook and is none of its instances."""
     _scaling(invoke, _instance(1))
