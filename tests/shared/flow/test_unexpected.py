@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from shared.events import parsing
 from shared.flow import authorize
 from shared.model.access import VpcAccess
 from shared.model.outcome import Job
-from shared.model.records import Ignored, Record
+from shared.model.records import Ignored, Invalid, Record
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 SEAMS = ["DescribeInstances", "DescribeVpcAccesses", "SetVpcAccess", "PublishMessage"]
@@ -58,6 +59,25 @@ def test_no_seam_ends_the_batch(invoke: Invoker, operation: str, nth: int) -> No
     assert {message["type"] for message in invoke.messages()} <= {
         f"vpcaccess.{kind}" for kind in ("authorized", "unchanged", "failed")
     }
+
+
+class Mine(dict[str, Any]):
+    """An object that nobody can look into."""
+
+    def keys(self) -> Any:
+        raise Surprise("keys")
+
+
+def test_a_fault_of_the_parser_costs_one_record_its_answer() -> None:
+    """The others of its list are read, and this one is due again."""
+    first, broken, last = parsing._records(parsing.Piece([1, Mine(a=1), request()]))
+
+    assert isinstance(first.content, Invalid)
+    assert not first.content.retry
+    assert isinstance(broken.content, Invalid)
+    assert broken.content.retry
+    assert "Surprise in parse" in broken.content.text
+    assert isinstance(last.content, VpcAccess)
 
 
 def test_a_stage_is_done_for_each_alone_if_it_fails_for_all() -> None:
