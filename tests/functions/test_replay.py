@@ -189,6 +189,7 @@ def environment_of(cloud: Served) -> dict[str, str]:
         **SETTINGS,
         **dict.fromkeys(ENDPOINTS, cloud.endpoint),
         "LOG_LEVEL": "OFF",
+        "COLUMNS": "400",  # a row is a line, however long the paths are here
         "REQUEST_QUEUE": "requests",
         "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
