@@ -97,7 +97,7 @@ def test_the_metadata_is_that_of_what_is_installed() -> None:
         if release in known:
             compared += 1
             assert known[release]["requires"] == locks.normal(distribution.requires or []), f"{release}: {locks.WRITE}"
-            assert known[release]["python"] == (distribution.metadata["Requires-Python"] or ""), (
+            assert known[release]["python"] == (distribution.metadata.get_all("Requires-Python") or [""])[0], (
                 f"{release}: {locks.WRITE}"
             )
     assert compared > 80
@@ -155,12 +155,8 @@ def test_a_set_up_is_interrupted_started_twice_and_incomplete(set_up: SetUp) -> 
     both = [set_up.start("dev") for _ in range(2)]
     said = "".join(run.communicate()[0] for run in both)
     assert [run.returncode for run in both] == [0, 0], said
-    for line in (
-        "making a virtual environment",
-        "1 package of requirements/build.txt, about 5 s",
-        "dev.txt",
-        "waiting",
-    ):
+    assert said.count("making a virtual environment") <= 1, said  # none if Ctrl-C came after it had been made
+    for line in ("1 package of requirements/build.txt, about 5 s", "dev.txt", "waiting"):
         assert said.count(line) == 1, said
     assert subprocess.run([set_up.place / "bin" / "python", "-c", "import made_up"], check=False).returncode == 0
     assert set_up.start("demo").communicate()[0] == ""  # it is part of what there is
