@@ -7,7 +7,6 @@ publishing are, ``SetVpcAccess`` is not (after doubt somebody has to look first)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import count
 from typing import NamedTuple, TypeVar
 
 from shared import log
@@ -75,7 +74,9 @@ class Session(NamedTuple):
         read_error: ReadError,
     ) -> Result:
         credentials = self.credentials()
-        for attempt in count(1):
+        attempt = 0
+        while True:
+            attempt += 1
             if paced:
                 log.add(waited=self.pace.wait(operation, self.deadline))
             self.deadline.require(_MIN_ATTEMPT, operation)
@@ -96,7 +97,6 @@ class Session(NamedTuple):
                 raise answer
             credentials = fresh
             self._back_off(operation, answer, attempt)
-        raise AssertionError  # count() does not end
 
     def _attempt(self, operation: str, request: HttpRequest, read_error: ReadError) -> HttpResponse | AuthorizerError:
         try:
