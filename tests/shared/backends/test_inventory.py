@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared import settings
-from shared.backends.rules import Unresolved, resolve, without_asking
+from shared.backends.rules import Unresolved, resolve, without_asking, worth_waiting
 from shared.clock import Clock, Deadline
 from shared.cloud.pace import Pace
 from shared.cloud.session import Session
@@ -122,6 +122,7 @@ def test_ports_come_from_the_tag(kind: str, tag: str, fields: dict[str, Any], po
         ),
         pytest.param("ecs", _backend("listener"), False, REJECTED, "InvalidPortTag", id="instances-have-no-listener"),
         pytest.param("slb", _backend("listener", "slb"), False, FAILED, "NoListener", id="no-listener-yet"),
+        pytest.param("slb", _backend("http", "slb"), False, REJECTED, "InvalidPortTag", id="balancer-with-a-word"),
         *(
             pytest.param("ecs", _backend(value), False, REJECTED, "InvalidPortTag", id=f"tag-{value[:12]!r}")
             for value in ("", "http", "0", "65536", "80;443", "80,", "８０", "-1", ",".join(map(str, range(1, 22))))
@@ -135,6 +136,39 @@ def test_why_there_is_no_request(kind: str, backend: Backend | None, outcome: st
     assert isinstance(answer, (Ignored, Unresolved))
     assert answer.reason == reason
     assert (answer.outcome if isinstance(answer, Unresolved) else "ignored") == outcome
+
+
+def test_a_long_tag_is_shown_in_part() -> None:
+    """Whoever writes a novel into the tag reads its beginning."""
+    answer = resolve(_notice(), _backend("x" * 100), LOADED)
+
+    assert isinstance(answer, Unresolved)
+    assert f"is {'x' * 64!r}: give a port" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend", "early", "again"),
+    [
+        pytest.param("ecs", None, False, True, id="not-found"),
+        pytest.param("ecs", None, True, False, id="not-found-but-announced-again"),
+        pytest.param("ecs", _backend("80"), False, False, id="complete"),
+        pytest.param("ecs", _backend(None), False, False, id="untagged"),
+        pytest.param("slb", _backend(None, "slb"), False, True, id="balancer-untagged"),
+        pytest.param("ecs", _backend("80", vpc_id=""), False, True, id="vpc-not-known-yet"),
+        pytest.param("ecs", _backend("80", vpc_id="", classic=True), False, False, id="classic"),
+        pytest.param("ecs", _backend("listener"), False, False, id="instances-have-no-listener"),
+        pytest.param("slb", _backend("80", "slb"), False, False, id="balancer-by-tag"),
+        pytest.param("slb", _backend("listener", "slb"), False, True, id="no-listener-yet"),
+        pytest.param("slb", _backend("listener", "slb", listener_ports=(80,)), False, False, id="balancer-by-listener"),
+    ],
+)
+def test_what_a_moment_can_change_is_looked_up_again(
+    kind: str, backend: Backend | None, *, early: bool, again: bool
+) -> None:
+    """Only what the product may not know yet is worth another look."""
+    notice = _notice(kind, BALANCER if kind == "slb" else INSTANCE, early=early)
+
+    assert worth_waiting(notice, backend, LOADED) == again
 
 
 @pytest.mark.parametrize(
@@ -382,6 +416,7 @@ def test_a_product_without_permission_fails_only_its_own(
     }
 
     assert answer.error is not None
+    assert "Forbidden.RAM (1)" in str(answer.error)
     assert action in str(answer.error)
     assert [instance_id for instance_id, outcome in outcomes.items() if outcome == "failed"] == [failed]
     assert sum(message["type"] == "vpcaccess.failed" for message in invoke.messages()) == 1
