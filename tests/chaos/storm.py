@@ -176,6 +176,7 @@ def _collect(cloud: Cloud, sent: dict[str, Sent], patience: float) -> tuple[list
     smq, results, dead = cloud["SMQ"], list[dict[str, Any]](), set[str]()
     waiting, end = set(sent), time.monotonic() + patience
     while time.monotonic() < end:
+        cloud.check()
         found = smq.receive(INBOX, 16, wait=1.0)
         for message in found:
             smq.delete(INBOX, message.receipt_handle)

@@ -19,6 +19,7 @@ from tests.cloud.core import Credential, ServiceError
 from tests.cloud.seeds import seed as put
 from tests.cloud.server import KEEP_ALIVE_SECONDS, Server
 
+_LOOK_EVERY = 1.0  # seconds
 README = Path(__file__).with_name("README.md")
 
 
@@ -79,7 +80,8 @@ def _serve(server: Server, key: Credential) -> None:
         }
         print(differences(), file=sys.stderr)
         print(json.dumps(ready), flush=True)
-        stop.wait()
+        while not stop.wait(_LOOK_EVERY):
+            server.cloud.check()
 
 
 def differences() -> str:

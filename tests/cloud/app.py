@@ -64,6 +64,13 @@ class Cloud:
             if start is not None:
                 start()
 
+    def check(self) -> None:
+        """Raise RuntimeError if something that the products run in the background is broken."""
+        for product in self.products.values():
+            check = getattr(product, "check", None)
+            if check is not None:
+                check()
+
     def close(self) -> None:
         """Stop what the products run in the background."""
         for product in self.products.values():

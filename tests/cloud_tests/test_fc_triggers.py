@@ -14,11 +14,11 @@ from tests.cloud.fc import EventBridgeTrigger, FunctionCompute, QueueTrigger, Re
 from tests.cloud.fc.handlers import deploy
 from tests.cloud.fc.triggers.pattern import matches
 from tests.cloud.smq import Smq
-from tests.cloud.smq.messages import Property
-from tests.patience import PATIENCE
+from tests.cloud.smq.messages import Message, Property
+from tests.patience import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.cloud.fc.function import Function
@@ -192,6 +192,32 @@ def test_used_up_retries_go_on_or_block(fc: FunctionCompute, tmp_path: Path, tol
         assert after == ["bad"]
 
 
+@pytest.mark.parametrize(
+    ("queue", "body", "why"),
+    [
+        pytest.param("dead", "x" * 40_000, "InvalidArgument", id="two-of-40-KB-are-too-long-together"),
+        pytest.param("nowhere", "x", "QueueNotExist", id="no-such-queue"),
+    ],
+)
+def test_a_stream_goes_on_when_its_dead_letter_is_refused(
+    fc: FunctionCompute, tmp_path: Path, queue: str, body: str, why: str
+) -> None:
+    """A batch that the dead-letter queue does not take is lost and counted; the next one is delivered."""
+    trigger = _queue(batch_size=2, retry=Retry(()), tolerate_errors=True, dead_letter_queue=queue)
+    function = deploy(fc, tmp_path, SOURCE, triggers=(trigger,))
+    _break(function)
+    for _ in range(2):
+        fc.smq.send("in", body)
+    fc.drain()
+    ((key, destination, reason),) = fc.lost_records
+    assert (key, destination) == (function.config.key, queue)
+    assert why in reason
+    _break(function, broken=False)
+    fc.smq.send("in", "good")
+    fc.drain()
+    assert json.loads(_events(function)[-1])[0]["data"]["messageBody"] == "good"
+
+
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_throttled_batches_are_kept(fc: FunctionCompute, tmp_path: Path, asynchronous: bool) -> None:
     """Without an instance nothing is lost: sync retries the batch, async has the invocation in its queue."""
@@ -337,6 +363,16 @@ def test_a_rule_retries_a_function_error_or_not(fc: FunctionCompute, tmp_path: P
     assert json.loads(buried.body) == event
 
 
+def test_a_rule_goes_on_when_its_dead_letter_is_refused(fc: FunctionCompute, tmp_path: Path) -> None:
+    """An event of more than 64 KB that was given up is lost and counted."""
+    trigger = EventBridgeTrigger("rule", {}, retry=Retry(()), dead_letter_queue="dead")
+    function = deploy(fc, tmp_path, SOURCE, triggers=(trigger,))
+    _break(function)
+    fc.put_event({"source": "acs.ecs", "type": "x", "data": {"text": "x" * 70_000}})
+    fc.drain()
+    assert [lost[:2] for lost in fc.lost_records] == [(function.config.key, "dead")]
+
+
 def test_a_timer_fires_when_told(fc: FunctionCompute, tmp_path: Path) -> None:
     """Trigger time in UTC to the second, the trigger's name and the payload as a string."""
     trigger = TimerTrigger("reconcile", payload='{"action":"reconcile"}')
@@ -365,6 +401,33 @@ def test_started_triggers_work_by_themselves(fc: FunctionCompute, tmp_path: Path
     fc.smq.send("in2", "x")
     assert seen.acquire(timeout=PATIENCE)
     assert seen.acquire(timeout=PATIENCE)
+
+
+class _BrokenSmq(Smq):
+    """A mistake of ours: no message can be taken from it."""
+
+    def receive(self, queue_name: str, max_messages: int = 1, wait: float = 0.0) -> list[Message]:
+        raise LookupError(f"cannot take {max_messages} from {queue_name} within {wait} s")
+
+
+@pytest.mark.parametrize("end", [FunctionCompute.check, FunctionCompute.close])
+def test_a_fault_in_a_trigger_s_thread_is_not_silent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], end: Callable[[FunctionCompute], None]
+) -> None:
+    """Its trace is printed at once, and whoever looks, or closes the stand-in, gets it as an error."""
+    world = World()
+    smq = _BrokenSmq(world)
+    smq.create_queue("in")
+    fc = FunctionCompute(world, smq)
+    deploy(fc, tmp_path, SOURCE, triggers=(_queue(),))
+    fc.start()
+    assert until(lambda: fc.faults)
+    with pytest.raises(RuntimeError, match="Function Compute is broken") as raised:
+        end(fc)
+    assert isinstance(raised.value.__cause__, LookupError)
+    assert "cannot take 1 from in" in capsys.readouterr().err
+    fc.check()  # it was told
+    fc.close()
 
 
 EVENT = {

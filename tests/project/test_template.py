@@ -313,6 +313,10 @@ class Slow:
         self.world.clock.advance(self.seconds)
         return Delivery.FAILED
 
+    def lose(self, queue: str, why: str) -> None:
+        """Fail: its dead letter fits the queue."""
+        raise AssertionError(f"{queue}: {why}")
+
 
 @pytest.mark.parametrize("timeout", TIMEOUTS)
 def test_slow_message_ends_in_the_dead_letters(timeout: int) -> None:

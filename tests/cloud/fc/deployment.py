@@ -25,6 +25,8 @@ class Invoker(Protocol):
 
     world: World
     smq: Smq
+    lost_records: list[tuple[str, str, str]]
+    faults: list[Exception]
 
     def run(self, function: Function, event: bytes) -> InvocationEnd:
         """Invoke synchronously."""
@@ -56,6 +58,10 @@ class Deployment:
         except ServiceError:
             return Delivery.REFUSED
 
+    def lose(self, queue: str, why: str) -> None:
+        """Count a dead letter that its queue refused."""
+        self._invoker.lost_records.append((self.function.config.key, queue, why))
+
     def attach_triggers(self) -> None:
         """Make the triggers listen; ServiceError 404 for a topic that does not exist."""
         world, smq = self._invoker.world, self._invoker.smq
@@ -72,7 +78,8 @@ class Deployment:
 
     def start(self) -> None:
         """Let the triggers work by themselves."""
-        self._runners = [Runner(pump, self._invoker.world.clock, name=self.name) for pump in self.pumps]
+        invoker = self._invoker
+        self._runners = [Runner(pump, invoker.world.clock, invoker.faults, name=self.name) for pump in self.pumps]
         for runner in self._runners:
             runner.start()
 

@@ -32,13 +32,15 @@ class Platform:
     """Functions by key (``name`` or ``service$name``). Thread-safe; ``close`` ends every process and thread.
 
     Background work (triggers, asynchronous invocations) runs in threads between ``start`` and ``close``; without
-    ``start`` it runs when a test calls ``pump_once`` or ``drain``.
+    ``start`` it runs when a test calls ``pump_once`` or ``drain``. A fault of ours in a thread is raised by ``check`` or
+    ``close``.
     """
 
     def __init__(self, world: World, smq: Smq) -> None:
         self.world, self.smq = world, smq
         self.queue = AsyncQueue(world, self._finish)
-        self.lost_records: list[tuple[str, str, str]] = []  # function, destination, why
+        self.lost_records: list[tuple[str, str, str]] = []  # function, destination or dead-letter queue, why
+        self.faults: list[Exception] = []  # of threads that they ended, not raised yet
         self.own_services: set[str] = set()  # made without functions
         self._deployments: dict[str, Deployment] = {}
         self._async_runner: Runner | None = None
@@ -161,7 +163,7 @@ class Platform:
         with self._lock:
             if self._async_runner is not None:
                 return
-            self._async_runner = Runner(self.queue, self.world.clock, _ASYNC_WORKERS, "async")
+            self._async_runner = Runner(self.queue, self.world.clock, self.faults, _ASYNC_WORKERS, "async")
             self._async_runner.start()
             for deployment in self._deployments.values():
                 deployment.start()
@@ -198,8 +200,14 @@ class Platform:
         self.lost_records.clear()
         self.own_services.clear()
 
+    def check(self) -> None:
+        """Raise RuntimeError if a fault of the stand-in ended a trigger or asynchronous invocations; once for each."""
+        if self.faults:
+            text = "the local Function Compute is broken, see the cause: what its thread had at hand was not delivered"
+            raise RuntimeError(text) from self.faults.pop(0)
+
     def close(self) -> None:
-        """Stop all threads, then all processes; safe to call twice."""
+        """Stop all threads, then all processes; safe to call twice. Ends with ``check``."""
         atexit.unregister(self.close)
         with self._lock:
             deployments, self._deployments = list(self._deployments.values()), {}
@@ -210,6 +218,7 @@ class Platform:
             self._close(deployment)
         if runner is not None:
             runner.join()
+        self.check()
 
     def _pumps(self) -> list[Pump]:
         with self._lock:

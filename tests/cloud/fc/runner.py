@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -27,10 +28,15 @@ class Pump(Protocol):
 
 
 class Runner:
-    """Drives one pump with some threads between ``start`` and ``stop``."""
+    """Drives one pump with some threads between ``start`` and ``stop``.
 
-    def __init__(self, pump: Pump, clock: CloudClock, threads: int = 1, name: str = "pump") -> None:
-        self.pump, self._clock = pump, clock
+    A fault in a step ends its thread, since nobody knows what it left half done: it is printed, and noted in ``faults``.
+    """
+
+    def __init__(
+        self, pump: Pump, clock: CloudClock, faults: list[Exception], threads: int = 1, name: str = "pump"
+    ) -> None:
+        self.pump, self._clock, self._faults = pump, clock, faults
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._run, name=f"fc-{name}-{n}", daemon=True) for n in range(threads)]
 
@@ -51,6 +57,13 @@ class Runner:
                 thread.join(timeout)
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as fault:  # noqa: BLE001 - whatever it is, whoever runs the stand-in has to see it
+            traceback.print_exc()
+            self._faults.append(fault)
+
+    def _work(self) -> None:
         while not self._stopping.is_set():
             self.pump.wake.clear()  # before looking, so that what arrives meanwhile does not wait
             if self.pump.step():

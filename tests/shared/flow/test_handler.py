@@ -412,6 +412,9 @@ class _Triggered:
         self.events.append(event)
         return Delivery.FAILED if self._invoke(event).error is not None else Delivery.DONE
 
+    def lose(self, queue: str, why: str) -> None:
+        raise AssertionError(f"{queue}: {why}")
+
 
 def test_the_template_s_trigger_ends_what_nobody_can_explain(invoke: Invoker) -> None:
     """A queue's messages carry no count of deliveries; the trigger counts: four of them, then the dead letters."""

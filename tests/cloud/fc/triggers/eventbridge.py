@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cloud.fc.triggers import shapes
 from tests.cloud.fc.triggers.pattern import matches
-from tests.cloud.fc.triggers.triggered import Delivery
+from tests.cloud.fc.triggers.triggered import Delivery, bury
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,5 +74,5 @@ class RulePump:
             push.attempts += 1
             with self._lock:
                 self._pushes.append(push)
-        elif self._trigger.dead_letter_queue:
-            self._smq.send(self._trigger.dead_letter_queue, push.event.decode())
+        else:
+            bury(push.event, self._smq, self._trigger.dead_letter_queue, self._target)

@@ -10,7 +10,7 @@ from tests.cloud.core import ServiceError
 from tests.cloud.fc.asynchronous import MAX_PAYLOAD
 from tests.cloud.fc.triggers import shapes
 from tests.cloud.fc.triggers.pattern import matches
-from tests.cloud.fc.triggers.triggered import Delivery
+from tests.cloud.fc.triggers.triggered import Delivery, bury
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,8 @@ class QueuePump:
         self._attempts += 1
         waits = self._trigger.retry.waits
         if self._attempts > len(waits) and self._trigger.tolerate_errors:
-            self._bury(events)
+            for event in events:
+                bury(event, self._smq, self._trigger.dead_letter_queue, self._target)
             self._finish(self._batch)
             return
         wait = waits[min(self._attempts, len(waits)) - 1] if waits else 1.0
@@ -112,12 +113,6 @@ class QueuePump:
             half = len(records) // 2  # a batch ends where 128 KB are reached; that it is halved is assumed
             return self._events(records[:half]) + self._events(records[half:])
         return [whole]
-
-    def _bury(self, events: Sequence[bytes]) -> None:
-        """Send what was given up to the dead-letter queue; that it is the event itself is assumed."""
-        if self._trigger.dead_letter_queue:
-            for event in events:
-                self._smq.send(self._trigger.dead_letter_queue, event.decode())
 
     def _finish(self, batch: Sequence[QueueMessage]) -> None:
         for message in batch:
