@@ -13,7 +13,9 @@ from shared.cloud.endpoints import endpoint_problem
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError
 
-_REQUESTS, _DEAD_LETTERS, _HIDDEN = "RequestQueue", "DeadLetterQueue", "VisibilityTimeout"  # outputs of the template
+_REQUESTS, _HOOKS, _DEAD_LETTERS = "RequestQueue", "HookQueue", "DeadLetterQueue"  # outputs of the template
+_HIDDEN = "VisibilityTimeout"  # the same
+_WORKED_ON = (_REQUESTS, _HOOKS)  # queues that feed a function
 _MAX_NAMES = 20  # in a line
 
 
@@ -35,20 +37,28 @@ def holdings(session: Session, places: Places, state: State) -> Iterator[Holding
     """Yield what deleting the stack loses and what it leaves. What cannot be looked up is ``unknown``, never ``none``."""
     requests, letters = (_name(state, output) for output in (_REQUESTS, _DEAD_LETTERS))
     again = f"`python -m functions replay --queue {letters} --to {requests}` sends them again, as long as the queues are there"
+    waiting = "let the function finish them, or Auto Scaling waits for each until its hook's time is over"
     yield _messages(session, places, state, _REQUESTS, "stop their producers and let the function finish them")
+    yield _messages(session, places, state, _HOOKS, waiting)
     yield _messages(session, places, state, _DEAD_LETTERS, again)
     yield _entries(session, places, state.parameters.get("Owner", ""))
+    yield _attached(_queue(session, places, state, _HOOKS))
     yield Holding("stays", "the zips in the bucket")
 
 
-def hidden_for_too_short(session: Session, places: Places, state: State) -> str:
-    """Return what is wrong with the time for which the request queue hides a message, "" if nothing is.
+def hidden_for_too_short(session: Session, places: Places, state: State) -> Iterator[str]:
+    """Yield what is wrong with the time for which a queue that feeds a function hides a message.
 
     A stack does not notice what was changed in the console.
     """
-    queue, wanted = _queue(session, places, state, _REQUESTS), float(state.outputs.get(_HIDDEN, 0))
-    if queue is None:
-        return ""
+    wanted = float(state.outputs.get(_HIDDEN, 0))
+    for queue in (_queue(session, places, state, output) for output in _WORKED_ON):
+        if queue is not None and (problem := _too_short(queue, wanted)):
+            yield problem
+
+
+def _too_short(queue: SmqQueue, wanted: float) -> str:
+    """Return what is wrong with the time for which a queue hides a message, "" if nothing is."""
     try:
         seconds = queue.standing().visibility_timeout
     except AuthorizerError as error:
@@ -57,7 +67,7 @@ def hidden_for_too_short(session: Session, places: Places, state: State) -> str:
         return ""
     return (
         f"the queue {queue.name} hides a message for {seconds} s, and the function may work on one for {wanted:g} s: set its "
-        f"VisibilityTimeout to {wanted:g}, or a slow message comes all day instead of ending in the dead letters"
+        f"VisibilityTimeout to {wanted:g}, or a slow message comes again while it is worked on"
     )
 
 
@@ -90,6 +100,14 @@ def _entries(session: Session, places: Places, owner: str) -> Holding:
     return Holding(
         "stays", f"authorizations of the owner {owner}, open until somebody removes them: {len(names)} ({listed})"
     )
+
+
+def _attached(queue: SmqQueue | None) -> Holding:
+    """Say what is not looked up: the scaling groups that name the queue of hooks."""
+    if queue is None:
+        return Holding("unknown", f"lifecycle hooks of scaling groups: the stack has no output {_HOOKS}")
+    what = f"lifecycle hooks of scaling groups that name the queue {queue.name}, if there are any"
+    return Holding("stays", f"{what}: delete them, or each scaling activity waits until its hook's time is over")
 
 
 def _name(state: State, output: str) -> str:

@@ -164,7 +164,7 @@ def roll_out(
         raise _failed(stacks, stack_id, f"{state.status}: {state.reason}")
     for name, value in state.outputs.items():
         click.echo(f"{name}: {value}")
-    if problem := hidden_for_too_short(session, where.places, state):
+    for problem in hidden_for_too_short(session, where.places, state):
         click.echo(f"warning: {terminal.printable(problem)}", err=True)
 
 

@@ -15,9 +15,10 @@ from tests.deployed import create_queues, template
 from tests.invoking import Invoker, request
 
 PLACES = Places("http://127.0.0.1:8080", "http://127.0.0.1:8080")
-REQUESTS, LETTERS = "set-vpc-access-requests", "set-vpc-access-dead-letters"
+REQUESTS, HOOKS, LETTERS = "set-vpc-access-requests", "set-vpc-access-hooks", "set-vpc-access-dead-letters"
 URL = "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues"
-OUTPUTS = {"RequestQueue": f"{URL}/{REQUESTS}", "DeadLetterQueue": f"{URL}/{LETTERS}", "VisibilityTimeout": "720"}
+QUEUES = {"RequestQueue": REQUESTS, "HookQueue": HOOKS, "DeadLetterQueue": LETTERS}
+OUTPUTS = {"VisibilityTimeout": "720", **{output: f"{URL}/{name}" for output, name in QUEUES.items()}}
 STATE = State("CREATE_COMPLETE", "", OUTPUTS, {"Owner": "team-a"})
 
 
@@ -29,8 +30,8 @@ def session(invoke: Invoker) -> Session:
 
 
 def fates(found: list[Holding]) -> dict[str, str]:
-    """Return what becomes of the queues' messages, the entries and the zips."""
-    return dict(zip(("requests", "letters", "entries", "zips"), (holding.fate for holding in found), strict=True))
+    """Return what becomes of the queues' messages, the entries, the hooks of scaling groups, and the zips."""
+    return dict(zip((*QUEUES.values(), "entries", "attached", "zips"), (each.fate for each in found), strict=True))
 
 
 def entries(count: int, owner: str = "team-a") -> list[dict[str, Any]]:
@@ -41,30 +42,35 @@ def entries(count: int, owner: str = "team-a") -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("counts", ["counted", "zero"])
 @pytest.mark.parametrize(
-    ("waiting", "letters", "said"),
+    "waiting",
     [
-        pytest.param(0, 0, {"requests": "none", "letters": "none"}, id="empty"),
-        pytest.param(3, 0, {"requests": "lost", "letters": "none"}, id="requests"),
-        pytest.param(0, 1, {"requests": "none", "letters": "lost"}, id="dead-letters"),
-        pytest.param(20, 20, {"requests": "lost", "letters": "lost"}, id="many"),
+        pytest.param({}, id="empty"),
+        pytest.param({REQUESTS: 3}, id="requests"),
+        pytest.param({HOOKS: 1}, id="hooks"),
+        pytest.param({LETTERS: 1}, id="dead-letters"),
+        pytest.param({REQUESTS: 20, HOOKS: 20, LETTERS: 20}, id="many"),
     ],
 )
-def test_waiting_messages_are_lost(
-    invoke: Invoker, session: Session, counts: str, waiting: int, letters: int, said: dict[str, str]
-) -> None:
+def test_waiting_messages_are_lost(invoke: Invoker, session: Session, counts: str, waiting: dict[str, int]) -> None:
     """A queue is asked for its messages themselves: its counts are 0 soon, by the vendor's own word."""
     world = invoke.served.world
     world.switches = world.switches.with_values(smq_message_counts=counts)
     smq = invoke.served.products["SMQ"]
-    for queue, count in ((REQUESTS, waiting), (LETTERS, letters)):
+    for queue, count in waiting.items():
         for _ in range(count):
             smq.send(queue, "text")
     found = list(holdings(session, PLACES, STATE))
+    said = dict(zip(QUEUES.values(), found, strict=False))
 
-    assert fates(found) == {"entries": "none", "zips": "stays", **said}
-    assert (f"about {waiting};" in found[0].text) == (waiting > 0 and counts == "counted")
-    assert (f"at least {min(waiting, 16)};" in found[0].text) == (waiting > 0 and counts == "zero")
-    assert f"--queue {LETTERS} --to {REQUESTS}" in found[1].text or not letters
+    assert fates(found) == {
+        **{queue: "lost" if waiting.get(queue) else "none" for queue in QUEUES.values()},
+        "entries": "none",
+        "attached": "stays",
+        "zips": "stays",
+    }
+    for queue, count in waiting.items():
+        assert (f"about {count};" if counts == "counted" else f"at least {min(count, 16)};") in said[queue].text
+    assert f"--queue {LETTERS} --to {REQUESTS}" in said[LETTERS].text or not waiting.get(LETTERS)
 
 
 def test_message_that_is_worked_on_is_counted(invoke: Invoker, session: Session) -> None:
@@ -73,7 +79,7 @@ def test_message_that_is_worked_on_is_counted(invoke: Invoker, session: Session)
     smq.send(REQUESTS, "text")
     smq.receive(REQUESTS, 1)
 
-    assert fates(list(holdings(session, PLACES, STATE)))["requests"] == "lost"
+    assert fates(list(holdings(session, PLACES, STATE)))[REQUESTS] == "lost"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,7 @@ def test_message_that_is_worked_on_is_counted(invoke: Invoker, session: Session)
 def test_entries_with_our_mark_stay(invoke: Invoker, session: Session, ours: int, said: str) -> None:
     """Entries of the stack's owner are counted over all pages and named; those of others are not."""
     invoke.given(entries=[*entries(ours), *entries(2, "team-b"), request()])
-    holding = list(holdings(session, PLACES, STATE))[2]
+    holding = list(holdings(session, PLACES, STATE))[len(QUEUES)]
 
     assert holding.fate == ("stays" if ours else "none")
     assert said in holding.text
@@ -103,8 +109,8 @@ def test_stack_without_an_owner_is_unknown(session: Session) -> None:
 @pytest.mark.parametrize(
     ("denied", "unknown"),
     [
-        pytest.param("mns:BatchPeekMessage", {"requests", "letters"}, id="peek"),
-        pytest.param("mns:GetQueueAttributes", {"requests", "letters"}, id="attributes"),
+        pytest.param("mns:BatchPeekMessage", set(QUEUES.values()), id="peek"),
+        pytest.param("mns:GetQueueAttributes", set(QUEUES.values()), id="attributes"),
         pytest.param("apigateway:DescribeVpcAccesses", {"entries"}, id="entries"),
     ],
 )
@@ -123,7 +129,7 @@ def test_answer_that_nobody_can_read_is_unknown(invoke: Invoker, session: Sessio
     invoke.served.products["SMQ"].send(REQUESTS, "text")
     invoke.given(faults=[{"operation": operation, "status": 200, "body": "html"}])
 
-    assert fates(list(holdings(session, PLACES, STATE)))["requests"] == "unknown"
+    assert fates(list(holdings(session, PLACES, STATE)))[REQUESTS] == "unknown"
 
 
 @pytest.mark.parametrize("url", ["", "no-url", "ftp://a b/queues/q"])
@@ -133,13 +139,15 @@ def test_stack_without_a_queue_is_unknown(session: Session, url: str) -> None:
     places = PLACES._replace(smq_endpoint="")
 
     assert fates(list(holdings(session, places, state))) == {
-        **dict.fromkeys(("requests", "letters"), "unknown"),
+        **dict.fromkeys(QUEUES.values(), "unknown"),
         "entries": "none",
+        "attached": "unknown",
         "zips": "stays",
     }
-    assert hidden_for_too_short(session, places, state) == ""
+    assert list(hidden_for_too_short(session, places, state)) == []
 
 
+@pytest.mark.parametrize("queue", [REQUESTS, HOOKS])
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
@@ -149,18 +157,20 @@ def test_stack_without_a_queue_is_unknown(session: Session, url: str) -> None:
     ],
 )
 def test_time_that_a_queue_hides_messages_is_compared(
-    invoke: Invoker, session: Session, seconds: int, said: str
+    invoke: Invoker, session: Session, queue: str, seconds: int, said: str
 ) -> None:
     """What the queue itself says counts, for a stack does not see what somebody has set by hand."""
-    invoke.served.products["SMQ"].set_queue_attributes(REQUESTS, {"VisibilityTimeout": seconds})
-    problem = hidden_for_too_short(session, PLACES, STATE)
+    invoke.served.products["SMQ"].set_queue_attributes(queue, {"VisibilityTimeout": seconds})
+    problems = list(hidden_for_too_short(session, PLACES, STATE))
 
-    assert said in problem
-    assert bool(problem) == bool(said)
+    assert len(problems) == bool(said)
+    assert all(said in problem and queue in problem for problem in problems)
 
 
 def test_time_that_cannot_be_seen_is_told(invoke: Invoker, session: Session) -> None:
     """Without the right it is said that nothing was checked, and which right is missing."""
     invoke.given(permissions=[{"denied": ["mns:GetQueueAttributes"]}])
 
-    assert "mns:GetQueueAttributes" in hidden_for_too_short(session, PLACES, STATE)
+    problems = list(hidden_for_too_short(session, PLACES, STATE))
+    assert len(problems) == len((REQUESTS, HOOKS))
+    assert all("mns:GetQueueAttributes" in problem for problem in problems)

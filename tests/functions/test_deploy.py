@@ -47,6 +47,7 @@ WHERE = Target(
 OUTPUTS = {
     "ResultTopic": "http://topic",
     "RequestQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-requests",
+    "HookQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-hooks",
     "DeadLetterQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-dead-letters",
     "VisibilityTimeout": 720,
 }
@@ -286,9 +287,10 @@ def test_what_is_lost_and_what_stays_is_said_before_the_question(capsys: pytest.
     with pytest.raises(click.Abort):
         take_down(services.session, WHERE, decline)
     said = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in said] == ["lost", "none", "stays", "stays"]
+    assert [line.split()[0] for line in said] == ["lost", "none", "none", "stays", "stays", "stays"]
     assert "set-vpc-access-requests" in said[0]
-    assert "orders-prod" in said[2]
+    assert "orders-prod" in said[3]
+    assert "set-vpc-access-hooks" in said[4]
     assert services.operations == ["ListStacks"]
     assert gateway.state() == before
     assert len(smq.receive("set-vpc-access-requests", 16)) == 1

@@ -11,6 +11,8 @@ from functions._operator import interpreters
 from tests.deployed import Deployed
 from tests.invoking import request
 
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+
 pytestmark = pytest.mark.enable_socket
 
 
@@ -28,6 +30,21 @@ def test_started_instance_is_authorized(deployed: Deployed) -> None:
     deployed.fc.ecs_state_change("i-bp1example0001")
     (result,) = deployed.results(1)
     assert (result["type"], result["data"]["InstanceId"]) == ("vpcaccess.authorized", "i-bp1example0001")
+
+
+def test_created_load_balancer_is_authorized(deployed: Deployed) -> None:
+    """A classic load balancer with the port tag is authorized once ActionTrail tells that it was made."""
+    deployed.fc.put_event(json.loads((EVENTS / "slb" / "create-load-balancer.json").read_text(encoding="utf-8")))
+    (result,) = deployed.results(1)
+    assert (result["type"], result["data"]["InstanceId"]) == ("vpcaccess.authorized", "lb-bp1example0001")
+
+
+def test_hook_in_its_queue_is_served(deployed: Deployed) -> None:
+    """A lifecycle hook that names the queue of hooks has its instances authorized."""
+    event = json.loads((EVENTS / "ess" / "hook-via-queue.json").read_text(encoding="utf-8"))
+    deployed.cloud.products["SMQ"].send("set-vpc-access-hooks", event[0]["data"]["messageBody"])
+    results = deployed.results(3)
+    assert {result["type"] for result in results} == {"vpcaccess.authorized"}
 
 
 def test_bad_request_is_rejected_and_the_batch_goes_on(deployed: Deployed) -> None:
