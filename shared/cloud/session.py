@@ -26,7 +26,7 @@ from shared.errors import (
 )
 
 MAX_ATTEMPTS = 8
-_MAX_UNREADABLE = 3
+_MAX_UNREADABLE = 3  # attempts of a call whose answers cannot be read: something else may answer at the endpoint
 _MIN_ATTEMPT = 0.5  # seconds; below that an attempt cannot end in time
 _FIRST_WAIT, _MAX_WAIT = 0.1, 8.0
 _FIRST_WAIT_THROTTLED = 0.5
@@ -74,7 +74,7 @@ class Session(NamedTuple):
         read_error: ReadError,
     ) -> Result:
         credentials = self.credentials()
-        attempt = 0
+        attempt = unreadable = 0
         while True:
             attempt += 1
             if paced:
@@ -86,14 +86,16 @@ class Session(NamedTuple):
                 self.pace.succeeded(operation)
                 try:
                     return read(answer)
-                except Doubtful as unreadable:
-                    if attempt >= _MAX_UNREADABLE:  # something else may answer at the endpoint
-                        raise
-                    answer = unreadable
+                except Doubtful as error:
+                    answer = error
+                    unreadable += 1
+            elif isinstance(answer, NotTheService) and not answer.retry_after:
+                unreadable += 1
             if isinstance(answer, CloudUnavailable) or (isinstance(answer, Transient) and answer.retry_after):
                 self.pace.throttled(operation, answer.retry_after)
             fresh = self.credentials()
-            if attempt >= _most_attempts(answer, repeatable, fresh != credentials):
+            most = _most_attempts(answer, repeatable, fresh != credentials)
+            if attempt >= most or unreadable >= _MAX_UNREADABLE:
                 raise answer
             credentials = fresh
             self._back_off(operation, answer, attempt)
@@ -129,7 +131,5 @@ def _most_attempts(error: AuthorizerError, repeatable: bool, fresh: bool) -> int
         return MAX_ATTEMPTS  # whatever it is, the cloud says when to ask again
     if isinstance(error, UnknownRefusal):
         return 1
-    if isinstance(error, NotTheService):
-        return _MAX_UNREADABLE if repeatable else 1
     again = repeatable if isinstance(error, Doubtful) else isinstance(error, CredentialsExpired) and fresh
     return MAX_ATTEMPTS if again or isinstance(error, CloudUnavailable) else 1

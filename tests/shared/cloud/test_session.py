@@ -59,6 +59,30 @@ def test_a_page_is_asked_again_three_times(invoke: Invoker, operation: str, stat
     assert len(invoke.calls(operation)) == 3
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"body": "html"}, id="page"),
+        pytest.param({"body": "html", "status": 404, "when": "before"}, id="page-404"),
+        pytest.param({"odd": "empty-object"}, id="no-legal-form"),
+    ],
+)
+@pytest.mark.parametrize("operation", [READ, PUBLISH])
+def test_only_what_cannot_be_read_counts_as_such(invoke: Invoker, operation: str, odd: dict[str, Any]) -> None:
+    """One odd answer after two that were throttled is the first of its kind; the third odd one is the last."""
+    throttled = {"operation": operation, "times": 2, "status": 429, "code": "TooManyRequests"}
+    if operation == READ:
+        throttled.update(status=400, code="Throttling.User")
+    invoke.given(faults=[throttled, {"operation": operation, "nth": 3, **odd}])
+    assert invoke(request()).result["outcome"] == "authorized"
+    assert len(invoke.calls(operation)) == 4
+
+    invoke.served.world.journal.clear()
+    invoke.given(faults=[throttled, {"operation": operation, **odd}])
+    assert invoke(request()).error is not None
+    assert len(invoke.calls(operation)) == 5
+
+
 @pytest.mark.parametrize("operation", [READ, PUBLISH])
 def test_an_unknown_refusal_is_asked_once(invoke: Invoker, operation: str) -> None:
     """A code that no table explains is not repeated within an invocation; the record is kept for redelivery."""
