@@ -222,7 +222,7 @@ def _against_addresses(access: VpcAccess, settings: Settings) -> Refuse | None:
             "or the metadata service): give the instance, or its private address in the VPC",
         )
     networks = (ip_network(network) for network in settings.allowed_addresses)
-    if not any(network.version == address.version and address in network for network in networks):
+    if not any(address in network for network in networks):
         return Refuse(
             access,
             "AddressNotAllowed",

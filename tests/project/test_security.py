@@ -111,6 +111,17 @@ def test_a_producer_cannot_forge_log_lines(invoke: Invoker) -> None:
         {"Tag": [{"Key": " vpc-access-owner", "Value": "team-b"}]},
         {"InstanceId": "i-1&Port=22"},
         {"InstanceId": "i-1%26Port%3D22"},
+        {"InstanceId": "i-169.254.169.254"},
+        {"InstanceId": "i-:::"},
+        {"InstanceId": "fe80::0:1"},
+        {"InstanceId": "::ffff:10.0.0.1"},
+        {"InstanceId": "::ffff:a00:1"},
+        {"InstanceId": "100.100.100.200"},
+        {"InstanceId": "169.254.169.254"},
+        {"InstanceId": "127.0.0.1"},
+        {"InstanceId": "0177.0.0.1"},
+        {"InstanceId": "2130706433"},
+        {"InstanceId": "8.8.8.8"},
         {"VpcTargetHostName": "a b\r\nx-acs-action: RemoveVpcAccess"},
         {"VpcTargetHostName": "evil.example/\u2025"},
         {"VpcId": "vpc-bp1example0001&Port=22"},
@@ -123,7 +134,7 @@ def test_a_producer_cannot_forge_log_lines(invoke: Invoker) -> None:
     ],
 )
 def test_no_form_of_a_request_gets_around_the_policy(invoke: Invoker, changes: dict[str, Any]) -> None:
-    """Injection into parameters, the owner's mark and clever spellings of port 22 open nothing at all."""
+    """Injection, the owner's mark, addresses of no backend and clever spellings of port 22 open nothing at all."""
     invoke(request(**changes))
 
     opened = [(entry["InstanceId"], entry["Port"]) for entry in invoke.accesses()]

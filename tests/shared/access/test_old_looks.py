@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.invoking import VPC, Invoker, request
+from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 MODIFY, WRITE = "CloudAPI.ModifyVpcAccessAndUpdateApis", "CloudAPI.SetVpcAccess"
 OURS = {
@@ -90,10 +92,90 @@ def test_a_rival_that_never_shows_is_forgotten(invoke: Invoker, duplicate: str) 
     invoke.served.app["CloudAPI"].entries.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
     invoke.given(duplicate=duplicate)
 
+    wrote = invoke.clock.now()
     assert "NotVisibleYet" in str(invoke(request(InstanceId="i-2")).error)
-    invoke.clock.advance(61)
+    invoke.clock.advance(wrote + 59 - invoke.clock.now())
+    assert "NotVisibleYet" in str(invoke(request(InstanceId="i-2"), timeout=4).error)
+    invoke.clock.advance(wrote + 61 - invoke.clock.now())
 
     assert invoke(request(InstanceId="i-2")).result["outcome"] == "authorized"
+
+
+def _removed(invoke: Invoker, instance_id: str = "i-bp1example0001") -> None:
+    """Let the operator remove an entry."""
+    invoke.served.app["CloudAPI"].entries.remove(invoke.served.world.account_id, VPC, instance_id, 8080)
+
+
+@pytest.mark.parametrize(
+    ("reads", "between"),
+    [
+        pytest.param(0, {}, id="the-look-of-a-batch-shows-it"),
+        pytest.param(2, {"InstanceId": "i-2"}, id="a-look-of-its-own-shows-it"),
+    ],
+)
+def test_what_was_seen_is_not_held_any_more(invoke: Invoker, reads: int, between: dict[str, str]) -> None:
+    """From its first sight on the gateway is the state: what is removed after that frees its name at once."""
+    invoke.given(visible_after_reads=reads)
+    invoke(request())
+    invoke(request(**between))
+    _removed(invoke)
+    invoke.given(visible_after_reads=0)
+    slept = len(invoke.slept)
+
+    assert invoke(request(InstanceId="i-3")).result["outcome"] == "authorized"
+    assert max(invoke.slept[slept:], default=0) < 0.1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param({"Name": "other", "InstanceId": "i-2"}, id="another"),
+        pytest.param({}, id="the-same-after-it-was-removed"),
+    ],
+)
+def test_only_a_rival_waits_for_what_does_not_show(invoke: Invoker, second: dict[str, str]) -> None:
+    """A request of another name and target, or of both the same, is written at once."""
+    invoke.given(visible_after_reads=4)
+    invoke(request())
+    if not second:
+        _removed(invoke)
+    slept = len(invoke.slept)
+
+    assert invoke(request(**second)).result["outcome"] == "authorized"
+    assert max(invoke.slept[slept:], default=0) < 0.1
+
+
+def test_an_announcement_of_what_was_just_authorized_changes_nothing(invoke: Invoker) -> None:
+    """Its target is open under another name that does not show yet: it waits for it, and is told that it was there."""
+    invoke.given(
+        visible_after_reads=4,
+        instances=[{"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080"}}],
+    )
+    invoke(request())
+    result = invoke(state_change()).result
+
+    assert (result["outcome"], result["name"]) == ("unchanged", "orders-prod")
+    assert invoke.calls(WRITE) == [WRITE]
+
+
+def test_an_old_message_undoes_nothing_newer(invoke: Invoker) -> None:
+    """One message moves the entry to A, the next to B; the first one comes again and is refused under another id."""
+    invoke.given(entries=[OURS])
+    invoke.configure(ON_CONFLICT="replace")
+    there = {"VpcId": VPC, "InstanceId": "i-old", "Port": 80}
+    to_a, to_b = queue_event(
+        json.dumps(request(InstanceId="i-a", Replaces=there)),
+        json.dumps(request(InstanceId="i-b", Replaces={**there, "InstanceId": "i-a", "Port": 8080})),
+    )
+    told = [invoke([event]).result for event in (to_a, to_b, to_a, to_b)]
+    ids = [message["id"] for message in invoke.messages()]
+
+    assert [result["outcome"] for result in told] == ["replaced", "replaced", "refused", "unchanged"]
+    assert told[2]["reason"] == "Superseded"
+    assert '"InstanceId": "i-b", "Port": 8080' in told[2]["text"]
+    assert [entry["InstanceId"] for entry in invoke.accesses()] == ["i-b"]
+    assert ids[0] != ids[2]
+    assert ids[1] == ids[3]
 
 
 def test_a_503_is_doubt_whatever_header_comes_with_it(invoke: Invoker) -> None:

@@ -209,6 +209,9 @@ def test_a_kept_entry_is_not_moved_by_the_same_batch(order: int) -> None:
 SEVERAL = [
     pytest.param([THERE, THERE._replace(name="a", tags=())], {}, THERE, id="the-name-asked-for"),
     pytest.param(
+        [THERE._replace(tags=()), THERE._replace(name="a")], {}, THERE._replace(tags=()), id="the-name-before-ours"
+    ),
+    pytest.param(
         [THERE._replace(name="b"), THERE._replace(name="a", tags=())],
         {"any_name": True},
         THERE._replace(name="b"),
@@ -280,6 +283,7 @@ def test_an_address_is_a_target_only_where_policy_says_so(
 
 
 SEEN, OTHER = Replaced(THERE.target), Replaced(("vpc-x", "i-9", 1))
+NEAR = {"vpc": ("vpc-x", "i-1", 8080), "instance": (VPC, "i-9", 8080), "port": (VPC, "i-1", 8081)}
 
 
 @pytest.mark.parametrize(
@@ -288,6 +292,15 @@ SEEN, OTHER = Replaced(THERE.target), Replaced(("vpc-x", "i-9", 1))
         pytest.param({"port": 8443, "replaces": SEEN}, Replace, "", id="what-it-saw-is-there"),
         pytest.param({"port": 8443}, Refuse, "does not say what it replaces", id="it-does-not-say"),
         pytest.param({"port": 8443, "replaces": OTHER}, Refuse, "made when it opened something else", id="it-is-late"),
+        *(
+            pytest.param(
+                {"port": 8443, "replaces": Replaced(target)},
+                Refuse,
+                "made when it opened something else",
+                id=f"another-{part}",
+            )
+            for part, target in NEAR.items()
+        ),
         pytest.param({"replaces": OTHER}, Keep, "", id="what-it-asks-for-is-there"),
         pytest.param({}, Keep, "", id="nothing-to-replace"),
         pytest.param({"vpc_target_host_name": "a.b", "replaces": SEEN}, Replace, "", id="host"),
@@ -310,6 +323,24 @@ def test_a_replacement_names_what_it_replaces(changes: dict[str, Any], expected:
         assert '"InstanceId": "i-1", "Port": 8080' in decision.text
 
 
+def test_a_host_is_not_changed_where_nothing_may_be_replaced(settings: Settings) -> None:
+    """With ON_CONFLICT=refuse a request that says what it saw hears that the host differs, and nothing moves."""
+    decision = decide(Wanted(WANTED._replace(vpc_target_host_name="a.b", replaces=SEEN)), Present([THERE]), settings)
+
+    assert decision == Keep(THERE, drift=("VpcTargetHostName",))
+
+
+def test_an_announcement_moves_our_entry_without_saying_what_it_saw() -> None:
+    """What it asks for was just looked up, so it is never late: it needs no Replaces."""
+    decision = decide(
+        Wanted(WANTED._replace(vpc_id="vpc-2"), any_name=True),
+        Present([THERE]),
+        load({**SETTINGS, "ON_CONFLICT": "replace", "ALLOWED_VPC_IDS": "*"}),
+    )
+
+    assert isinstance(decision, Replace)
+
+
 @pytest.mark.parametrize(
     ("template", "name", "reserved"),
     [
@@ -320,6 +351,7 @@ def test_a_replacement_names_what_it_replaces(changes: dict[str, Any], expected:
         pytest.param("{owner}-{instance_id}-{port}", "team-b-i-victim01-8080", False, id="another-owner"),
         pytest.param("{owner}-{instance_id}-{port}", "orders-i-victim01-8080", False, id="a-name-of-their-own"),
         pytest.param("{owner}-{instance_id}-{port}", "team-a-web-8080", False, id="no-instance-in-it"),
+        pytest.param("{owner}-{instance_id}-{port}", "team-a-i-2-8080-web", False, id="more-than-the-template-makes"),
         pytest.param("{instance_id}.{port}@{vpc_id}", f"i-1.8080@{VPC}", False, id="own-in-a-template-with-a-vpc"),
         pytest.param("{instance_id}.{port}@{vpc_id}", "i-1.8080@vpc-2", True, id="another-vpc"),
         pytest.param("{port}/{instance_id}/{port}", "8080/i-2/8080", True, id="a-field-twice"),

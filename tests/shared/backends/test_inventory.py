@@ -45,6 +45,8 @@ def _backend(port: str | None, kind: str = "ecs", **fields: Any) -> Backend:
         pytest.param(_notice(instance_id="AY130111111111111111"), "not-a-backend", id="id-of-an-unknown-form"),
         pytest.param(_notice(instance_id="i-bp1 example"), "NotABackend", id="malformed-id"),
         pytest.param(_notice(instance_id="i-"), "NotABackend", id="prefix-only"),
+        pytest.param(_notice(instance_id="i-169.254.169.254"), "NotABackend", id="address-behind-the-prefix"),
+        pytest.param(_notice(instance_id="i-:::"), "NotABackend", id="colons-behind-the-prefix"),
         pytest.param(_notice("slb", "alb-bp1example0001"), "not-a-backend", id="application-load-balancer"),
         pytest.param(_notice("slb", INSTANCE), "not-a-backend", id="instance-for-balancer"),
         pytest.param(_notice(account_id="1234567890123456", region_id="cn-hangzhou"), "", id="ours"),
