@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from shared import log
 from shared.access.apply import Applier, wanted
@@ -19,6 +20,7 @@ from shared.model.records import Appeared
 from shared.parallel import in_parallel
 from shared.settings import Settings
 
+Result = TypeVar("Result")
 Turn = tuple[int, int]  # its number, and how many records have it together
 _LOOKING = 2 / 3  # of the time that is left may go into look-ups, so that what was found can be authorized
 
@@ -85,19 +87,23 @@ def guarded(stage: str, jobs: list[Job], work: Callable[[list[Job]], list[Job]])
     return [done for job in jobs for done in guarded(stage, [job], work)]
 
 
+def _asked(stage: str, jobs: list[Job], work: Callable[[list[Job]], Result]) -> tuple[list[Job], Result]:
+    """Return what ``work`` says of the jobs, and the jobs: one that it fails for is due again, and said nothing of."""
+    try:
+        with log.tracing(stage):
+            return jobs, work(jobs)
+    except Unexpected:
+        jobs = guarded(stage, jobs, lambda some: [job for job in some if work([job]) is not None])
+        return jobs, work(jobs)
+
+
 def _plan(jobs: list[Job], present: Present, settings: Settings) -> tuple[list[Job], dict[int, Decision]]:
     """Plan every job that has no outcome yet, by its place."""
 
-    def planned(jobs: list[Job]) -> dict[int, Decision]:
-        asked = {number: _wanted(job) for number, job in enumerate(jobs) if job.outcome is None}
-        return plan(asked, present, settings)
+    def planned(some: list[Job]) -> dict[int, Decision]:
+        return plan({n: _wanted(job) for n, job in enumerate(some) if job.outcome is None}, present, settings)
 
-    try:
-        with log.tracing("plan"):
-            return jobs, planned(jobs)
-    except Unexpected:
-        jobs = guarded("plan", jobs, lambda some: [job for job in some if planned(some) is not None])
-        return jobs, planned(jobs)
+    return _asked("plan", jobs, planned)
 
 
 def _resolve(jobs: list[Job], run: Run) -> list[Job]:
@@ -115,9 +121,10 @@ def _resolve(jobs: list[Job], run: Run) -> list[Job]:
 
 def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings, now: float) -> tuple[list[Job], Present]:
     """Read what is there. Requests that policy forbids need no look, and get their answer if it fails."""
-    asked = [job.access for job in jobs if _is_allowed(job, settings) and job.access is not None]
+    jobs, allowed = _asked("policy", jobs, lambda some: [job for job in some if _is_allowed(job, settings)])
     try:
-        return jobs, observe(gateway, asked, settings.concurrency)
+        with log.tracing("observe"):
+            return jobs, observe(gateway, [job.access for job in allowed if job.access], settings.concurrency)
     except AuthorizerError as error:
         return [job.failed(error, now) if _is_allowed(job, settings) else job for job in jobs], Present()
 

@@ -55,12 +55,14 @@ def hook_of(outcome: Outcome, settings: Settings) -> Hook | None:
 
 
 def _tell(hook: Hook, outcomes: Sequence[Outcome], ess: Ess, settings: Settings, now: float) -> HookAnswer:
-    answer = verdict(outcomes, settings)
+    answer = WAIT
     try:
-        if answer == WAIT:
-            ess.heartbeat(hook)
-        else:
-            ess.complete(hook, answer)
+        with log.tracing("hook"):
+            answer = verdict(outcomes, settings)
+            if answer == WAIT:
+                ess.heartbeat(hook)
+            else:
+                ess.complete(hook, answer)
     except CloudRefused as error:
         stale = "the hook is over: it was answered before, or its time ran out" if error.code == STALE else str(error)
         return HookAnswer(hook, answer, stale)

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from functions.set_vpc_access.index import work
+from shared import settings
+from shared.clock import Clock
+from shared.cloud.transport import Transport
 from shared.events import parsing
 from shared.flow import authorize
+from shared.flow.engine import Engine
 from shared.model.access import VpcAccess
 from shared.model.outcome import Job
 from shared.model.records import Ignored, Invalid, Record
-from tests.invoking import VPC, Invoker, queue_event, request, state_change
+from tests.invoking import SETTINGS, VPC, Invoker, Watched, queue_event, request, state_change
 
 SEAMS = ["DescribeInstances", "DescribeVpcAccesses", "SetVpcAccess", "PublishMessage"]
 
@@ -49,6 +54,7 @@ def test_no_seam_ends_the_batch(invoke: Invoker, operation: str, nth: int) -> No
         (told,) = [line for line in invoke.lines() if line["event"] == "unexpected"]
 
         assert "Surprise" in told["trace"]
+        assert told["stage"] == operation
         assert {line["reason"] for line in lines if line.get("retry")} == {"Unexpected"}
     assert len(lines) == 4
     invoke.before = lambda _: None
@@ -59,6 +65,143 @@ def test_no_seam_ends_the_batch(invoke: Invoker, operation: str, nth: int) -> No
     assert {message["type"] for message in invoke.messages()} <= {
         f"vpcaccess.{kind}" for kind in ("authorized", "unchanged", "failed")
     }
+
+
+class Bound(int):
+    """A port of the policy that cannot be compared with 8081."""
+
+    def __le__(self, other: int) -> bool:
+        if other == 8081:
+            raise Surprise
+        return super().__le__(other)
+
+
+class Template(str):
+    """A template of names that fails for one instance."""
+
+    __slots__ = ()
+
+    def format(self, *_: object, **fields: object) -> str:
+        if fields["instance_id"] == "i-2":
+            raise Surprise
+        return super().format(**fields)
+
+
+class Word(str):
+    """A setting that can neither be compared nor written in capitals."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __ne__(self, _: object) -> bool:
+        raise Surprise
+
+    def upper(self) -> str:
+        raise Surprise
+
+
+class Mark(str):
+    """An owner whose first result cannot be written."""
+
+    __slots__ = ()
+    written = 0
+
+    def __format__(self, spec: str) -> str:
+        Mark.written += 1
+        if Mark.written == 1:
+            raise Surprise
+        return super().__format__(spec)
+
+
+def _no_sleep(seconds: float) -> None:
+    if seconds >= 0.1:
+        raise Surprise
+
+
+def _configure(invoke: Invoker, **odd: Any) -> None:
+    """Start the function anew with settings that throw, on a clock that nobody can wait for."""
+    invoke.configure()
+    clock = Clock(invoke.clock.now, invoke.clock.now, _no_sleep, lambda: 0.5)
+    invoke.engine = Engine(settings.load(SETTINGS)._replace(**odd), work, Transport(inner=Watched(invoke)), clock)
+
+
+TAGGED = [{"InstanceId": f"i-{number}", "VpcId": VPC, "Tags": {"apigateway-port": "80"}} for number in range(3)]
+OURS = {
+    "Name": "n-1",
+    "VpcId": VPC,
+    "InstanceId": "i-old",
+    "Port": 80,
+    "Tag": [{"Key": "vpc-access-owner", "Value": "team-a"}],
+}
+HOOK = {"lifecycleHookId": "ash-1", "lifecycleActionToken": "token-1", "instanceIds": ["i-1"]}
+REQUESTS = [request(Name=f"n-{number}", InstanceId=f"i-{number}", Port=8080 + number) for number in range(3)]
+NOTHING_YET = {"operation": "CloudAPI.SetVpcAccess", "nth": 2, "status": 503, "code": "X"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "event", "world", "odd", "due"),
+    [
+        pytest.param(
+            "look-up",
+            [state_change(f"i-{number}") for number in range(3)],
+            {"instances": TAGGED},
+            {"name_template": Template("{owner}-{instance_id}-{port}")},
+            "i-2",
+            id="look-up",
+        ),
+        pytest.param(
+            "policy", REQUESTS, {}, {"allowed_ports": [settings.PortRange(Bound(80), 9000)]}, "n-1", id="policy"
+        ),
+        pytest.param("plan", REQUESTS, {"entries": [OURS]}, {"on_conflict": Word("refuse")}, "n-1", id="plan"),
+        pytest.param("apply", REQUESTS, {"faults": [NOTHING_YET]}, {}, "n-1", id="apply"),
+        pytest.param(
+            "publish", [request(Port=22), *REQUESTS[1:]], {}, {"owner": Mark("team-a")}, "orders-prod", id="publish"
+        ),
+        pytest.param(
+            "hook",
+            [REQUESTS[0], {"userId": "1234567890123456", "regionId": "cn-hangzhou", "content": HOOK}, REQUESTS[2]],
+            {"instances": [{**TAGGED[1], "Tags": {"apigateway-port": "22"}}]},
+            {"hook_on_failure": Word("continue")},
+            "HookNotAnswered (1)",
+            id="hook",
+        ),
+    ],
+)
+def test_a_stage_that_fails_costs_one_record_its_answer(
+    invoke: Invoker, stage: str, event: list[Any], world: dict[str, Any], odd: dict[str, Any], due: str
+) -> None:
+    """Whichever of our own steps throws for a record, it is due again with its trace in the log, the others are done."""
+    Mark.written = 0
+    invoke.given(**world)
+    _configure(invoke, **odd)
+    answer = invoke(event)
+    told = [line for line in invoke.lines() if line["event"] == "unexpected"]
+    again = [line.get("name", line.get("part", "")) for line in invoke.lines() if line.get("retry")]
+
+    assert "1 of 3 records" in str(answer.error)
+    assert again == [due] or due in str(answer.error)
+    assert {line["stage"] for line in told} == {stage}
+    assert all("Surprise" in line["trace"] for line in told)
+    assert sum(message["type"] == "vpcaccess.authorized" for message in invoke.messages()) == 2
+
+
+class Threads(int):
+    """A number of threads that nobody can compare, as is done where there is more than one thing to do."""
+
+    __slots__ = ()
+    __hash__ = int.__hash__
+
+    def __eq__(self, _: object) -> bool:
+        raise Surprise
+
+
+def test_a_fault_beside_the_calls_of_a_look_keeps_the_record_due(invoke: Invoker) -> None:
+    """The look at the gateway is no call alone: it takes three pages here, side by side."""
+    invoke.given(entries=[request(Name=f"other-{number}", InstanceId=f"i-other{number}") for number in range(250)])
+    _configure(invoke, concurrency=Threads(2))
+
+    assert "Unexpected (1)" in str(invoke(request()).error)
+    assert [line["stage"] for line in invoke.lines() if line["event"] == "unexpected"] == ["observe"]
 
 
 class Mine(dict[str, Any]):
