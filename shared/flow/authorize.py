@@ -132,7 +132,7 @@ def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings, now: floa
 def _carry_out(
     jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run, turns: Mapping[int, Turn]
 ) -> list[Outcome]:
-    """Apply and publish, each record when what it depends on has its outcome.
+    """Apply and publish jobs that stand in their turns, each record when what it depends on has its outcome.
 
     The first record of every message comes first, then what is not there yet, then what is only reported again, also that
     it still cannot be done: if time runs out, the next delivery goes on where this one stopped instead of repeating it.
@@ -145,13 +145,12 @@ def _carry_out(
             outcomes[number] = outcome = run.publish(outcome_of(number))
             _log(outcome, tally)
 
-    def urgency(number: int) -> tuple[int, int, int]:
+    def urgency(number: int) -> tuple[bool, bool]:
         job = jobs[number]
-        turn, size = turns[id(job.record)]
         repeated = isinstance(decisions.get(number), Keep) or (job.outcome is not None and job.outcome.retry)
-        return (0, repeated, size) if turn == 0 else (1 + repeated, turn, size)
+        return turns[id(job.record)][0] > 0, repeated
 
-    leaders = sorted(batch.leaders(), key=urgency)
+    leaders = sorted(batch.leaders(), key=urgency)  # among equals it stays as it is: by turns
     in_parallel(lambda number: finish(number, batch.finish), leaders, run.settings.concurrency)
     followers, freed = batch.waiting()
     in_parallel(lambda number: finish(number, batch.finish), followers, run.settings.concurrency)
