@@ -43,6 +43,10 @@ class Settings(NamedTuple):
     on_conflict: str
     hook_on_failure: str
     verify_target: bool
+    release_mode: str
+    release_delay_seconds: int
+    release_origin: str
+    release_queue: str
     dry_run: bool
     concurrency: int
     max_calls_per_second: float
@@ -147,6 +151,19 @@ VARIABLES = (
         "false",
         "`true`: also look up the instance of a request; it must exist and be in the VPC that the request names",
     ),
+    Variable(
+        "RELEASE_MODE",
+        "report",
+        "what `release_vpc_access` does about an entry whose backend is gone: `off`, `report` what it would release, or "
+        "`apply`",
+    ),
+    Variable("RELEASE_DELAY_SECONDS", "3600", "how long after a backend's end its entries are released, 0 to 86400"),
+    Variable(
+        "RELEASE_ORIGIN",
+        "announced",
+        "`announced`: only entries made for announced backends are released; `any`: requested ones, too",
+    ),
+    Variable("RELEASE_QUEUE", "", "name of the SMQ queue that holds scheduled releases; `release_vpc_access` needs it"),
     Variable("DRY_RUN", "false", "`true`: plan and report, but write and publish nothing"),
     Variable("CONCURRENCY", "8", "how many records of a batch are processed at once, 1 to 64"),
     Variable(
@@ -210,6 +227,12 @@ class _Reader:
             on_conflict=self._choice("ON_CONFLICT", ("refuse", "replace")),
             hook_on_failure=self._choice("HOOK_ON_FAILURE", ("continue", "abandon")),
             verify_target=self._switch("VERIFY_TARGET"),
+            release_mode=self._choice("RELEASE_MODE", ("report", "off", "apply")),
+            release_delay_seconds=int(self._number("RELEASE_DELAY_SECONDS", 0, 86_400, whole=True)),
+            release_origin=self._choice("RELEASE_ORIGIN", ("announced", "any")),
+            release_queue=self._matching(
+                "RELEASE_QUEUE", r"[A-Za-z0-9][A-Za-z0-9-]{0,119}", "the name of an SMQ queue: letters, digits and '-'"
+            ),
             dry_run=self._switch("DRY_RUN"),
             concurrency=int(self._number("CONCURRENCY", 1, 64, whole=True)),
             max_calls_per_second=self._number("MAX_CALLS_PER_SECOND", 0.5, 10_000),

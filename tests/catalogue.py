@@ -33,6 +33,7 @@ WHAT = {
     "ess-hook": "Auto Scaling lifecycle hook",
     "actiontrail": "ActionTrail record by itself",
     "timer": "timer; it is ignored",
+    "schedule": "release that is due, as `release_vpc_access` sends it to itself",
 }
 
 

@@ -153,6 +153,8 @@ manual/vpc-not-allowed.json | manual request | refused VpcNotAllowed | PublishMe
 mqtt/batch.json | mqtt request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rabbitmq/raw-data.json | rabbitmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+release/due-bare.json | schedule scheduled | ignored schedule
+release/due.json | smq-queue/schedule scheduled | ignored schedule
 rocketmq/batch.json | 2x rocketmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rocketmq/raw-data.json | rocketmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 slb/application-load-balancer.json | eventbridge/actiontrail ignored | ignored event-name

@@ -6,20 +6,21 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from io import StringIO
 from typing import Any
 
 import httpx
 import pytest
 
-from functions.set_vpc_access.index import work
+from functions.release_vpc_access.index import work as release
+from functions.set_vpc_access.index import work as authorize
 from shared import log, settings
 from shared.clock import Clock
 from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from shared.errors import RetryNeeded
-from shared.flow.engine import Engine, Invocation
+from shared.flow.engine import Engine, Invocation, Work
 from shared.flow.report import Report
 from tests.cloud.app import Cloud
 from tests.cloud.core import ManualClock, Switches, World
@@ -44,6 +45,8 @@ SETTINGS = {
     "LOG_LEVEL": "DEBUG",
     "MAX_CALLS_PER_SECOND": "1000",
     "CONCURRENCY": "1",
+    "RELEASE_MODE": "apply",
+    "RELEASE_QUEUE": "releases",
 }
 
 
@@ -104,6 +107,7 @@ class Invoker:
 
     served: Served
     clock: ManualClock
+    work: Work = authorize
     engine: Engine | None = None
     credentials: Credentials = field(
         default_factory=lambda: Credentials(
@@ -120,7 +124,7 @@ class Invoker:
         """Start the function anew with changed settings."""
         self.engine = Engine(
             settings.load({**SETTINGS, **changes}),
-            work,
+            self.work,
             Transport(inner=Watched(self)),
             Clock(self.clock.now, self.clock.now, self._sleep, lambda: 0.5),
         )
@@ -136,6 +140,17 @@ class Invoker:
         except RetryNeeded as error:
             return Answer(error=error)
         return Answer(report.summary(), report=report)
+
+    def due(self, seconds: float = 0.0) -> Answer:
+        """Invoke with what the release queue has after ``seconds``: what its trigger delivers, in one batch."""
+        self.clock.advance(seconds)
+        bodies, smq = list[str](), self.served.products["SMQ"]
+        while found := smq.receive("releases", 16):
+            for message in found:
+                smq.delete("releases", message.receipt_handle)
+                bodies.append(message.body)
+        assert bodies, "nothing is due"
+        return self(queue_event(*bodies))
 
     def given(self, *, faults: Any = None, **world: Any) -> None:
         """Put things into the cloud: what ``tests.cloud.seeds.seed`` knows, and switches by their names.
@@ -184,6 +199,7 @@ def new_invoker(**switches: Any) -> Invoker:
     smq = app["SMQ"]
     smq.create_topic("vpc-access-results")
     smq.create_queue("results")
+    smq.create_queue("releases")
     smq.subscribe("vpc-access-results", "to-results", queue="results", format="SIMPLIFIED")
     app.world.journal.clear()
     return Invoker(Served(app), clock)
@@ -197,6 +213,12 @@ def invoke() -> Iterator[Invoker]:
     log.configure()
     invoker.served.app.close()
     assert not invoker.served.faults.unfired(), "fault rules that never fired"
+
+
+@pytest.fixture
+def releasing(invoke: Invoker) -> Invoker:
+    """The function that releases, on the same stand-in."""
+    return replace(invoke, work=release, engine=None)
 
 
 def request(**changes: Any) -> dict[str, Any]:

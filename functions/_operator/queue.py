@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from defusedxml import ElementTree
 
+from shared.cloud import smq
 from shared.cloud.answers import details, error_of
 from shared.cloud.session import Session
-from shared.cloud.smq import message_document, signer
 from shared.cloud.transport import HttpResponse
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, OperatorNeeded
 
@@ -41,20 +40,14 @@ class Standing(NamedTuple):
     messages: int
 
 
-class SmqQueue:
-    """One queue. Everything raises the errors of ``Session.call``; a lost answer may repeat what was asked for.
+class SmqQueue(smq.SmqQueue):
+    """One queue, to receive from as well. Everything raises the errors of ``Session.call``; a lost answer may repeat a call.
 
     https://help.aliyun.com/document_detail/35134.htm (SendMessage) and its neighbours
     """
 
     def __init__(self, session: Session, endpoint: str, name: str) -> None:
-        self._session, self._endpoint, self.name = session, endpoint, name
-        self._path = f"/queues/{name}/messages"
-
-    def send(self, text: str) -> None:
-        """Send ``text``, in Base64 as the vendor's SDKs do; a repeated attempt can send it twice."""
-        body = message_document(b64encode(text.encode("utf-8", "surrogatepass")).decode())
-        self._call("SendMessage", "POST", self._path, body)
+        super().__init__(session, endpoint, name, _error_of)
 
     def receive(self, wait: int) -> Received | None:
         """Receive a message, waiting at most ``wait`` seconds (0 to 30); None if there is none.
@@ -111,8 +104,8 @@ class SmqQueue:
         answer = self._call("GetQueueAttributes", "GET", self._path.removesuffix("/messages"))
         return _read("GetQueueAttributes", answer, _standing)
 
-    def _call(self, operation: str, method: str, target: str, body: bytes = b"") -> HttpResponse:
-        sign = signer(self._session, self._endpoint, method, target, body)
+    def _call(self, operation: str, method: str, target: str) -> HttpResponse:
+        sign = smq.signer(self._session, self._endpoint, method, target)
         return self._session.call(
             operation, sign, lambda answer: answer, repeatable=True, paced=False, read_error=_error_of
         )

@@ -14,10 +14,10 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from shared.events.parsing import MAX_PER_MESSAGE
 from shared.events.request import ACCESS_REQUEST, BLANKS, RESERVED_KEYS
-from shared.model.outcome import FAILED, GRANTED, REFUSED, REJECTED
+from shared.model.outcome import FAILED, GRANTED, OF_AN_ENTRY, REFUSED, REJECTED
 
 FOLDER = Path(__file__).parents[2] / "events" / "schema"
-_KINDS = sorted(GRANTED | {REFUSED, REJECTED, FAILED})
+_KINDS = sorted(GRANTED | OF_AN_ENTRY | {REFUSED, REJECTED, FAILED})
 _REQUEST = (
     "A request to authorize one instance and port, as a producer sends it or a person writes it.\n\n"
     "https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-setvpcaccess"
@@ -40,7 +40,7 @@ class ResultData(BaseModel):
     vpc_id: str = ""
     instance_id: str = ""
     port: Annotated[int, Field(ge=1, le=65_535)] = 0
-    vpc_access_id: Annotated[str, Field(description="the id, present when access is granted")] = ""
+    vpc_access_id: Annotated[str, Field(description="the id, present when access is granted, released or kept")] = ""
     request_id: Annotated[str, Field(description="the cloud's request id, what its support asks for")] = ""
     differs: Annotated[
         list[str], Field(description="fields whose value at the gateway is not the one that was asked for")
@@ -51,6 +51,20 @@ class ResultData(BaseModel):
     original: Annotated[str, Field(description="the record as it came, JSON or text")] = ""
     original_truncated: bool = False
     original_in: Annotated[str, Field(description="id of the result of the same message that has the Original")] = ""
+
+    because: Annotated[str, Field(description="of a release: what ended, as the event called it")] = ""
+    undo: Annotated[
+        dict[str, Any] | None, Field(description="of a release: the request that makes the authorization again")
+    ] = None
+    left_out: Annotated[list[str], Field(description="fields that were too large for the message and are missing")] = []
+    not_seen: Annotated[
+        list[str], Field(description="of a release: what may have used it and cannot be looked up")
+    ] = []
+    apis: Annotated[
+        list[str],
+        Field(description="APIs that the gateway named when it removed the authorization: look at them at once"),
+    ] = []
+    used_by: Annotated[list[str], Field(description="of one that is kept: what uses it, at most 20")] = []
 
 
 class Result(BaseModel):

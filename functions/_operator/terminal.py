@@ -20,7 +20,8 @@ _LEAST_PROSE = 30  # columns that sentences need to stand beside the rest
 _GAP, _INDENT = 2, 4
 _STYLES = {
     **dict.fromkeys(("authorized", "unchanged", "replaced", "keep"), "green"),
-    **dict.fromkeys(("planned", "create", "replace"), "cyan"),
+    **dict.fromkeys(("planned", "create", "replace", "scheduled", "released"), "cyan"),
+    "kept": "yellow",
     "ignored": "dim",
 }
 _PATIENCE = 3.0  # seconds that may pass without a sign of life

@@ -13,7 +13,18 @@ from shared.flow.runtime import Function
 from shared.model.access import VpcAccess
 from shared.model.backend import ECS
 from shared.model.outcome import FAILED, IGNORED, REJECTED, HookAnswer, Job, Outcome
-from shared.model.records import Appeared, Changed, Ended, Ignored, Invalid, Leaving, Record, Succeeded, Timer
+from shared.model.records import (
+    Appeared,
+    Changed,
+    Ended,
+    Ignored,
+    Invalid,
+    Leaving,
+    Record,
+    Scheduled,
+    Succeeded,
+    Timer,
+)
 
 
 def work(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
@@ -34,13 +45,17 @@ def desire(record: Record) -> Job:
     return Job(record).ended(IGNORED, ignored.reason, ignored.text)
 
 
-def _ignored(content: Ended | Changed | Leaving | Timer | Succeeded | Ignored) -> Ignored:
+def _ignored(content: Ended | Scheduled | Changed | Leaving | Timer | Succeeded | Ignored) -> Ignored:
     """Return why a fact asks for no authorization."""
     if isinstance(content, Ended) and content.kind != ECS.name:
         return Ignored("event-name", f"{content.event} of {content.kind} creates no backend")
     if isinstance(content, (Ended, Changed)):
         state = content.event if isinstance(content, Ended) else content.state
         return Ignored("state", f"instance {content.instance_id} is {state}: only Running is acted on")
+    if isinstance(content, Scheduled):
+        return Ignored(
+            "schedule", f"the release of {content.access.name!r} is not this function's business, and nothing was done"
+        )
     if isinstance(content, Leaving):
         return Ignored(
             "transition", f"hook {content.hook.hook_id} is of {content.transition}: only SCALE_OUT is acted on"

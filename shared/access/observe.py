@@ -29,27 +29,45 @@ class Recent:
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._written: dict[str, tuple[float, VpcAccess]] = {}
+        self._by_name: dict[str, tuple[float, VpcAccess]] = {}  # the oldest first
+        self._by_target: dict[tuple[str, str, int], VpcAccess] = {}
 
     def wrote(self, access: VpcAccess) -> None:
         """Remember an entry that was just made."""
-        now = self._clock.monotonic()
         with self._lock:
-            self._written = {name: item for name, item in self._written.items() if now - item[0] < _REMEMBERED}
-            self._written[access.name] = (now, access)
+            self._forget(access.name)
+            self._by_name[access.name] = (self._clock.monotonic(), access)
+            self._by_target[access.target] = access
 
     def saw(self, present: Present) -> None:
         """Forget what shows by now: from here on the gateway is the state."""
-        if self._written:
+        if self._by_name:
             with self._lock:
-                self._written = {name: item for name, item in self._written.items() if present.named(name) is None}
+                for name in present.names:
+                    self._forget(name)
 
     def rival(self, access: VpcAccess) -> VpcAccess | None:
         """Return an entry that has the name or the target of ``access``, but not both, and does not show yet."""
-        now = self._clock.monotonic()
         with self._lock:
-            recent = [entry for written, entry in self._written.values() if now - written < _REMEMBERED]
-        return next((entry for entry in recent if (entry.name == access.name) != (entry.target == access.target)), None)
+            self._forget_the_old()
+            _, named = self._by_name.get(access.name, (0.0, None))
+            found = (named, self._by_target.get(access.target))
+        return next(
+            (entry for entry in found if entry and (entry.name, entry.target) != (access.name, access.target)), None
+        )
+
+    def _forget_the_old(self) -> None:
+        now = self._clock.monotonic()
+        while self._by_name:
+            name, (written, _) = next(iter(self._by_name.items()))
+            if now - written < _REMEMBERED:
+                return
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        _, entry = self._by_name.pop(name, (0.0, None))
+        if entry is not None and self._by_target.get(entry.target) is entry:
+            del self._by_target[entry.target]
 
 
 def observe(gateway: ApiGateway, asked: Sequence[VpcAccess], at_once: int) -> Present:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from shared.model.access import Replaced, VpcAccess
+from shared.model.access import ANNOUNCED, REQUESTED, Replaced, VpcAccess
 from shared.settings import Settings
 
 _METADATA = "100.100.100.200"  # https://www.alibabacloud.com/help/doc-detail/141788.htm
@@ -80,6 +80,11 @@ class Present:
         for entry in entries:
             self._by_name[entry.name] = entry
             self._by_target.setdefault(entry.target, []).append(entry)
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Return the names of all entries."""
+        return self._by_name.keys()
 
     def named(self, name: str) -> VpcAccess | None:
         """Return the entry of that name."""
@@ -149,7 +154,7 @@ def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
             f"({by_target.vpc_access_id}): use that name, or remove that authorization first",
         )
     if by_name is None:
-        return Create(access.marked(settings.owner))
+        return Create(access.marked(settings.owner, ANNOUNCED if wanted.any_name else REQUESTED))
     if by_name.owner != settings.owner:
         return Refuse(
             access,
@@ -165,7 +170,7 @@ def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
             "entry be replaced with the setting ON_CONFLICT=replace",
         )
     outdated = None if wanted.any_name else _superseded(access, by_name)
-    return outdated or _replace(access, by_name, settings)
+    return outdated or _replace(access, by_name)
 
 
 def _superseded(access: VpcAccess, there: VpcAccess) -> Refuse | None:
@@ -237,12 +242,12 @@ def _keep_or_rehost(access: VpcAccess, there: VpcAccess, settings: Settings) -> 
     drift = _drift(access, there)
     seen = access.replaces == Replaced(there.target, there.vpc_target_host_name)
     if "VpcTargetHostName" in drift and seen and settings.on_conflict == "replace" and there.owner == settings.owner:
-        return _replace(access, there, settings)
+        return _replace(access, there)
     return Keep(there, drift=drift)
 
 
-def _replace(access: VpcAccess, previous: VpcAccess, settings: Settings) -> Replace:
-    return Replace(access.marked(settings.owner)._replace(vpc_access_id=previous.vpc_access_id), previous)
+def _replace(access: VpcAccess, previous: VpcAccess) -> Replace:
+    return Replace(access._replace(vpc_access_id=previous.vpc_access_id, tags=previous.tags), previous)
 
 
 def _drift(wanted: VpcAccess, there: VpcAccess) -> tuple[str, ...]:

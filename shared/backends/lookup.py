@@ -148,9 +148,10 @@ def look_up(ids: Iterable[str], session: Session, settings: Settings, *, opted_i
 def prove_absent(missing: Sequence[str], session: Session, settings: Settings) -> Absent:
     """Tell of each id that ``look_up`` did not find whether it is proven to be gone, or why that cannot be known.
 
-    A load balancer is: its look-up answers with a code of its own. The list of ECS leaves out what is hidden, too.
+    A load balancer is: its look-up answers with a code of its own. The list of ECS leaves out what is hidden, too. Of what
+    is neither nothing can be known.
     """
-    proven: Absent = dict.fromkeys(missing, True)
+    proven: Absent = {item: kind_of(item) is not None for item in missing}
     instances = [item for item in missing if kind_of(item) == ECS]
     if instances:
         try:

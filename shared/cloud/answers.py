@@ -149,12 +149,18 @@ RAM_ACTIONS: Mapping[str, str] = {
     "SetVpcAccess": "apigateway:SetVpcAccess",
     "DescribeVpcAccesses": "apigateway:DescribeVpcAccesses",
     "ModifyVpcAccessAndUpdateApis": "apigateway:ModifyVpcAccessAndUpdateApis",
+    "RemoveVpcAccess": "apigateway:RemoveVpcAccess",
+    "DescribeApisByVpcAccess": "apigateway:DescribeApisByVpcAccess",
+    "DescribeBackendList": "apigateway:DescribeBackendList",
+    "DescribeBackendInfo": "apigateway:DescribeBackendInfo",
+    "DescribePlugins": "apigateway:DescribePlugins",
     "DescribeInstances": "ecs:DescribeInstances",
     "DescribeLoadBalancerAttribute": "slb:DescribeLoadBalancerAttribute",
     "ListTagResources": "slb:ListTagResources",
     "CompleteLifecycleAction": "ess:CompleteLifecycleAction",
     "RecordLifecycleActionHeartbeat": "ess:RecordLifecycleActionHeartbeat",
     "PublishMessage": "mns:PublishMessage",
+    "SendMessage": "mns:SendMessage",
 }
 """Operation → RAM action. https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-ram"""
 
@@ -237,6 +243,19 @@ class Answer(NamedTuple):
             raise self.odd(f"{key} is not an object")
         return self._replace(fields=value)
 
+    def required_object(self, key: str) -> Answer:
+        """Return an object that has to be there."""
+        if self.fields.get(key) is None:
+            raise self.odd(f"{key} is missing")
+        return self.object(key)
+
+    def objects(self, key: str) -> list[Answer]:
+        """Return the objects of a list that has to be there."""
+        rows = self.items(key)
+        if not all(isinstance(row, dict) for row in rows):
+            raise self.odd(f"{key} holds something that is not an object")
+        return [self._replace(fields=row) for row in rows]
+
     def items(self, key: str) -> list[Any]:
         """Return a list that has to be there."""
         value = self.fields.get(key)
@@ -246,10 +265,7 @@ class Answer(NamedTuple):
 
     def rows(self, outer: str, inner: str) -> list[Answer]:
         """Return the objects of a list that has to be there, wrapped in the old XML way: an object that holds a list."""
-        rows = self.object(outer).items(inner)
-        if not all(isinstance(row, dict) for row in rows):
-            raise self.odd(f"{outer}.{inner} holds something that is not an object")
-        return [self._replace(fields=row) for row in rows]
+        return self.object(outer).objects(inner)
 
     def optional_rows(self, outer: str, inner: str) -> list[Answer]:
         """Return the same of a list that may be absent as a whole."""

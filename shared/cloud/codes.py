@@ -77,7 +77,8 @@ FAMILIES: tuple[Family, ...] = (
         PERMISSION,
     ),
     # Where results go. https://www.alibabacloud.com/help/doc-detail/27501.html
-    Family(OperatorNeeded, r"TopicNotExist|QueueNotExist", "Create it, or correct RESULT_TOPIC", "RESULT_TOPIC"),
+    Family(OperatorNeeded, r"TopicNotExist", "Create it, or correct RESULT_TOPIC", "RESULT_TOPIC"),
+    Family(OperatorNeeded, r"QueueNotExist", "Create it, or correct RELEASE_QUEUE", "RELEASE_QUEUE"),
     # Nobody's request is wrong if the API, its version or the region is. https://developer.aliyun.com/ask/278265
     Family(
         OperatorNeeded,

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 
-from shared.cloud.answers import message_id
-from shared.cloud.session import Session, Sign
+from shared.cloud.answers import error_of, message_id
+from shared.cloud.session import ReadError, Session, Sign
 from shared.cloud.signing import Credentials, mns
 from shared.cloud.transport import HttpRequest
 
 VERSION = "2015-06-06"
-_PUBLISH = "PublishMessage"
+_PUBLISH, _SEND = "PublishMessage", "SendMessage"
 MAX_BODY_BYTES = 64 * 1024  # bytes; https://alibabacloud.com/help/en/mns/product-overview/limits
 _CONTENT_TYPE = "text/xml;charset=utf-8"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -28,11 +28,12 @@ def http_date(seconds: float) -> str:
     return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year} {clock} GMT"
 
 
-def message_document(text: str) -> bytes:
-    """Return the XML document that sends or publishes a message whose body is ``text``."""
+def message_document(text: str, **options: str) -> bytes:
+    """Return the XML document that sends or publishes a message whose body is ``text``; ``options`` by their element."""
+    more = "".join(f"<{name}>{_escape(value)}</{name}>" for name, value in options.items())
     return (
         '<?xml version="1.0" encoding="utf-8"?><Message xmlns="http://mns.aliyuncs.com/doc/v1/">'
-        f"<MessageBody>{_escape(text)}</MessageBody></Message>"
+        f"<MessageBody>{_escape(text)}</MessageBody>{more}</Message>"
     ).encode()
 
 
@@ -61,9 +62,12 @@ class SmqTopic:
         self._session, self._endpoint, self._base64 = session, endpoint, base64
         self._resource = f"/topics/{topic}/messages"
 
-    def publish(self, message: str) -> str:
-        """Publish ``message`` and return its MessageId; a repeated attempt can publish it twice (at least once)."""
-        body = message_document(b64encode(message.encode()).decode() if self._base64 else message)
+    def publish(self, message: str, tag: str) -> str:
+        """Publish ``message`` and return its MessageId; a repeated attempt can publish it twice (at least once).
+
+        ``tag`` is what subscriptions can filter by, at most 16 characters.
+        """
+        body = message_document(b64encode(message.encode()).decode() if self._base64 else message, MessageTag=tag)
 
         return self._session.call(
             _PUBLISH,
@@ -76,6 +80,29 @@ class SmqTopic:
     def signer(self, body: bytes) -> Sign:
         """Return what makes a freshly signed PublishMessage with this XML document each time."""
         return signer(self._session, self._endpoint, "POST", self._resource, body)
+
+
+class SmqQueue:
+    """Sends to one queue; ``read_error`` knows what its refusals mean. https://help.aliyun.com/document_detail/35134.htm"""
+
+    def __init__(self, session: Session, endpoint: str, name: str, read_error: ReadError = error_of) -> None:
+        self._session, self._endpoint, self._read_error, self.name = session, endpoint, read_error, name
+        self._path = f"/queues/{name}/messages"
+
+    def send(self, text: str, delay: int = 0) -> str:
+        """Send ``text``, in Base64 as the vendor's SDKs do, to show after ``delay`` seconds; return its MessageId.
+
+        A repeated attempt can send it twice.
+        """
+        body = message_document(b64encode(text.encode("utf-8", "surrogatepass")).decode(), DelaySeconds=str(delay))
+        return self._session.call(
+            _SEND,
+            signer(self._session, self._endpoint, "POST", self._path, body),
+            lambda answer: message_id(_SEND, answer.status, answer.body),
+            repeatable=True,
+            paced=False,
+            read_error=self._read_error,
+        )
 
 
 def _escape(text: str) -> str:

@@ -163,6 +163,13 @@ ENVELOPES: tuple[Envelope, ...] = (
         nameless,
         wrappers.open_timer,
     ),
+    Envelope(
+        "schedule",
+        _keys("Release RegionId Because"),
+        lambda value: isinstance(value["Release"], dict) and are_short_texts(value, "RegionId", "Because"),
+        nameless,
+        wrappers.open_schedule,
+    ),
     # Two keys only, so no third may stand beside them.
     Envelope(
         "mqtt",

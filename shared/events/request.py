@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from shared.events.fields import shown
-from shared.model.access import OWNER_TAG, Replaced, VpcAccess
+from shared.model.access import MARKS, Replaced, VpcAccess
 from shared.model.backend import TARGET_ID
 
 # Parts of patterns hold the characters themselves: engines differ in how they want them escaped (events/schema/).
@@ -51,7 +51,7 @@ _EXAMPLES = {
     "Replaces": 'what the name opens now: {"VpcId": …, "InstanceId": …, "Port": …}',
     "Key": "the tag's key",
 }
-RESERVED_KEYS = (OWNER_TAG,)
+RESERVED_KEYS = MARKS
 
 
 def _port(value: Any) -> int:
@@ -111,7 +111,7 @@ ACCESS_REQUEST = cs.typed_dict_schema(
         "Port": _required(_PORT),
         "Description": _optional(_text(1024, _TEXT)),
         "VpcTargetHostName": _optional(_HOST_NAME),
-        "Tag": _optional(cs.list_schema(TAG, max_length=19)),
+        "Tag": _optional(cs.list_schema(TAG, max_length=20 - len(MARKS))),
         "Replaces": _optional(REPLACES),
     },
     extra_behavior="forbid",
@@ -140,7 +140,7 @@ def read_request(value: Mapping[str, Any]) -> VpcAccess | str:
     keys = [key for key, _ in access.tags]
     reserved = next((key for key in keys if key in RESERVED_KEYS), None)
     if reserved is not None:
-        return f"Tag {reserved!r} is reserved for the function's own mark: leave it out"
+        return f"Tag {reserved!r} is reserved for the function's own marks: leave it out"
     repeated = next((key for key in keys if keys.count(key) > 1), None)
     return f"Tag {repeated!r} is given twice: keep one" if repeated is not None else access
 

@@ -259,3 +259,10 @@ def open_timer(event: Event) -> Iterator[Unwrapped | Content]:
     """A timer of the function: https://help.aliyun.com/zh/functioncompute/fc/user-guide/time-triggers"""
     payload = event["payload"]
     yield Timer(event["triggerName"], payload if isinstance(payload, str) else "")
+
+
+def open_schedule(event: Event) -> Iterator[Unwrapped | Content]:
+    """The message by which one of our functions schedules a release."""
+    from shared.events.schedule import read_schedule  # no other event needs it
+
+    yield from read_schedule(event)

@@ -50,7 +50,7 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
         return outcomes, []
     outcomes = _carry_out(jobs, decisions, gateway, run, turns)
     outcomes.sort(key=lambda outcome: places[id(outcome.record)])
-    return _answer_hooks(outcomes, run)
+    return run.answer_hooks(outcomes)
 
 
 def turns_of(jobs: Sequence[Job]) -> dict[int, Turn]:
@@ -157,17 +157,6 @@ def _carry_out(
     for number in freed:
         finish(number, batch.finish_freed)
     return [outcome for outcome in outcomes if outcome is not None]
-
-
-def _answer_hooks(outcomes: list[Outcome], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
-    """Complete the lifecycle hooks among the records."""
-    if not any(getattr(outcome.record.content, "hook", None) for outcome in outcomes):
-        return outcomes, []
-    from shared.cloud.ess import Ess
-    from shared.flow.hooks import answer_hooks  # only Auto Scaling needs it: 1 ms
-
-    ess = Ess(run.session, run.settings.ess_endpoint, run.settings.region_id)
-    return answer_hooks(outcomes, ess, run.settings, run.session.clock.now())
 
 
 def _is_due(job: Job) -> bool:

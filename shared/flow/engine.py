@@ -31,8 +31,8 @@ _MIN_PUBLISH_SECONDS = 0.5  # seconds
 class ResultTopic(Protocol):
     """Takes result messages."""
 
-    def publish(self, message: str) -> str:
-        """Publish JSON text at least once and return the topic's MessageId; raises AuthorizerError."""
+    def publish(self, message: str, tag: str) -> str:
+        """Publish JSON text at least once, with its tag where the topic knows tags; return its id, or raise AuthorizerError."""
 
 
 class Invocation(NamedTuple):
@@ -65,7 +65,7 @@ class Run(NamedTuple):
                 message = result_message(
                     outcome, self.settings.owner, now, redelivered=not self.awaited, original_in=given
                 )
-                return outcome._replace(published=self.topic.publish(message))
+                return outcome._replace(published=self.topic.publish(message, outcome.type))
         except AuthorizerError as error:
             report = log.debug if isinstance(error, OutOfTime) else log.error  # a late batch would fill the log
             report("result not published", code=error.code, text=str(error))
@@ -75,6 +75,16 @@ class Run(NamedTuple):
                     reason=outcome.reason or error.code, text=f"{outcome.text}; {text}" if outcome.text else text
                 )
             return outcome._replace(retry=True)
+
+    def answer_hooks(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[HookAnswer]]:
+        """Complete the lifecycle hooks among the outcomes; those whose hook could not be answered are due again."""
+        if not any(getattr(outcome.record.content, "hook", None) for outcome in outcomes):
+            return outcomes, []
+        from shared.cloud.ess import Ess
+        from shared.flow.hooks import answer_hooks  # only Auto Scaling needs it: 1 ms
+
+        ess = Ess(self.session, self.settings.ess_endpoint, self.settings.region_id)
+        return answer_hooks(outcomes, ess, self.settings, self.session.clock.now())
 
     def _original_in(self, outcome: Outcome) -> str:
         """Return the id of the result that gives the same original, "" if this one has to, or has none."""

@@ -1,20 +1,20 @@
 """How outcomes are reported: the result message of each, its line in the log, the summary of all. Pure.
 
 A result message is a CloudEvent 1.0 in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
-Its ``id`` depends on the record and the kind of answer only, so a redelivered record answers under the same id and a
-consumer can drop repeats; "not yet" (failed) and "no" (refused, rejected) have ids of their own, because a later
-"yes" must not be taken for their repeat.
+Its ``id`` depends on the record, the kind of answer and what was granted, so a redelivered record answers under the same
+id and a consumer can drop repeats; "not yet" (failed) and "no" (refused, rejected) have ids of their own, because a later
+"yes" must not be taken for their repeat. What is told of an entry (released, kept) is named by the entry and the reason.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from shared.model.outcome import FAILED, GRANTED, IGNORED, REFUSED, REJECTED, HookAnswer, Outcome
+from shared.model.outcome import FAILED, GRANTED, IGNORED, OF_AN_ENTRY, REFUSED, REJECTED, HookAnswer, Outcome
 from shared.model.records import Appeared
 
 MAX_MESSAGE_BYTES = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
@@ -27,10 +27,17 @@ _MAX_REASON_BYTES, _MAX_REASON_CHARS = 6_000, 2_000  # bytes, characters
 def result_id(outcome: Outcome, owner: str) -> str:
     """Return the id of an outcome's result message: 32 hexadecimal characters, the same for every delivery."""
     record = outcome.record
+    if outcome.type in OF_AN_ENTRY and outcome.access is not None:
+        return _hash(owner, outcome.access.vpc_access_id, outcome.access.name, outcome.type, outcome.reason)
     key = record.message_id or sha256(_canonical(record.original).encode("utf-8", "surrogatepass")).hexdigest()
     target = outcome.access.target if outcome.access else ()
-    kind = "granted" if outcome.type in GRANTED else outcome.type
-    return sha256(json.dumps([owner, key, record.part, target, kind]).encode()).hexdigest()[:32]
+    if outcome.type in GRANTED and outcome.access is not None:
+        return _hash(owner, key, record.part, target, "granted", outcome.access.vpc_access_id)
+    return _hash(owner, key, record.part, target, outcome.type)
+
+
+def _hash(*parts: object) -> str:
+    return sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool = True, original_in: str = "") -> str:
@@ -53,6 +60,7 @@ def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool 
         "datacontenttype": "application/json",
         "data": data,
     }
+    _add(outcome.more, data, MAX_MESSAGE_BYTES - len(_json(message)))
     if original_in:
         data["OriginalIn"] = original_in
     elif has_original(outcome):
@@ -62,6 +70,18 @@ def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool 
         if data["Original"] != original:
             data["OriginalTruncated"] = True
     return _json(message)
+
+
+def _add(more: Mapping[str, Any], data: dict[str, Any], room: int) -> None:
+    """Add the further fields of a result, small ones first; ``LeftOut`` names those that ``room`` bytes have no place for."""
+    room -= len(_json({"LeftOut": list(more)}))
+    for name, value in sorted(more.items(), key=lambda item: len(_json(item[1]))):
+        size = len(_json({name: value}))
+        if size <= room:
+            data[name] = value
+            room -= size
+        else:
+            data.setdefault("LeftOut", []).append(name)
 
 
 def has_original(outcome: Outcome) -> bool:
@@ -82,7 +102,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
         }
     elif isinstance(outcome.record.content, Appeared):
         data["InstanceId"] = outcome.record.content.instance_id
-    if outcome.type in GRANTED and access:
+    if outcome.type in GRANTED | OF_AN_ENTRY and access:
         data["VpcAccessId"] = access.vpc_access_id
     if outcome.request_id:
         data["RequestId"] = outcome.request_id

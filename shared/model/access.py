@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 OWNER_TAG = "vpc-access-owner"
+ORIGIN_TAG = "vpc-access-origin"
+ANNOUNCED, REQUESTED = "announced", "requested"
+"""Where an entry comes from: a backend that appeared, or a request. Only what was announced is released by itself."""
+
+MARKS = (OWNER_TAG, ORIGIN_TAG)
 
 
 class Replaced(NamedTuple):
@@ -29,6 +34,7 @@ class VpcAccess(NamedTuple):
     tags: tuple[tuple[str, str], ...] = ()
     vpc_access_id: str = ""  # opaque; "" for one that is only asked for
     replaces: Replaced | None = None  # of a request: what it says that the name opens now
+    created_time: str = ""  # of an entry, as the gateway writes it: 2017-01-30T04:10:19Z
 
     @property
     def target(self) -> tuple[str, str, int]:
@@ -38,12 +44,26 @@ class VpcAccess(NamedTuple):
     @property
     def owner(self) -> str | None:
         """Return whose mark the entry carries, None if nobody's."""
-        return next((value for key, value in self.tags if key == OWNER_TAG), None)
+        return self._mark(OWNER_TAG)
 
-    def marked(self, owner: str) -> VpcAccess:
-        """Return it with ``owner``'s mark as its last tag."""
-        others = tuple(tag for tag in self.tags if tag[0] != OWNER_TAG)
-        return self._replace(tags=(*others, (OWNER_TAG, owner)))
+    @property
+    def origin(self) -> str | None:
+        """Return where the entry comes from, None if it does not say: it is not ours, or older than this mark."""
+        return self._mark(ORIGIN_TAG)
+
+    def _mark(self, key: str) -> str | None:
+        """Return the value of one of our marks; one that stands there twice with two values says nothing."""
+        values = {value for name, value in self.tags if name == key}
+        return values.pop() if len(values) == 1 else None
+
+    @property
+    def unmarked_tags(self) -> tuple[tuple[str, str], ...]:
+        """Return its tags without our marks."""
+        return tuple(tag for tag in self.tags if tag[0] not in MARKS)
+
+    def marked(self, owner: str, origin: str) -> VpcAccess:
+        """Return it with our two marks as its last tags: who made it, and where it comes from."""
+        return self._replace(tags=(*self.unmarked_tags, (OWNER_TAG, owner), (ORIGIN_TAG, origin)))
 
     def target_text(self) -> str:
         """Return the target for people: ``i-1:80 in vpc-1``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
@@ -10,9 +12,11 @@ from shared.model.records import Hook, Record
 
 AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
 REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
-IGNORED, PLANNED = "ignored", "planned"
+RELEASED, KEPT = "released", "kept"
+IGNORED, PLANNED, SCHEDULED = "ignored", "planned", "scheduled"
 GRANTED = frozenset({AUTHORIZED, UNCHANGED, REPLACED})
-SILENT = frozenset({IGNORED, PLANNED})
+OF_AN_ENTRY = frozenset({RELEASED, KEPT})
+SILENT = frozenset({IGNORED, PLANNED, SCHEDULED})
 MAX_AGE_SECONDS = (
     3600.0  # of an announcement whose backend is proven to be gone, or that is refused for no known reason
 )
@@ -31,6 +35,7 @@ class Outcome(NamedTuple):
     drift: tuple[str, ...] = ()
     retry: bool = False  # the record can succeed when it is delivered again
     published: str = ""  # MessageId of the result message
+    more: Mapping[str, Any] = MappingProxyType({})  # what its result says besides, in fields of its own
 
     @property
     def name(self) -> str:

@@ -38,6 +38,14 @@ class Ended(NamedTuple):
     event: str
 
 
+class Scheduled(NamedTuple):
+    """The release of an entry is due; ``access`` is the entry as it was when that was decided, ``because`` says why."""
+
+    access: VpcAccess
+    region_id: str
+    because: str
+
+
 class Changed(NamedTuple):
     """An instance went into ``state``, which is neither an appearance nor an end: Stopped, Starting …"""
 
@@ -89,7 +97,7 @@ class Invalid(NamedTuple):
     retry: bool = False
 
 
-Content = VpcAccess | Appeared | Ended | Changed | Leaving | Timer | Succeeded | Ignored | Invalid
+Content = VpcAccess | Appeared | Ended | Scheduled | Changed | Leaving | Timer | Succeeded | Ignored | Invalid
 """What a record says. Facts only: what to do with one is decided by the function that it came to."""
 
 

@@ -50,9 +50,15 @@ class SnsTopic:
         self._session, self._endpoint, self._arn = session, endpoint, topic_arn
         self._host, self._region = endpoint.partition("://")[2], topic_arn.split(":")[3]
 
-    def publish(self, message: str) -> str:
-        """Publish ``message`` and return its MessageId; a repeated attempt can publish it twice (at least once)."""
+    def publish(self, message: str, tag: str) -> str:
+        """Publish ``message`` and return its MessageId; a repeated attempt can publish it twice (at least once).
+
+        ``tag`` becomes the attribute ``type``, which filter policies can use:
+        https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
+        """
         form = {"Action": "Publish", "Version": VERSION, "TopicArn": self._arn, "Message": message}
+        attribute = {"Name": "type", "Value.DataType": "String", "Value.StringValue": tag}
+        form |= {f"MessageAttributes.entry.1.{name}": value for name, value in attribute.items()}
         body = canonical_query(form.items()).encode()
 
         def sign(credentials: Credentials) -> HttpRequest:

@@ -25,4 +25,4 @@ class AccessRequest(BaseModel):
     Port: Annotated[int, Field(ge=1, le=65_535)]
     Description: Annotated[str, Field(max_length=1024)] | None = None
     VpcTargetHostName: Annotated[str, Field(max_length=253)] | None = None
-    Tag: Annotated[list[AccessTag], Field(max_length=19)] = []
+    Tag: Annotated[list[AccessTag], Field(max_length=18)] = []

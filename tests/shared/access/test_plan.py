@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide, name_of, plan
-from shared.model.access import OWNER_TAG, Replaced, VpcAccess
+from shared.model.access import ORIGIN_TAG, OWNER_TAG, Replaced, VpcAccess
 from shared.settings import Settings, load
 from tests.invoking import SETTINGS, VPC
 
@@ -71,12 +71,16 @@ def test_refusals_say_how_to_lift_them(
     assert lift in decision.text
 
 
-def test_created_entries_carry_our_mark(settings: Settings) -> None:
-    """The owner's tag is added to the tags that were asked for."""
-    decision = decide(Wanted(WANTED._replace(tags=(("env", "prod"),))), Present(), settings)
+@pytest.mark.parametrize(
+    ("announced", "origin"),
+    [pytest.param(False, "requested", id="request"), pytest.param(True, "announced", id="announced-backend")],
+)
+def test_created_entries_carry_our_marks(announced: bool, origin: str, settings: Settings) -> None:
+    """The owner and where the entry comes from are added to the tags that were asked for."""
+    decision = decide(Wanted(WANTED._replace(tags=(("env", "prod"),)), announced), Present(), settings)
 
     assert isinstance(decision, Create)
-    assert decision.access.tags == (("env", "prod"), (OWNER_TAG, "team-a"))
+    assert decision.access.tags == (("env", "prod"), (OWNER_TAG, "team-a"), (ORIGIN_TAG, origin))
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_each_attempt_is_signed_anew_with_the_key_of_the_moment() -> None:
     answers = Rotating((429, _error("Throttled")), (403, _error("ExpiredToken")), (200, PUBLISHED))
     topic = sns.opener(ARN, "", environment)(_session(answers, clock))
 
-    assert topic.publish("{}") == "m-1"
+    assert topic.publish("{}", "authorized") == "m-1"
     dates = [sent.headers["x-amz-date"] for sent in answers.requests]
     assert dates == sorted(set(dates))
     assert [sent.headers["x-amz-security-token"] for sent in answers.requests] == ["token-1", "token-1", "token-2"]
@@ -147,15 +147,15 @@ def test_an_answer_without_an_id_is_no_publication() -> None:
     """Whoever answered that was not SNS: the message is sent again, and without an id for it in the end that is an error."""
     answers = Answers((200, "<html></html>"), (200, PUBLISHED))
 
-    assert sns.opener(ARN, "", KEYS)(_session(answers, ManualClock())).publish("{}") == "m-1"
+    assert sns.opener(ARN, "", KEYS)(_session(answers, ManualClock())).publish("{}", "authorized") == "m-1"
     with pytest.raises(Doubtful, match="NoMessageId"):
-        sns.opener(ARN, "", KEYS)(_session(Answers(*[(200, "")] * 3), ManualClock())).publish("{}")
+        sns.opener(ARN, "", KEYS)(_session(Answers(*[(200, "")] * 3), ManualClock())).publish("{}", "authorized")
 
 
 def test_the_request_is_the_documented_form() -> None:
     """Publish goes out as a form with version, topic and the message, to the topic's own region."""
     answers = Answers((200, PUBLISHED))
-    sns.opener(ARN, "", KEYS)(_session(answers, ManualClock())).publish('{"a":"b & c","d":"é"}')
+    sns.opener(ARN, "", KEYS)(_session(answers, ManualClock())).publish('{"a":"b & c","d":"é"}', "authorized")
     (sent,) = answers.requests
 
     assert str(sent.url) == "https://sns.eu-central-1.amazonaws.com"
@@ -166,6 +166,9 @@ def test_the_request_is_the_documented_form() -> None:
         "Version": "2010-03-31",
         "TopicArn": ARN,
         "Message": '{"a":"b & c","d":"é"}',
+        "MessageAttributes.entry.1.Name": "type",
+        "MessageAttributes.entry.1.Value.DataType": "String",
+        "MessageAttributes.entry.1.Value.StringValue": "authorized",
     }
 
 
@@ -188,7 +191,7 @@ def test_the_endpoint_is_the_one_that_botocore_resolves(partition: str, region: 
     client.close()
     answers = Answers((200, PUBLISHED))
     arn = f"arn:{partition}:sns:{region}:123456789012:results"
-    sns.opener(arn, "", KEYS)(_session(answers, ManualClock())).publish("{}")
+    sns.opener(arn, "", KEYS)(_session(answers, ManualClock())).publish("{}", "authorized")
 
     assert str(answers.requests[0].url) == theirs
 

@@ -110,6 +110,7 @@ SAMPLES = {
     "ess-hook": ["ess/hook-stale-token.json"],
     "actiontrail": ["actiontrail/record-alone.json"],
     "timer": ["timer/timer.json"],
+    "schedule": ["release/due-bare.json"],
 }
 
 

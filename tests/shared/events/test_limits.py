@@ -16,7 +16,7 @@ from shared.model.outcome import REJECTED, Outcome
 from shared.model.records import Ignored, Invalid, Record
 from tests.invoking import queue_event, request
 
-TAGS = [{"Key": f"key-{number}", "Value": "value"} for number in range(19)]
+TAGS = [{"Key": f"key-{number}", "Value": "value"} for number in range(18)]
 GOOD = json.dumps(request())
 LARGE = "x" * (MAX_RECORD_BYTES + 1)
 TWO_BYTES = "é" * (MAX_MESSAGE_BYTES // 2 + 1)

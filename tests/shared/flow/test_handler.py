@@ -54,6 +54,7 @@ def test_a_request_is_authorized_and_answered(invoke: Invoker) -> None:
     assert entry["Tags"]["TagInfo"] == [
         {"Key": "env", "Value": "prod"},
         {"Key": "vpc-access-owner", "Value": "team-a"},
+        {"Key": "vpc-access-origin", "Value": "requested"},
     ]
 
 

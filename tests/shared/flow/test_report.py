@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 
 from shared.flow.report import MAX_MESSAGE_BYTES, Report, line, result_id, result_message
 from shared.model.access import VpcAccess
-from shared.model.outcome import AUTHORIZED, FAILED, GRANTED, IGNORED, REFUSED, REJECTED, REPLACED, UNCHANGED, Outcome
+from shared.model.outcome import (
+    AUTHORIZED,
+    FAILED,
+    GRANTED,
+    IGNORED,
+    KEPT,
+    REFUSED,
+    REJECTED,
+    RELEASED,
+    REPLACED,
+    UNCHANGED,
+    Outcome,
+)
 from shared.model.records import Content, Ignored, Invalid, Record
 
 NOW = "2026-01-05T04:18:26Z"
@@ -46,13 +58,14 @@ _outcomes = st.builds(
         st.builds(Invalid, _long, _long) | _access,
         _long | st.dictionaries(_long, _long, max_size=3).map(json.dumps),
     ),
-    st.sampled_from([AUTHORIZED, UNCHANGED, REPLACED, REFUSED, REJECTED, FAILED]),
+    st.sampled_from([AUTHORIZED, UNCHANGED, REPLACED, REFUSED, REJECTED, FAILED, RELEASED, KEPT]),
     _access | st.none(),
     reason=_long,
     text=_long,
     request_id=_long,
     drift=st.sampled_from([(), ("Description", "VpcTargetHostName", "Tag")]),
     retry=st.booleans(),
+    more=st.dictionaries(st.sampled_from(["Undo", "UsedBy", "Because"]), _long),
 )
 
 
@@ -141,7 +154,7 @@ BASE = Outcome(_record(), AUTHORIZED, ACCESS)
     [
         pytest.param(BASE._replace(type=UNCHANGED), id="found-instead-of-made"),
         pytest.param(BASE._replace(type=REPLACED), id="replaced"),
-        pytest.param(BASE._replace(access=ACCESS._replace(vpc_access_id="id-2", name="x")), id="another-entry-serves"),
+        pytest.param(BASE._replace(access=ACCESS._replace(name="x")), id="under-another-name"),
         pytest.param(BASE._replace(record=_record(original="other")), id="same-message-other-bytes"),
         pytest.param(BASE._replace(record=_record()._replace(source="fc-destination/smq-queue")), id="other-wrapper"),
         pytest.param(BASE._replace(text="x", request_id="y", drift=("Tag",), retry=True), id="other-circumstances"),
@@ -155,6 +168,7 @@ def test_a_redelivered_record_answers_under_the_same_id(other: Outcome) -> None:
 @pytest.mark.parametrize(
     "other",
     [
+        pytest.param(BASE._replace(access=ACCESS._replace(vpc_access_id="id-2")), id="released-and-made-again"),
         pytest.param(BASE._replace(type=REFUSED), id="no-is-not-yes"),
         pytest.param(BASE._replace(type=FAILED), id="not-yet-is-not-yes"),
         pytest.param(BASE._replace(record=_record(message_id="m-2")), id="another-message"),

@@ -1,0 +1,217 @@
+"""Take back an authorization whose backend is gone, and nothing else. The only place that removes one.
+
+RAM has no resource level for RemoveVpcAccess, so the checks here are the only guard. Too late is cheap: an idle
+authorization exposes nothing. Too early is an outage. So everything is looked up anew, each check needs positive evidence,
+and whatever is not known keeps the entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from shared import log
+from shared.access.usage import users
+from shared.backends.lookup import look_up, prove_absent
+from shared.cloud.apigateway import ApiGateway, Removed
+from shared.cloud.references import References
+from shared.cloud.session import Session
+from shared.errors import AuthorizerError, CloudRefused, Doubtful
+from shared.model.access import ANNOUNCED, VpcAccess
+from shared.model.backend import kind_of
+from shared.settings import Settings
+
+IN_USE = "InUse"
+_ROUNDS = 5  # looks after a removal
+_FIRST_WAIT = 0.2  # seconds between them, doubled each time
+_GONE, _USED = "NotFound", "DependencyViolation"
+"""Families of codes: https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table"""
+
+
+class Kept(NamedTuple):
+    """An entry stays, because of ``reason`` (a short fixed word); ``used_by`` names what uses it."""
+
+    reason: str
+    text: str
+    used_by: Sequence[str] = ()
+
+
+class Case(NamedTuple):
+    """One entry that may be released: as it was when that was decided, and what is there now under its name or target."""
+
+    scheduled: VpcAccess
+    present: Sequence[VpcAccess]
+    gateway: ApiGateway
+    session: Session
+    settings: Settings
+
+    @property
+    def entry(self) -> VpcAccess | None:
+        """Return the entry of that name as it is now."""
+        return next((entry for entry in self.present if entry.name == self.scheduled.name), None)
+
+
+class Check(NamedTuple):
+    """One condition of a release, in words, and what finds out why it does not hold (None if it does)."""
+
+    holds: str
+    why_not: Callable[[Case], Kept | None]
+
+
+def open_case(scheduled: VpcAccess, gateway: ApiGateway, session: Session, settings: Settings) -> Case:
+    """Look up what has the name or the target now; raises the errors of ``Session.call``."""
+    found = gateway.matching([scheduled])
+    present = {
+        (entry.name, entry.target): entry
+        for entry in found
+        if entry.name == scheduled.name or entry.target == scheduled.target
+    }
+    return Case(scheduled, tuple(present.values()), gateway, session, settings)
+
+
+def examine(case: Case, checks: Sequence[Check]) -> Iterator[tuple[Check, Kept | None]]:
+    """Yield each check with its finding, up to the first that does not hold. Raises the errors of ``Session.call``."""
+    for check in checks:
+        kept = check.why_not(case)
+        yield check, kept
+        if kept is not None:
+            return
+
+
+def _unchanged(case: Case) -> Kept | None:
+    """Name, target, id and time of creation are those of the message, and no second name opens the target."""
+    scheduled, entry = case.scheduled, case.entry
+    if entry is None:
+        return Kept("Changed", f"{scheduled.target_text()} is authorized under another name now")
+    if not (entry.vpc_access_id and entry.created_time):
+        return Kept("Changed", "the gateway gives it no VpcAccessId or no CreatedTime, so it may be a newer one")
+    for what, before, now in (
+        ("target", scheduled.target_text(), entry.target_text()),
+        ("VpcAccessId", scheduled.vpc_access_id, entry.vpc_access_id),
+        ("CreatedTime", scheduled.created_time, entry.created_time),
+    ):
+        if before != now:
+            return Kept("Changed", f"its {what} was {before} when its release was scheduled, and is {now} now")
+    others = [one for one in case.present if one.name != entry.name and one.target == entry.target]
+    if others:
+        names = ", ".join(sorted(repr(one.name) for one in others))
+        text = f"{entry.target_text()} is authorized under the name {names}, too, and a removal goes by the target"
+        return Kept("Changed" if all(one.owner == entry.owner for one in others) else "NotOurs", text)
+    return None
+
+
+def _ours(case: Case) -> Kept | None:
+    owner = case.entry.owner if case.entry else None
+    if owner == case.settings.owner:
+        return None
+    return Kept(
+        "NotOurs", f"its owner is {owner or 'nobody'}, not {case.settings.owner}: remove it by hand if it is not needed"
+    )
+
+
+def _announced(case: Case) -> Kept | None:
+    origin = case.entry.origin if case.entry else None
+    if case.settings.release_origin == "any" or origin == ANNOUNCED:
+        return None
+    text = (
+        f"its origin is {origin or 'not known'}, not {ANNOUNCED}: only what was authorized for an announced backend is released by "
+        "itself. Release it with `python -m functions release NAME`, or set RELEASE_ORIGIN=any"
+    )
+    return Kept("NotAnnounced", text)
+
+
+def _an_instance(case: Case) -> Kept | None:
+    kind = kind_of(case.scheduled.instance_id)
+    if kind is not None and kind.is_id(case.scheduled.instance_id):
+        return None
+    text = (
+        f"{case.scheduled.instance_id} is neither an instance (i-…) nor a classic load balancer (lb-…), so nothing can prove "
+        "that it is gone: remove the authorization by hand if it is not needed"
+    )
+    return Kept("NotAnInstance", text)
+
+
+def _gone(case: Case) -> Kept | None:
+    """Alive in any state is alive, and what merely does not show may be hidden."""
+    item = case.scheduled.instance_id
+    kind = kind_of(item)
+    found = look_up([item], case.session, case.settings, opted_in=False).get(item)
+    if isinstance(found, CloudRefused):
+        return Kept("TargetNotVerifiable", f"{item} cannot be looked up: {found}")
+    if isinstance(found, AuthorizerError):
+        raise found
+    if found is not None:
+        return Kept("Alive", f"{item} exists, whatever its state and its tags are")
+    proof = prove_absent([item], case.session, case.settings).get(item)
+    if isinstance(proof, AuthorizerError):
+        raise proof
+    if proof is not True:
+        action = kind.action if kind else "that looks it up"
+        text = f"{item} does not show, and nothing proves that it is gone: let the function's role see all instances ({action})"
+        return Kept("TargetNotVerifiable", text)
+    return None
+
+
+def _unused(case: Case) -> Kept | None:
+    entry = case.entry or case.scheduled
+    used_by = users(entry, References(case.session, case.settings.apigateway_endpoint))
+    if not used_by:
+        return None
+    first = ", ".join(used_by[:_NAMED]) + (f" and {len(used_by) - _NAMED} more" if len(used_by) > _NAMED else "")
+    text = f"its backend is gone, but it is used by {first}: point them to another backend, or take them offline"
+    return Kept(IN_USE, text, tuple(used_by[:_LISTED]))
+
+
+_NAMED, _LISTED = 3, 20  # of the users of an entry: in a sentence, in a list
+
+UNCHANGED = Check("the entry is the one whose release was scheduled", _unchanged)
+OURS = Check("it carries our owner's mark", _ours)
+FROM_ANNOUNCEMENT = Check("it was made for an announced backend", _announced)
+AN_INSTANCE = Check("it opens an instance or a classic load balancer", _an_instance)
+GONE = Check("the backend is proven to be gone", _gone)
+UNUSED = Check("no API, backend object or routing plug-in uses it", _unused)
+CHECKS = (UNCHANGED, OURS, FROM_ANNOUNCEMENT, AN_INSTANCE, GONE, UNUSED)
+"""What has to hold, the two that can change any moment last, immediately before the removal."""
+BEFORE_SCHEDULING = (UNCHANGED, OURS, FROM_ANNOUNCEMENT, AN_INSTANCE)
+"""What can be told of an entry alone, so that what is not released in any case is not scheduled."""
+
+
+def remove(case: Case) -> Removed | Kept:
+    """Remove the entry, whose checks have just passed, and look until it is gone.
+
+    Raises the errors of ``Session.call``; after doubt nothing is removed again in this invocation, since all checks
+    would have to be made again.
+    """
+    scheduled = case.scheduled
+    removed = Removed((), "")
+    trouble: AuthorizerError = Doubtful(
+        "RemoveVpcAccess", "NotConfirmed", 0, "the authorization still shows after its removal"
+    )
+    try:
+        removed = case.gateway.remove_vpc_access(scheduled)
+    except (CloudRefused, Doubtful) as error:
+        if error.code.startswith(_USED):
+            return Kept(IN_USE, f"its backend is gone, but API Gateway says that it is in use: {error}")
+        trouble = error
+    if removed.apis:
+        log.error(
+            "removed while in use", name=scheduled.name, vpc_access_id=scheduled.vpc_access_id, apis=list(removed.apis)
+        )
+    for round_ in range(_ROUNDS):
+        if not _still_shows(case):
+            return removed
+        if isinstance(trouble, CloudRefused) and not trouble.code.startswith(_GONE):
+            break
+        wait = _FIRST_WAIT * 2**round_
+        if wait + 1 > case.session.deadline.remaining():
+            break
+        log.add(waited=wait)
+        case.session.clock.sleep(wait)
+    raise trouble
+
+
+def _still_shows(case: Case) -> bool:
+    """Look again whether the entry is there; one made again since has another id."""
+    log.add(looks=1)
+    again = open_case(case.scheduled, case.gateway, case.session, case.settings)
+    return any(entry.vpc_access_id in ("", case.scheduled.vpc_access_id) for entry in again.present)

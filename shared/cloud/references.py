@@ -1,0 +1,130 @@
+"""API Gateway, CloudAPI 2016-07-14: what can refer to a VPC access by its name or id.
+
+APIs, in each stage that they are published in, backend objects, and routing plug-ins, which hold the name as text:
+https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-describeapisbyvpcaccess
+https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/user-guide/backend-routing
+and the models of PyPI `alibabacloud_cloudapi20160714` 4.9.0. Stage variables can refer to one, too, and cannot be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from shared.cloud.answers import Answer, error_of_look
+from shared.cloud.apigateway import PAGE_SIZE, VERSION
+from shared.cloud.rpc import RpcService
+from shared.cloud.session import Session
+from shared.errors import Doubtful
+
+Item = TypeVar("Item")
+
+
+class Api(NamedTuple):
+    """An API in one stage; ``vpc_name`` is the authorization that it uses, "" where the answer does not say."""
+
+    api_id: str
+    api_name: str
+    stage_name: str
+    vpc_name: str
+
+
+class BackendObject(NamedTuple):
+    """A backend object, with the names and ids of the authorizations that its stages use."""
+
+    backend_id: str
+    backend_name: str
+    refers_to: frozenset[str]
+
+
+class Plugin(NamedTuple):
+    """A routing plug-in; ``data`` is its text, JSON or YAML."""
+
+    plugin_id: str
+    plugin_name: str
+    data: str
+
+
+class References:
+    """The look-ups. All raise the errors of ``Session.call``; what cannot be read as a whole is Doubtful."""
+
+    def __init__(self, session: Session, endpoint: str) -> None:
+        self._service = RpcService(session, endpoint, VERSION)
+
+    def apis(self, name: str) -> list[Api]:
+        """Return the APIs that use the authorization of that name, as the gateway lists them."""
+        return self._all(
+            "DescribeApisByVpcAccess",
+            {"VpcName": name},
+            lambda answer: answer.rows("ApiVpcAccessInfos", "ApiVpcAccessInfo"),
+            lambda row: Api(row.identity("ApiId"), row.text("ApiName"), row.text("StageName"), row.text("VpcName")),
+        )
+
+    def backends(self) -> list[BackendObject]:
+        """Return every backend object: a list, and one look-up for each, since the list does not say what they use."""
+        listed = self._all(
+            "DescribeBackendList",
+            {},
+            lambda answer: answer.objects("BackendInfoList"),
+            lambda row: row.identity("BackendId"),
+        )
+        return [self._backend(backend_id) for backend_id in listed]
+
+    def routing_plugins(self) -> list[Plugin]:
+        """Return every routing plug-in."""
+        return self._all(
+            "DescribePlugins",
+            {"PluginType": "routing"},
+            lambda answer: answer.rows("Plugins", "PluginAttribute"),
+            lambda row: Plugin(row.identity("PluginId"), row.text("PluginName"), row.required_text("PluginData")),
+        )
+
+    def _backend(self, backend_id: str) -> BackendObject:
+        return self._service.call(
+            "DescribeBackendInfo",
+            {"BackendId": backend_id},
+            lambda answer: _read_backend(answer, backend_id),
+            repeatable=True,
+            read_error=error_of_look,
+        )
+
+    def _all(
+        self,
+        operation: str,
+        parameters: Mapping[str, str],
+        rows: Callable[[Answer], list[Answer]],
+        read: Callable[[Answer], Item],
+    ) -> list[Item]:
+        """Return the items of all pages. A list whose count changes while it is read may hide one, and is Doubtful."""
+        found: list[Item] = []
+        counted: int | None = None
+        for number in range(1, _MAX_PAGES + 1):
+            page = {**parameters, "PageNumber": str(number), "PageSize": str(PAGE_SIZE)}
+
+            def read_page(answer: Answer) -> tuple[int, list[Item]]:
+                total, items = answer.whole("TotalCount"), [read(row) for row in rows(answer)]
+                if len(found) + len(items) > total or (not items and len(found) < total):  # noqa: B023 - called at once
+                    raise answer.odd(f"TotalCount is {total}, and there are {len(found) + len(items)}")  # noqa: B023
+                return total, items
+
+            total, items = self._service.call(operation, page, read_page, repeatable=True, read_error=error_of_look)
+            if counted is not None and total != counted:
+                raise Doubtful(operation, "PagesShifted", 200, "the list changed while it was read")
+            counted = total
+            found += items
+            if len(found) == total:
+                return found
+        raise Doubtful(operation, "TooManyPages", 200, f"the list has more than {_MAX_PAGES} pages")
+
+
+_MAX_PAGES = 1_000
+
+
+def _read_backend(answer: Answer, backend_id: str) -> BackendObject:
+    """Read a backend object: each stage has a model, and that of a backend in a VPC a VpcConfig."""
+    info = answer.required_object("BackendInfo")
+    if info.identity("BackendId") != backend_id:
+        raise answer.odd("it is about another backend")
+    configs = [model.required_object("BackendConfig").object("VpcConfig") for model in info.objects("BackendModels")]
+    refers_to = {config.identity(key, optional=True) for config in configs for key in ("Name", "VpcAccessId")}
+    return BackendObject(backend_id, info.text("BackendName"), frozenset(refers_to - {""}))

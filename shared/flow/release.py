@@ -1,0 +1,169 @@
+"""Two steps: the end of a backend schedules the release of its entries; when that is due, each is checked and released.
+
+An hour lies between them, unless the setting says otherwise, in which whoever made a mistake can notice it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from shared import log
+from shared.access import release as checks
+from shared.access.release import Case, Check, Kept, examine, open_case, remove
+from shared.backends.rules import foreign
+from shared.cloud.apigateway import ApiGateway, Removed
+from shared.cloud.smq import SmqQueue
+from shared.errors import AuthorizerError, CloudRefused, SettingsError
+from shared.events.schedule import schedule_message
+from shared.flow.engine import Run
+from shared.flow.report import line
+from shared.model.access import VpcAccess
+from shared.model.outcome import IGNORED, KEPT, PLANNED, RELEASED, SCHEDULED, HookAnswer, Job, Outcome, stopped
+from shared.model.records import Ended, Ignored, Leaving, Record, Scheduled
+from shared.parallel import in_parallel
+
+_UNSEEN = ("stage variables of API groups", "definitions of APIs outside the gateway")
+
+
+def release(jobs: Sequence[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Return what became of each job, in their order, every result published, and the answers to hooks of scale-ins.
+
+    The end of a backend has an outcome for each entry that opens it. With DRY_RUN nothing is removed, sent, published or
+    answered. Raises SettingsError if something is to be done and a setting for it, or the access key, is missing.
+    """
+    if any(job.outcome is None for job in jobs):
+        run.session.credentials()  # without a key nothing can be done: said once, not once for each record
+    gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
+
+    def finished(job: Job) -> list[Outcome]:
+        with log.record(message_id=job.record.message_id) as tally:
+            outcomes = list(_outcomes(job, gateway, run))
+            if not run.settings.dry_run:
+                outcomes = [run.publish(outcome) for outcome in outcomes]
+            for outcome in outcomes:
+                write = log.warning if outcome.retry else log.info
+                write("record", **line(outcome), **{name: round(amount, 3) for name, amount in tally.items()})
+        return outcomes
+
+    outcomes = [outcome for done in in_parallel(finished, jobs, run.settings.concurrency) for outcome in done]
+    if run.settings.dry_run:
+        return [outcome if outcome.type == IGNORED else _planned(outcome) for outcome in outcomes], []
+    leaving = [outcome for outcome in outcomes if isinstance(outcome.record.content, Leaving)]
+    answered, hooks = run.answer_hooks(leaving)
+    told = {id(outcome.record): outcome for outcome in answered}
+    return [told.get(id(outcome.record), outcome) for outcome in outcomes], hooks
+
+
+def _outcomes(job: Job, gateway: ApiGateway, run: Run) -> Iterator[Outcome]:
+    """Yield what becomes of a job. An error stops this record only, and is due again unless it is known to be final."""
+    record, content = job.record, job.record.content
+    if job.outcome is not None:
+        yield job.outcome
+        return
+    try:
+        with log.tracing("release"):
+            if isinstance(content, Ended):
+                yield from _ended(record, content, gateway, run)
+            elif isinstance(content, Scheduled):
+                yield _due(record, content, gateway, run)
+    except AuthorizerError as error:
+        access = content.access if isinstance(content, Scheduled) else None
+        if access is not None and isinstance(error, CloudRefused):
+            yield _kept(record, access, Kept(error.code, str(error)))
+        else:
+            yield stopped(record, access, error, run.session.clock.now())
+
+
+def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Iterator[Outcome]:
+    """Schedule the release of each entry that opens a backend; of what is never released it is told at once."""
+    if (elsewhere := foreign(ended, run.settings)) is not None:
+        yield _ignored(record, elsewhere)
+        return
+    found = [entry for entry in gateway.pages(InstanceId=ended.instance_id) if entry.instance_id == ended.instance_id]
+    if not found:
+        yield _ignored(
+            record, Ignored("no-entry", f"nothing opens {ended.instance_id}, which has ended ({ended.event})")
+        )
+    for entry in dict.fromkeys(found):
+        kept = _finding(Case(entry, (entry,), gateway, run.session, run.settings), checks.BEFORE_SCHEDULING)
+        if kept is not None:
+            yield _kept(record, entry, kept)
+            continue
+        because = f"{ended.instance_id} has ended ({ended.event})"
+        if not run.settings.dry_run:
+            _send(schedule_message(entry, run.settings.region_id, because), run)
+        text = f"{because}: everything is checked again in {run.settings.release_delay_seconds} s"
+        yield Outcome(record, SCHEDULED, entry, text=text)
+
+
+def _send(message: str, run: Run) -> None:
+    if not run.settings.release_queue:
+        raise SettingsError(["RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"])
+    queue = SmqQueue(run.session, run.settings.smq_endpoint, run.settings.release_queue)
+    queue.send(message, run.settings.release_delay_seconds)
+
+
+def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run) -> Outcome:
+    """Check everything anew, and release the entry if all of it holds."""
+    access, settings = scheduled.access, run.settings
+    if scheduled.region_id != settings.region_id:
+        where = f"{access.name!r} is of {scheduled.region_id}, not {settings.region_id}"
+        return _ignored(record, Ignored("foreign-region", where))
+    case = open_case(access, gateway, run.session, settings)
+    if not case.present:  # the last delivery may have removed it and not have come to say so
+        return _released(record, access, scheduled.because)
+    done: Kept | Removed | None = _finding(case, checks.CHECKS)
+    if done is None and settings.dry_run:
+        return _released(record, access, scheduled.because)
+    if done is None and settings.release_mode == "report":
+        done = Kept("ReportOnly", "all checks passed: with RELEASE_MODE=apply it would have been released now")
+    if done is None:
+        done = remove(case)
+    if isinstance(done, Kept):
+        return _kept(record, access, done)
+    return _released(record, case.entry or access, scheduled.because, done)
+
+
+def _finding(case: Case, some: Sequence[Check]) -> Kept | None:
+    """Return the first check's finding that keeps the entry, None if all checks hold."""
+    return next((kept for _, kept in examine(case, some) if kept is not None), None)
+
+
+def _ignored(record: Record, ignored: Ignored) -> Outcome:
+    return Outcome(record, IGNORED, None, ignored.reason, ignored.text)
+
+
+def _kept(record: Record, access: VpcAccess, kept: Kept) -> Outcome:
+    if kept.reason == checks.IN_USE:
+        used_by = list(kept.used_by)
+        log.warning("dead and in use", name=access.name, target=access.target_text(), used_by=used_by, text=kept.text)
+    more = {"UsedBy": list(kept.used_by)} if kept.used_by else {}
+    return Outcome(record, KEPT, access, kept.reason, kept.text, more=more)
+
+
+def _released(record: Record, access: VpcAccess, because: str, removed: Removed = Removed((), "")) -> Outcome:  # noqa: B008 - a constant
+    more: dict[str, Any] = {"Because": because, "Undo": undo(access), "NotSeen": list(_UNSEEN)}
+    if removed.apis:
+        more["Apis"] = list(removed.apis)
+    return Outcome(record, RELEASED, access, request_id=removed.request_id, more=more)
+
+
+def undo(access: VpcAccess) -> dict[str, Any]:
+    """Return the request that makes an entry again."""
+    request: dict[str, Any] = {
+        "Name": access.name,
+        "VpcId": access.vpc_id,
+        "InstanceId": access.instance_id,
+        "Port": access.port,
+        "Description": access.description,
+        "VpcTargetHostName": access.vpc_target_host_name,
+        "Tag": [{"Key": key, "Value": value} for key, value in access.unmarked_tags],
+    }
+    return {name: value for name, value in request.items() if value}
+
+
+def _planned(outcome: Outcome) -> Outcome:
+    """Return an outcome as a plan: ``schedule``, ``release``, or ``keep: InUse``."""
+    verb = {SCHEDULED: "schedule", RELEASED: "release"}.get(outcome.type, f"keep: {outcome.reason}")
+    return outcome if outcome.retry else outcome._replace(type=PLANNED, reason=verb, more={})
