@@ -39,6 +39,9 @@ class ResultData(BaseModel):
     name: Annotated[str, Field(description="name of the authorization")] = ""
     vpc_id: str = ""
     instance_id: str = ""
+    instance_ids: Annotated[
+        list[str], Field(description="all that the result is about, if an announcement has several that were not found")
+    ] = []
     port: Annotated[int, Field(ge=1, le=65_535)] = 0
     vpc_access_id: Annotated[str, Field(description="the id, present when access is granted, released or kept")] = ""
     request_id: Annotated[str, Field(description="the cloud's request id, what its support asks for")] = ""

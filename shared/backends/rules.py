@@ -13,6 +13,7 @@ from shared.model.records import Appeared, Ended, Ignored, Leaving
 from shared.settings import Settings
 
 MAX_PORTS = 20  # of one instance
+NOT_A_BACKEND = "NotABackend"  # the reason for ids that nothing can have
 LISTENER = "listener"  # value of the tag: open the ports that the load balancer listens on
 
 
@@ -52,7 +53,7 @@ def without_asking(notice: Appeared, settings: Settings) -> Ignored | Unresolved
     if not kind.is_id(notice.instance_id):
         return Unresolved(
             REJECTED,
-            "NotABackend",
+            NOT_A_BACKEND,
             f"{notice.instance_id!r} is not a well-formed id of {kind.noun}: forward the announcement unchanged",
         )
     return None

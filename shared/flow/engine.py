@@ -55,7 +55,7 @@ class Run(NamedTuple):
 
     def publish(self, outcome: Outcome) -> Outcome:
         """Publish the result; a failure makes the record due for redelivery, when it is kept and published again."""
-        if outcome.type in SILENT:
+        if outcome.type in SILENT or outcome.spoken_for:
             return outcome
         try:
             with log.tracing("publish"):

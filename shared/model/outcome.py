@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
     retry: bool = False  # the record can succeed when it is delivered again
     published: str = ""  # MessageId of the result message
     more: Mapping[str, Any] = MappingProxyType({})  # what its result says besides, in fields of its own
+    spoken_for: bool = False  # the result of another instance is about it, too
 
     @property
     def name(self) -> str:

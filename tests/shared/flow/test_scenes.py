@@ -75,6 +75,16 @@ def _hook(number: int, instance_ids: list[str]) -> dict[str, Any]:
     }
 
 
+def _activity(instance_ids: list[str]) -> dict[str, Any]:
+    return {
+        "id": "activity-1",
+        "source": "acs.ess",
+        "specversion": "1.0",
+        "type": "ess:ScalingActivity:ScaleOutSuccess",
+        "data": {"instanceIds": instance_ids},
+    }
+
+
 def _requests(first: int, count: int, **changes: Any) -> list[dict[str, Any]]:
     """Return requests that policy allows, no two of them for one target or of one name."""
     return [
@@ -91,6 +101,11 @@ SCENES: dict[str, tuple[Callable[[], list[str]], dict[str, str]]] = {
     "8900-ids": (lambda: [_text(_hook(1, _invented(8_900)))], {}),
     "two-of-12000-ids": (lambda: [_text(_hook(n, _invented(12_000))) for n in (1, 2)], {}),
     "4000-ids": (lambda: [_text(_hook(1, _invented(4_000)))], {}),
+    "two-of-1000-ids": (lambda: [_text(_hook(n, _invented(1_000))) for n in (1, 2)], {}),
+    "99-hooks-of-20-ids": (lambda: [_text(_hook(n, _invented(20))) for n in range(99)], {}),
+    "1000-malformed-ids": (lambda: [_text(_hook(1, ["i-1", *(f"i-!{n}" for n in range(999))]))], {}),
+    "one-id-1000-times": (lambda: [_text(_hook(1, ["i-1"] * 1_000))], {}),
+    "activity-of-1000-ids": (lambda: [_text(_activity(_invented(1_000)))], {}),
     "1240-of-one-balancer": (_one_balancer, {"VERIFY_TARGET": "true"}),
     "9x520-allowed": (lambda: [_text(_requests(520 * n, 520)) for n in range(9)], {}),
     "1240-forged-hooks": (lambda: _packed(_hook(n, [f"i-{n}"]) for n in range(1_240)), {}),
