@@ -25,11 +25,13 @@ ODD: Mapping[str, tuple[str, ...]] = {
     LOOK_UP: (*_NO_ANSWERS, *_NO_LISTS, *_NO_VALUES, "endless", *_without("Instances", "InstanceId")),
 }
 """The odd forms that fit an operation's answers (tests/cloud/odd.py), a key after a blank where the form takes one."""
-ODD_EVERY = 10  # calls; the forms take turns
+ODD_EVERY = {WRITE: 10, READ: 20, PUBLISH: 40, BALANCER: 10, LOOK_UP: 10}
+"""Calls; the forms take turns. A delivery reads up to a hundred pages and publishes up to a thousand results: where one in
+ten is odd, three in a row keep nearly every delivery from ending."""
 
 
 def faults(seed: int) -> list[dict[str, Any]]:
-    """Return the rules: 20 % throttled, 5 % 5xx, 5 % cut after the effect, 10 % odd, for every operation in use.
+    """Return the rules: 20 % throttled, 5 % 5xx, 5 % cut after the effect, 3 to 10 % odd, for every operation in use.
 
     The role may not answer hooks: a forged one is due again until the trigger gives up the batch that it is in.
     """
@@ -57,7 +59,7 @@ def _odd(operation: str) -> list[dict[str, Any]]:
     rules = []
     for number, text in enumerate(ODD[operation]):
         form, _, key = text.partition(" ")
-        turn = {"from": 1 + number * ODD_EVERY, "every": len(ODD[operation]) * ODD_EVERY}
+        turn = {"from": 1 + number * ODD_EVERY[operation], "every": len(ODD[operation]) * ODD_EVERY[operation]}
         what: dict[str, Any] = {"odd": form, "key": key} if key else {"odd": form}
         rules.append({"id": f"{operation}-{text}", "operation": operation, **turn, **what})
     return rules

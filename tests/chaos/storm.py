@@ -27,7 +27,10 @@ from tests.cloud.server import Server
 
 REQUESTS, RESULTS, INBOX, DEAD, FUNCTION = "requests", "results", "inbox", "dead", "set-vpc-access"
 INSTANCES = 4
-DELIVERIES = 40  # of a batch; a kill ends one of them for all its records
+DELIVERIES = 12  # of a batch; a kill ends one of them for all its records
+TIMEOUT, WAIT = 60, 0.05  # seconds of a delivery, and until the next one
+# No batch comes back while its trigger still has it: two triggers that take it from each other never finish it.
+HIDDEN = DELIVERIES * (2 * TIMEOUT + 1)  # seconds; a delivery may start an instance, which may take as long again
 _LARGEST_EVENT = 32 * 1024 * 1024  # bytes
 _LOOK_EVERY = 0.01  # seconds
 
@@ -42,7 +45,7 @@ class Plan(NamedTuple):
     seed: int
     duplicate: str = "error"
     batch_size: int = 250
-    kill_every: int = 800
+    kill_every: int = 2000
     rounds: int = 2
     flood: int = 520
     patience: float = 900.0  # seconds until an unfinished run is called off
@@ -54,7 +57,7 @@ def run(plan: Plan, package: Path) -> Ledger:
     cloud.world.switches = cloud.world.switches.with_values(duplicate=plan.duplicate, visible_after_reads=1)
     smq = cloud["SMQ"]
     for queue in (REQUESTS, INBOX, DEAD):
-        smq.create_queue(queue, VisibilityTimeout=120)
+        smq.create_queue(queue, VisibilityTimeout=HIDDEN)
     # A dead letter is a whole batch, which SMQ may not hold; what the real trigger does then is not documented.
     smq.queue(DEAD).attributes["MaximumMessageSize"] = _LARGEST_EVENT
     smq.create_topic(RESULTS)
@@ -92,14 +95,15 @@ def _send(cloud: Cloud, plan: Plan) -> tuple[dict[str, Sent], set[Target]]:
 
 
 def _function(package: Path, endpoint: str, plan: Plan) -> FunctionConfig:
-    retry = Retry((0.05,) * (DELIVERIES - 1))
+    retry = Retry((WAIT,) * (DELIVERIES - 1))
     return FunctionConfig(
         name=FUNCTION,
         code=package,
         handler="set_vpc_access.handler",
         initializer="set_vpc_access.initialize",
         runtime=sys.executable,
-        timeout=60,
+        timeout=TIMEOUT,
+        initialization_timeout=TIMEOUT,
         max_instances=INSTANCES,
         environment={
             "OWNER": "chaos",
@@ -121,6 +125,7 @@ def _function(package: Path, endpoint: str, plan: Plan) -> FunctionConfig:
                 f"requests-{number}",
                 REQUESTS,
                 batch_size=plan.batch_size,
+                batch_window=1.0,  # seconds; without one a batch ends after two calls of SMQ, which hold 32 messages
                 retry=retry,
                 tolerate_errors=True,
                 dead_letter_queue=DEAD,
@@ -144,10 +149,13 @@ def _trouble(cloud: Cloud, plan: Plan) -> Iterator[list[str]]:
             while len(cloud.world.journal) < due:
                 if stop.wait(_LOOK_EVERY):
                     return
-            with suppress(ServiceError):  # none alive at this moment
-                kills.append(cloud["FC"].kill_instance(FUNCTION))
-                if len(kills) % 5 == 4:
-                    _expire_keys(cloud, stop)
+            living = cloud["FC"].function(FUNCTION).pool.instances
+            place = chance.randrange(INSTANCES)  # so that the last batch alone is not hit four times as often
+            if place < len(living):
+                with suppress(ServiceError):  # gone by now
+                    kills.append(cloud["FC"].kill_instance(FUNCTION, living[place].id))
+                    if len(kills) % 5 == 4:
+                        _expire_keys(cloud, stop)
 
     thread = threading.Thread(target=work, name="trouble")
     thread.start()
@@ -169,7 +177,7 @@ def _expire_keys(cloud: Cloud, stop: threading.Event) -> None:
 
 
 def _collect(cloud: Cloud, sent: dict[str, Sent], patience: float) -> tuple[list[dict[str, Any]], set[str]]:
-    """Take results until every honest message has its final answer, or patience ends, or only dead letters are left.
+    """Take results until every message is done or a dead letter, the hostile ones too, or patience ends.
 
     Return the results, and the ids of the messages that were given up or are still to be delivered.
     """
@@ -187,6 +195,6 @@ def _collect(cloud: Cloud, sent: dict[str, Sent], patience: float) -> tuple[list
         for letter in smq.receive(DEAD, 16):
             smq.delete(DEAD, letter.receipt_handle)
             dead |= {record["data"]["messageId"] for record in json.loads(letter.body)}
-        if not found and (waiting <= dead or not any(smq.state()["queues"][REQUESTS].values())):
+        if not found and not any(smq.state()["queues"][REQUESTS].values()):
             return results, dead
     return results, dead | waiting
