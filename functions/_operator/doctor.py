@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from functions._operator import access
+from functions._operator import access, catalogue
 from functions._operator.terminal import printable, waiting
 from shared import settings
 from shared.errors import SettingsError
@@ -19,7 +19,8 @@ _COLOURS = {OK: "green", UNKNOWN: "yellow"}
 
 
 @click.command()
-def doctor() -> None:
+@click.option("--function", "name", type=click.Choice(catalogue.names()), default=catalogue.DEFAULT, show_default=True)
+def doctor(name: str) -> None:
     """Check with this terminal's settings and access key that the function would find what it needs.
 
     The deployed function, with its role, is asked the same by:  python -m functions invoke --doctor
@@ -31,7 +32,7 @@ def doctor() -> None:
         return
     try:
         with waiting(f"asking every service, at most {_MAX_SECONDS:g} s"), access.session(_MAX_SECONDS) as session:
-            found = examine(loaded, session)
+            found = examine(name, loaded, session)
     except click.ClickException as error:
         found = [Finding("credentials", PROBLEM, error.message)]
     show(report(found))

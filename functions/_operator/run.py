@@ -38,7 +38,7 @@ def _handled(name: str, event: bytes, timeout: float) -> Mapping[str, Any]:
     from shared import log
     from shared.flow.runtime import start
 
-    runtime = start(catalogue.work(name), os.environ, sys.stderr)
+    runtime = start(name, catalogue.work(name), os.environ, sys.stderr)
     log.configure(os.environ.get("LOG_LEVEL", "OFF").upper(), sys.stderr)  # the table says it, unless asked for more
     context = SimpleNamespace(request_id=str(uuid4()), function=SimpleNamespace(timeout=timeout))
     try:

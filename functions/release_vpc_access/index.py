@@ -66,5 +66,5 @@ def _ignored(content: VpcAccess | Appeared | Changed | Leaving | Timer | Succeed
     return content
 
 
-function = Function(work)
+function = Function("release_vpc_access", work)
 initialize, handler = function.initialize, function.handler

@@ -67,5 +67,5 @@ def _ignored(content: Ended | Scheduled | Changed | Leaving | Timer | Succeeded 
     return content
 
 
-function = Function(work)
+function = Function("set_vpc_access", work)
 initialize, handler = function.initialize, function.handler

@@ -1,47 +1,32 @@
 """Is everything there that the function needs? Each permission is tried by a call that opens and changes nothing.
 
 Asked by ``python -m functions doctor`` from a terminal, or of the deployed function by the event ``{"doctor": true}``.
-A call that names something made up is refused *for that* by a service that would have allowed it, and refused for want
-of a permission by one that would not; so each line can name the RAM action to add. An answer that shows neither is not
-taken for a permission: something else may answer at the endpoint. ``DescribeInstances`` answers an empty list to
-whoever may not look, hence ``DryRun``: https://www.alibabacloud.com/help/doc-detail/25506.htm
+What is asked is in ``shared.flow.questions``. Each line can name the RAM action to add. An answer that shows neither that
+it is there nor that it is missing is not taken for a permission: something else may answer at the endpoint.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from shared.cloud import apigateway, ecs, ess, slb
 from shared.cloud.answers import RAM_ACTIONS, details, error_of
 from shared.cloud.codes import cured_at
 from shared.cloud.endpoints import region_notice
-from shared.cloud.rpc import RpcService
-from shared.cloud.session import Session, Sign
-from shared.cloud.smq import SmqTopic
+from shared.cloud.session import Session
 from shared.cloud.transport import HttpResponse, NetworkError
 from shared.errors import CloudRefused, Doubtful, SettingsError, UnknownRefusal
+from shared.flow.questions import MADE_UP, Question, questions
 from shared.settings import Settings
 
 EVENT = b'{"doctor":true}'
-MADE_UP = "vpc-access-doctor"  # name of what does not exist
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
 _MAX_SKEW = 60.0  # seconds of difference that are reported; at 15 minutes requests are refused
 _SECONDS = 10.0  # for one question
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # https://www.rfc-editor.org/rfc/rfc9110#name-date-time-formats
 
-# The codes with which a service refuses what is made up. The gateway's are templates, "NotFound%s" and so on:
-# https://help.aliyun.com/zh/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
-_PARAMETER = r"InvalidParameter(\.|$)"
-_OF_GATEWAY = (
-    r"(NotFound|Invalid(Format)?|Repeated|Duplicate|ExceedLimit)(Vpc|Instance|Port|Name|Resource)|" + _PARAMETER
-)
-_OF_SERVERS = r"DryRunOperation"
-_OF_BALANCERS = r"Invalid(LoadBalancer|Resource)|" + _PARAMETER
-_OF_SCALING = r"(Invalid)?Lifecycle|" + _PARAMETER
-_OF_TOPIC = r"MalformedXML|InvalidArgument"  # https://www.alibabacloud.com/help/doc-detail/27501.html
 _OF_ANOTHER = (
     r"HTTP\d|Invalid(Action|Api|Version|Product)|Unsupported|MethodNotAllowed|(NotFound|Forbidden)$"  # no such call
 )
@@ -56,18 +41,6 @@ class Finding(NamedTuple):
     subject: str
     state: str
     text: str
-
-
-class Question(NamedTuple):
-    """A call that changes nothing; who may make it gets an answer, or a refusal of what is made up.
-
-    ``refusal`` matches the beginning of such a refusal's code; ``setting`` names the endpoint.
-    """
-
-    operation: str
-    setting: str
-    refusal: str
-    sign: Sign
 
 
 class Answer(NamedTuple):
@@ -92,8 +65,11 @@ def report(findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def examine(settings: Settings, session: Session) -> list[Finding]:
-    """Ask every service once and return what was found, settings first; a problem is told once for all calls that met it."""
+def examine(function: str, settings: Settings, session: Session) -> list[Finding]:
+    """Ask every service what ``function`` needs of it and return what was found, settings first.
+
+    A problem is told once for all calls that met it.
+    """
     notice = region_notice(settings.region_id)
     where = Finding("settings", OK, f"region {settings.region_id}, owner {settings.owner}")
     findings = [Finding("settings", UNKNOWN, notice) if notice else where]
@@ -103,7 +79,7 @@ def examine(settings: Settings, session: Session) -> list[Finding]:
         return [*findings, Finding("credentials", PROBLEM, "; ".join(error.problems))]
     kind = "temporary" if credentials.security_token else "permanent"
     findings.append(Finding("credentials", OK, f"a {kind} access key is set"))
-    answers = [_ask(question, session) for question in _questions(settings, session)]
+    answers = [_ask(question, session) for question in questions(function, settings, session)]
     findings += _told_once(answers)
     if settings.sends_to_sns:
         findings.append(
@@ -128,55 +104,6 @@ def _told_once(answers: Sequence[Answer]) -> Iterator[Finding]:
         unchecked = "all permissions" if len(actions) == len(answers) else ", ".join(actions)
         text = f"{met[0].finding.text}. Until then not checked: {unchecked}" if actions else met[0].finding.text
         yield met[0].finding._replace(text=text)
-
-
-class _Service(NamedTuple):
-    setting: str
-    endpoint: str
-    version: str
-    refusal: str
-
-
-def _questions(settings: Settings, session: Session) -> list[Question]:
-    """Return one question for each action of the role; entries are moved, and the role may do it, with ON_CONFLICT=replace only."""
-    gateway = _Service("APIGATEWAY_ENDPOINT", settings.apigateway_endpoint, apigateway.VERSION, _OF_GATEWAY)
-    servers = _Service("ECS_ENDPOINT", settings.ecs_endpoint, ecs.VERSION, _OF_SERVERS)
-    balancers = _Service("SLB_ENDPOINT", settings.slb_endpoint, slb.VERSION, _OF_BALANCERS)
-    scaling = _Service("ESS_ENDPOINT", settings.ess_endpoint, ess.VERSION, _OF_SCALING)
-    region = {"RegionId": settings.region_id}
-    nowhere = {"Name": MADE_UP, "VpcId": "vpc-doctor", "InstanceId": "i-doctor", "Port": "0"}
-    hook = {**region, "LifecycleHookId": MADE_UP, "LifecycleActionToken": MADE_UP}
-    asked: list[tuple[_Service, str, Mapping[str, str]]] = [
-        (gateway, "DescribeVpcAccesses", {"PageNumber": "1", "PageSize": "1"}),
-        # Neither VPC nor instance nor port exists: whatever the gateway makes of it, nothing can be reached by it.
-        (gateway, "SetVpcAccess", nowhere),
-        (servers, "DescribeInstances", {**region, "DryRun": "true"}),
-        (balancers, "ListTagResources", {**region, "ResourceType": "instance", "ResourceId.1": "lb-doctor"}),
-        (balancers, "DescribeLoadBalancerAttribute", {**region, "LoadBalancerId": "lb-doctor"}),
-        (scaling, "CompleteLifecycleAction", {**hook, "LifecycleActionResult": "CONTINUE"}),
-        (
-            scaling,
-            "RecordLifecycleActionHeartbeat",
-            {**region, "lifecycleHookId": MADE_UP, "lifecycleActionToken": MADE_UP},
-        ),
-    ]
-    if settings.on_conflict == "replace":
-        name = f"{MADE_UP}-{session.clock.nonce()}"
-        asked.append((gateway, "ModifyVpcAccessAndUpdateApis", {**nowhere, "Name": name}))
-    questions = [
-        Question(
-            operation,
-            service.setting,
-            service.refusal,
-            RpcService(session, service.endpoint, service.version).signer(operation, values),
-        )
-        for service, operation, values in asked
-    ]
-    if not settings.sends_to_sns:
-        topic = SmqTopic(session, settings.smq_endpoint, settings.result_topic)
-        unpublishable = topic.signer(b"<Message/>")  # it has no body
-        questions.append(Question("PublishMessage", "SMQ_ENDPOINT", _OF_TOPIC, unpublishable))
-    return questions
 
 
 def _ask(question: Question, session: Session) -> Answer:

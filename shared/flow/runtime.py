@@ -24,8 +24,9 @@ _DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
 
 
 class Runtime(NamedTuple):
-    """A function instance, ready for events."""
+    """An instance of the function ``name``, ready for events."""
 
+    name: str
     engine: Engine
     environment: Mapping[str, str]
 
@@ -42,7 +43,7 @@ class Runtime(NamedTuple):
 
             if doctor.is_asked(event):
                 session = self.engine.session(self._invocation(context))
-                return json.dumps(doctor.report(doctor.examine(self.engine.settings, session)))
+                return json.dumps(doctor.report(doctor.examine(self.name, self.engine.settings, session)))
         report = self.answer(event, context)
         if report.awaited:
             from shared.flow.replies import response
@@ -67,16 +68,16 @@ class Runtime(NamedTuple):
 class Function:
     """A function as the platform calls it: started once per instance, at the latest by its first event.
 
-    ``initialize`` and ``handler`` are what a function's file offers to Function Compute.
+    ``initialize`` and ``handler`` are what a function's file offers to Function Compute. ``name`` is that of its folder.
     """
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, name: str, work: Work) -> None:
+        self.name, self.work = name, work
         self._runtime: Runtime | None = None
 
     def initialize(self, context: Any) -> None:  # noqa: ARG002 - the platform passes it
         """Read the settings and make the clients; raises SettingsError with every mistake listed."""
-        self._runtime = start(self.work, os.environ)
+        self._runtime = start(self.name, self.work, os.environ)
 
     def handler(self, event: Any, context: Any) -> Any:
         """Process ``event`` and return the answer; raises RetryNeeded if a redelivery can help."""
@@ -86,7 +87,7 @@ class Function:
         return self._runtime.invoke(event, context)
 
 
-def start(work: Work, environment: Mapping[str, str], stream: TextIO | None = None) -> Runtime:
+def start(name: str, work: Work, environment: Mapping[str, str], stream: TextIO | None = None) -> Runtime:
     """Read the settings and build the engine for a function's work, its log on ``stream`` (standard output).
 
     Raises SettingsError.
@@ -95,7 +96,7 @@ def start(work: Work, environment: Mapping[str, str], stream: TextIO | None = No
     log.configure(loaded.log_level, stream)
     if notice := region_notice(loaded.region_id):
         log.warning("region not known", region=loaded.region_id, text=notice)
-    return Runtime(Engine(loaded, work, environment=environment), environment)
+    return Runtime(name, Engine(loaded, work, environment=environment), environment)
 
 
 def credentials(environment: Mapping[str, str], context: Any) -> Credentials:

@@ -85,21 +85,23 @@ def test_missing_key_ends_an_invocation_before_any_call(invoke: Invoker) -> None
     """Without a key a batch fails as a whole: for the one thing that is missing, not record by record."""
     event = json.dumps(queue_event(*[json.dumps(request(Name=f"a-{number}")) for number in range(3)])).encode()
     with pytest.raises(SettingsError, match="no credentials"):
-        Runtime(invoke.configure(), {}).invoke(event, None)
+        Runtime("set_vpc_access", invoke.configure(), {}).invoke(event, None)
     assert invoke.calls() == []
     assert invoke.lines() == []
 
 
 def test_what_needs_no_call_needs_no_key(invoke: Invoker) -> None:
     """An event that is not for us is ignored with or without a key."""
-    answer = Runtime(invoke.configure(), {}).invoke(json.dumps(state_change(state="Stopped")).encode(), None)
+    answer = Runtime("set_vpc_access", invoke.configure(), {}).invoke(
+        json.dumps(state_change(state="Stopped")).encode(), None
+    )
     assert json.loads(str(answer))["counts"] == {"ignored": 1}
 
 
 def test_client_without_the_functions_key_is_answered(invoke: Invoker) -> None:
     """A client that waits gets the missing key as a 503 with its text, since the platform would hide an error."""
     event = (ROOT / "events" / "http" / "post.json").read_bytes()
-    answer = Runtime(invoke.configure(), {}).invoke(event, None)
+    answer = Runtime("set_vpc_access", invoke.configure(), {}).invoke(event, None)
     assert isinstance(answer, dict)
     assert answer["statusCode"] == 503
     assert "no credentials" in answer["body"]

@@ -247,7 +247,7 @@ def test_unknown_region_is_mentioned(served: Served) -> None:
 
 def test_function_without_a_role_is_told(invoke: Invoker) -> None:
     """Asked without credentials, the deployed function answers with that one problem instead of failing."""
-    answer: dict[str, Any] = json.loads(str(Runtime(invoke.configure(), {}).invoke(EVENT, None)))
+    answer: dict[str, Any] = json.loads(str(Runtime("set_vpc_access", invoke.configure(), {}).invoke(EVENT, None)))
     assert [finding["subject"] for finding in answer["doctor"]] == ["settings", "credentials"]
     assert "give the function a role" in answer["doctor"][1]["text"]
     assert answer["ok"] is False
@@ -365,7 +365,7 @@ def http_date(ahead: float) -> str:
 def test_clock_is_compared(date: str | None, state: str, said: str) -> None:
     """The cloud's time is taken from its answers; a minute apart is worth a word, and so is a time nobody can read."""
     engine = Engine(settings.load(SETTINGS), work, answering(200, date), Clock(now=lambda: NOW))
-    clock = examine(engine.settings, engine.session(Invocation("r", 60, lambda: KEY)))[-1]
+    clock = examine("set_vpc_access", engine.settings, engine.session(Invocation("r", 60, lambda: KEY)))[-1]
     assert (clock.subject, clock.state) == ("clock", state)
     assert said in clock.text
 
@@ -389,6 +389,7 @@ def test_question_is_recognised_exactly(event: bytes, asked: bool) -> None:
 def test_deployed_function_answers_the_question(invoke: Invoker) -> None:
     """The event is answered with the report instead of being handled."""
     runtime = Runtime(
+        "set_vpc_access",
         invoke.configure(ON_CONFLICT="replace"),
         {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
@@ -410,7 +411,7 @@ def test_message_cannot_ask(invoke: Invoker) -> None:
 def test_report_is_ok_without_a_problem() -> None:
     """One problem makes the whole report one; what is unknown does not."""
     engine = Engine(settings.load(SETTINGS), work, answering(403, http_date(0), "NoPermission"), Clock(now=lambda: NOW))
-    found = examine(engine.settings, engine.session(Invocation("r", 60, lambda: KEY)))
+    found = examine("set_vpc_access", engine.settings, engine.session(Invocation("r", 60, lambda: KEY)))
     assert report(found)["ok"] is False
     assert report([finding for finding in found if finding.state != "problem"])["ok"] is True
 

@@ -76,7 +76,7 @@ def _runtime(invoke: Invoker) -> Runtime:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
         "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token,
     }
-    return Runtime(invoke.configure(), environment)
+    return Runtime("set_vpc_access", invoke.configure(), environment)
 
 
 def test_a_client_gets_a_response(invoke: Invoker) -> None:
@@ -195,7 +195,7 @@ def test_a_key_that_cannot_be_one_is_told(context: Any, environment: dict[str, s
 def test_a_stale_key_in_the_environment_is_not_used(invoke: Invoker) -> None:
     """The cloud would refuse it; the invocation's own key signs every call."""
     key = invoke.credentials
-    runtime = Runtime(invoke.configure(), STALE)
+    runtime = Runtime("set_vpc_access", invoke.configure(), STALE)
     context = SimpleNamespace(request_id="req-1", credentials=SimpleNamespace(**key._asdict()))
 
     assert json.loads(str(runtime.invoke(request(), context)))["counts"] == {"authorized": 1}

@@ -1,0 +1,97 @@
+"""What the doctor asks for each function: one call for every action of its role, which opens, removes and changes nothing.
+
+A call that names something made up is refused *for that* by a service that would have allowed it, and refused for want
+of a permission by one that would not. ``DescribeInstances`` answers an empty list to whoever may not look, hence
+``DryRun``: https://www.alibabacloud.com/help/doc-detail/25506.htm
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from shared.cloud import apigateway, ecs, ess, slb
+from shared.cloud.rpc import RpcService
+from shared.cloud.session import Session, Sign
+from shared.cloud.smq import SmqTopic
+from shared.settings import Settings
+
+MADE_UP = "vpc-access-doctor"  # name of what does not exist
+
+# The codes with which a service refuses what is made up. The gateway's are templates, "NotFound%s" and so on:
+# https://help.aliyun.com/zh/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
+_PARAMETER = r"InvalidParameter(\.|$)"
+_OF_GATEWAY = (
+    r"(NotFound|Invalid(Format)?|Repeated|Duplicate|ExceedLimit)(Vpc|Instance|Port|Name|Resource)|" + _PARAMETER
+)
+_OF_TOPIC = r"MalformedXML|InvalidArgument"  # https://www.alibabacloud.com/help/doc-detail/27501.html
+
+
+class Question(NamedTuple):
+    """A call that changes nothing; who may make it gets an answer, or a refusal of what is made up.
+
+    ``refusal`` matches the beginning of such a refusal's code; ``setting`` names the endpoint.
+    """
+
+    operation: str
+    setting: str
+    refusal: str
+    sign: Sign
+
+
+class _Product(NamedTuple):
+    """Where and how a product is asked: the setting of its endpoint, and its refusals of what is made up."""
+
+    setting: str
+    version: str
+    refusal: str
+
+
+_GATEWAY = _Product("APIGATEWAY_ENDPOINT", apigateway.VERSION, _OF_GATEWAY)
+_SERVERS = _Product("ECS_ENDPOINT", ecs.VERSION, r"DryRunOperation")
+_BALANCERS = _Product("SLB_ENDPOINT", slb.VERSION, r"Invalid(LoadBalancer|Resource)|" + _PARAMETER)
+_SCALING = _Product("ESS_ENDPOINT", ess.VERSION, r"(Invalid)?Lifecycle|" + _PARAMETER)
+
+_Call = tuple[_Product, str, Mapping[str, str]]  # with the operation and its parameters
+_PAGE = {"PageNumber": "1", "PageSize": "1"}
+# Neither VPC nor instance nor port exists: whatever the gateway makes of it, nothing can be reached by it.
+_NOWHERE = {"VpcId": "vpc-doctor", "InstanceId": "i-doctor", "Port": "0"}
+_HOOK = {"LifecycleHookId": MADE_UP, "LifecycleActionToken": MADE_UP}
+
+
+def questions(function: str, settings: Settings, session: Session) -> list[Question]:
+    """Return one question for each action of the role of ``function`` under these settings."""
+    found = [
+        Question(
+            operation,
+            product.setting,
+            product.refusal,
+            RpcService(session, getattr(settings, product.setting.lower()), product.version).signer(operation, values),
+        )
+        for product, operation, values in _CALLS[function](settings, session)
+    ]
+    if not settings.sends_to_sns:
+        topic = SmqTopic(session, settings.smq_endpoint, settings.result_topic)
+        unpublishable = topic.signer(b"<Message/>")  # it has no body
+        found.append(Question("PublishMessage", "SMQ_ENDPOINT", _OF_TOPIC, unpublishable))
+    return found
+
+
+def _of_set_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
+    """Entries are moved, and the role may do it, with ON_CONFLICT=replace only."""
+    region = {"RegionId": settings.region_id}
+    yield _GATEWAY, "DescribeVpcAccesses", _PAGE
+    yield _GATEWAY, "SetVpcAccess", {"Name": MADE_UP, **_NOWHERE}
+    yield _SERVERS, "DescribeInstances", {**region, "DryRun": "true"}
+    yield _BALANCERS, "ListTagResources", {**region, "ResourceType": "instance", "ResourceId.1": "lb-doctor"}
+    yield _BALANCERS, "DescribeLoadBalancerAttribute", {**region, "LoadBalancerId": "lb-doctor"}
+    yield _SCALING, "CompleteLifecycleAction", {**region, **_HOOK, "LifecycleActionResult": "CONTINUE"}
+    heartbeat = {f"{name[0].lower()}{name[1:]}": value for name, value in _HOOK.items()}
+    yield _SCALING, "RecordLifecycleActionHeartbeat", {**region, **heartbeat}
+    if settings.on_conflict == "replace":
+        name = f"{MADE_UP}-{session.clock.nonce()}"
+        yield _GATEWAY, "ModifyVpcAccessAndUpdateApis", {"Name": name, **_NOWHERE}
+
+
+_CALLS: Mapping[str, Callable[[Settings, Session], Iterator[_Call]]] = {"set_vpc_access": _of_set_vpc_access}
+"""Function → what its role is for."""
