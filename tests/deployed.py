@@ -9,7 +9,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import pytest
@@ -21,11 +21,25 @@ from shared.settings import ENDPOINTS
 from tests.cloud.fc import FunctionCompute
 from tests.cloud.fixtures import Served
 from tests.cloud.seeds import seed
-from tests.registry.stack import Stack
+from tests.registry.stack import REQUIRED, Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "results"  # a queue that gets every result message
-PLATFORM = {"log:PostLogStoreLogs", "mns:SendMessage"}  # used with the role by Function Compute, not by the code
+
+
+class Parts(NamedTuple):
+    """The resources of the template that make up one function."""
+
+    function: str
+    role: str
+    instances: str
+    asynchronous: str
+
+
+FUNCTIONS = {
+    "set_vpc_access": Parts("Function", "Role", "MostInstances", "AsyncInvocations"),
+    "release_vpc_access": Parts("ReleaseFunction", "ReleaseRole", "MostReleaseInstances", "AsyncReleaseInvocations"),
+}
 
 
 def installed() -> tuple[str, ...]:
@@ -73,16 +87,26 @@ def _built_once(temporary: pytest.TempPathFactory, version: str, *, native: bool
         return package
 
 
-def template() -> Stack:
-    """Return the stack of the template with its defaults."""
-    return Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8")))
+def template(**parameters: Any) -> Stack:
+    """Return the stack of the template with its defaults, but for these parameters."""
+    return Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8")), {**REQUIRED, **parameters})
 
 
-def allowed(stack: Stack) -> set[str]:
-    """Return the actions that the template's role allows to the code."""
-    statements = stack.properties("Role")["Policies"][0]["PolicyDocument"]["Statement"]
-    granted = [statement["Action"] for statement in statements if statement["Effect"] == "Allow"]
-    return {action for actions in granted for action in actions} - PLATFORM
+def statements(stack: Stack, function: str = "set_vpc_access") -> list[dict[str, Any]]:
+    """Return the statements of a function's role."""
+    policy = stack.properties(FUNCTIONS[function].role)["Policies"][0]["PolicyDocument"]
+    return list(policy["Statement"])
+
+
+def allowed(stack: Stack, function: str = "set_vpc_access") -> set[str]:
+    """Return the actions that a function's role allows to the code; Function Compute uses the others with it."""
+    letters = stack.properties(FUNCTIONS[function].asynchronous)["DestinationConfig"]["OnFailure"]["Destination"]
+    ours = [
+        statement["Action"]
+        for statement in statements(stack, function)
+        if statement["Effect"] == "Allow" and statement["Resource"] != [letters]
+    ]
+    return {action for actions in ours for action in actions} - {"log:PostLogStoreLogs"}
 
 
 def create_queues(smq: Any, stack: Stack) -> None:
@@ -91,19 +115,21 @@ def create_queues(smq: Any, stack: Stack) -> None:
         smq.create_queue(queue.pop("QueueName"), **queue)
 
 
-def document(stack: Stack, package: Package, endpoint: str) -> dict[str, Any]:
-    """Return the function of a stack as the local Function Compute takes it, every endpoint set to ``endpoint``."""
-    function = stack.properties("Function")
+def document(stack: Stack, package: Package, endpoint: str, name: str) -> dict[str, Any]:
+    """Return a function of a stack as the local Function Compute takes it, every endpoint set to ``endpoint``."""
+    parts = FUNCTIONS[name]
+    function = stack.properties(parts.function)
     taken = ("FunctionName", "Runtime", "Handler", "InstanceLifecycleConfig", "Timeout", "MemorySize")
+    triggers = stack.of_type("ALIYUN::FC3::Trigger")
     return {
         **{name: function[name] for name in taken},
         "Runtime": str(interpreters.find(package.version)),  # by its path: found once, by the build
         "EnvironmentVariables": function["EnvironmentVariables"] | dict.fromkeys(ENDPOINTS, endpoint),
         "code": str(package.archive),
-        "maxInstances": stack.properties("MostInstances")["ReservedConcurrency"],
-        "roleActions": sorted(allowed(stack)),
-        "triggers": stack.of_type("ALIYUN::FC3::Trigger"),
-        "asyncInvokeConfig": _lowered(stack.properties("AsyncInvocations"), "FunctionName"),
+        "maxInstances": stack.properties(parts.instances)["ReservedConcurrency"],
+        "roleActions": sorted(allowed(stack, name)),
+        "triggers": [each for each in triggers if each["FunctionName"] == function["FunctionName"]],
+        "asyncInvokeConfig": _lowered(stack.properties(parts.asynchronous), "FunctionName"),
     }
 
 
@@ -141,10 +167,16 @@ class Deployed:
 @pytest.fixture
 def deployed(cloud: Served, package: Package) -> Deployed:
     """The template's stack on a served stand-in that holds what the sample events are about."""
-    stack, smq = template(), cloud.products["SMQ"]
+    return deploy(cloud, package, template())
+
+
+def deploy(cloud: Served, package: Package, stack: Stack) -> Deployed:
+    """Make a stack on a served stand-in that holds what the sample events are about."""
+    smq = cloud.products["SMQ"]
     create_queues(smq, stack)
     (topic,) = stack.of_type("ALIYUN::MNS::Topic")
     seed(cloud.app, json.loads((ROOT / "events" / "cloud.json").read_text(encoding="utf-8")))
     seed(cloud.app, {"topics": [{"TopicName": topic["TopicName"], "Subscriptions": {"to-results": RESULTS}}]})
-    cloud.products["FC"].create_from_json(document(stack, package, cloud.endpoint))
+    for name in FUNCTIONS:
+        cloud.products["FC"].create_from_json(document(stack, package, cloud.endpoint, name))
     return Deployed(cloud, stack, package)

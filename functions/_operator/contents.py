@@ -13,9 +13,9 @@ from shared.cloud.endpoints import endpoint_problem
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError
 
-_REQUESTS, _HOOKS, _DEAD_LETTERS = "RequestQueue", "HookQueue", "DeadLetterQueue"  # outputs of the template
-_HIDDEN = "VisibilityTimeout"  # the same
-_WORKED_ON = (_REQUESTS, _HOOKS)  # queues that feed a function
+_REQUESTS, _HOOKS, _RELEASES = "RequestQueue", "HookQueue", "ReleaseQueue"  # outputs of the template
+_DEAD_LETTERS, _HIDDEN = "DeadLetterQueue", "VisibilityTimeout"  # the same
+_WORKED_ON = (_REQUESTS, _HOOKS, _RELEASES)  # queues that feed a function
 _MAX_NAMES = 20  # in a line
 
 
@@ -40,6 +40,7 @@ def holdings(session: Session, places: Places, state: State) -> Iterator[Holding
     waiting = "let the function finish them, or Auto Scaling waits for each until its hook's time is over"
     yield _messages(session, places, state, _REQUESTS, "stop their producers and let the function finish them")
     yield _messages(session, places, state, _HOOKS, waiting)
+    yield _messages(session, places, state, _RELEASES, "releases that are scheduled: their authorizations stay")
     yield _messages(session, places, state, _DEAD_LETTERS, again)
     yield _entries(session, places, state.parameters.get("Owner", ""))
     yield _attached(_queue(session, places, state, _HOOKS))
@@ -80,7 +81,9 @@ def _messages(session: Session, places: Places, state: State, output: str, advic
     except AuthorizerError as error:
         return Holding("unknown", f"messages in the queue {queue.name}: {error}")
     if not peeked and not counted:
-        return Holding("none", f"no message shows in the queue {queue.name}; one that is worked on may not show")
+        return Holding(
+            "none", f"no message shows in the queue {queue.name}; one that is worked on or not due yet may not"
+        )
     amount = f"at least {peeked}" if peeked > counted else f"about {counted}"
     return Holding("lost", f"messages in the queue {queue.name}: {amount}; {advice}")
 

@@ -18,7 +18,7 @@ from shared.cloud.endpoints import region_notice
 from shared.cloud.session import Session
 from shared.cloud.transport import HttpResponse, NetworkError
 from shared.errors import CloudRefused, Doubtful, SettingsError, UnknownRefusal
-from shared.flow.questions import MADE_UP, Question, questions
+from shared.flow.questions import MADE_UP, Question, questions, unset
 from shared.settings import Settings
 
 EVENT = b'{"doctor":true}'
@@ -73,6 +73,8 @@ def examine(function: str, settings: Settings, session: Session) -> list[Finding
     notice = region_notice(settings.region_id)
     where = Finding("settings", OK, f"region {settings.region_id}, owner {settings.owner}")
     findings = [Finding("settings", UNKNOWN, notice) if notice else where]
+    if problem := unset(function, settings):
+        findings.append(Finding("settings", PROBLEM, problem))
     try:
         credentials = session.credentials()
     except SettingsError as error:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from shared.cloud import apigateway, ecs, ess, slb
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session, Sign
-from shared.cloud.smq import SmqTopic
+from shared.cloud.smq import signer
 from shared.settings import Settings
 
 MADE_UP = "vpc-access-doctor"  # name of what does not exist
@@ -22,9 +22,10 @@ MADE_UP = "vpc-access-doctor"  # name of what does not exist
 # https://help.aliyun.com/zh/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
 _PARAMETER = r"InvalidParameter(\.|$)"
 _OF_GATEWAY = (
-    r"(NotFound|Invalid(Format)?|Repeated|Duplicate|ExceedLimit)(Vpc|Instance|Port|Name|Resource)|" + _PARAMETER
+    r"(NotFound|Invalid(Format)?|Repeated|Duplicate|ExceedLimit)(Vpc|Instance|Port|Name|Resource|Backend)|" + _PARAMETER
 )
-_OF_TOPIC = r"MalformedXML|InvalidArgument"  # https://www.alibabacloud.com/help/doc-detail/27501.html
+_OF_MESSAGES = r"MalformedXML|InvalidArgument"  # https://www.alibabacloud.com/help/doc-detail/27501.html
+_UNREADABLE = b"<Message/>"  # it has no body, so it is neither sent nor published
 
 
 class Question(NamedTuple):
@@ -70,11 +71,20 @@ def questions(function: str, settings: Settings, session: Session) -> list[Quest
         )
         for product, operation, values in _CALLS[function](settings, session)
     ]
-    if not settings.sends_to_sns:
-        topic = SmqTopic(session, settings.smq_endpoint, settings.result_topic)
-        unpublishable = topic.signer(b"<Message/>")  # it has no body
-        found.append(Question("PublishMessage", "SMQ_ENDPOINT", _OF_TOPIC, unpublishable))
+    targets = {} if settings.sends_to_sns else {"PublishMessage": f"/topics/{settings.result_topic}/messages"}
+    if function == RELEASE and settings.release_queue:
+        targets["SendMessage"] = f"/queues/{settings.release_queue}/messages"
+    for operation, target in targets.items():
+        sign = signer(session, settings.smq_endpoint, "POST", target, _UNREADABLE)
+        found.append(Question(operation, "SMQ_ENDPOINT", _OF_MESSAGES, sign))
     return found
+
+
+def unset(function: str, settings: Settings) -> str:
+    """Return what is missing among the settings that only ``function`` needs, "" if nothing is."""
+    if function == RELEASE and not settings.release_queue:
+        return "RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"
+    return ""
 
 
 def _of_set_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
@@ -93,5 +103,25 @@ def _of_set_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
         yield _GATEWAY, "ModifyVpcAccessAndUpdateApis", {"Name": name, **_NOWHERE}
 
 
-_CALLS: Mapping[str, Callable[[Settings, Session], Iterator[_Call]]] = {"set_vpc_access": _of_set_vpc_access}
-"""Function → what its role is for."""
+def _of_release_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
+    """Entries are removed, and the role may do it, with RELEASE_MODE=apply only."""
+    del session
+    region = {"RegionId": settings.region_id}
+    yield _GATEWAY, "DescribeVpcAccesses", _PAGE
+    yield _GATEWAY, "DescribeApisByVpcAccess", {"VpcName": MADE_UP, **_PAGE}
+    yield _GATEWAY, "DescribeBackendList", _PAGE
+    yield _GATEWAY, "DescribeBackendInfo", {"BackendId": MADE_UP}
+    yield _GATEWAY, "DescribePlugins", {"PluginType": "routing", **_PAGE}
+    yield _SERVERS, "DescribeInstances", {**region, "DryRun": "true"}
+    yield _BALANCERS, "DescribeLoadBalancerAttribute", {**region, "LoadBalancerId": "lb-doctor"}
+    yield _SCALING, "CompleteLifecycleAction", {**region, **_HOOK, "LifecycleActionResult": "CONTINUE"}
+    if settings.release_mode == "apply":
+        yield _GATEWAY, "RemoveVpcAccess", _NOWHERE
+
+
+RELEASE = "release_vpc_access"
+_CALLS: Mapping[str, Callable[[Settings, Session], Iterator[_Call]]] = {
+    "set_vpc_access": _of_set_vpc_access,
+    RELEASE: _of_release_vpc_access,
+}
+"""Function → what its role is for, but for messages."""

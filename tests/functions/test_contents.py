@@ -15,9 +15,11 @@ from tests.deployed import create_queues, template
 from tests.invoking import Invoker, request
 
 PLACES = Places("http://127.0.0.1:8080", "http://127.0.0.1:8080")
-REQUESTS, HOOKS, LETTERS = "set-vpc-access-requests", "set-vpc-access-hooks", "set-vpc-access-dead-letters"
+REQUESTS, HOOKS, RELEASES = "set-vpc-access-requests", "set-vpc-access-hooks", "set-vpc-access-releases"
+LETTERS = "set-vpc-access-dead-letters"
+FED = (REQUESTS, HOOKS, RELEASES)
 URL = "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues"
-QUEUES = {"RequestQueue": REQUESTS, "HookQueue": HOOKS, "DeadLetterQueue": LETTERS}
+QUEUES = {"RequestQueue": REQUESTS, "HookQueue": HOOKS, "ReleaseQueue": RELEASES, "DeadLetterQueue": LETTERS}
 OUTPUTS = {"VisibilityTimeout": "720", **{output: f"{URL}/{name}" for output, name in QUEUES.items()}}
 STATE = State("CREATE_COMPLETE", "", OUTPUTS, {"Owner": "team-a"})
 
@@ -47,8 +49,9 @@ def entries(count: int, owner: str = "team-a") -> list[dict[str, Any]]:
         pytest.param({}, id="empty"),
         pytest.param({REQUESTS: 3}, id="requests"),
         pytest.param({HOOKS: 1}, id="hooks"),
+        pytest.param({RELEASES: 2}, id="releases"),
         pytest.param({LETTERS: 1}, id="dead-letters"),
-        pytest.param({REQUESTS: 20, HOOKS: 20, LETTERS: 20}, id="many"),
+        pytest.param(dict.fromkeys(QUEUES.values(), 20), id="many"),
     ],
 )
 def test_waiting_messages_are_lost(invoke: Invoker, session: Session, counts: str, waiting: dict[str, int]) -> None:
@@ -74,12 +77,14 @@ def test_waiting_messages_are_lost(invoke: Invoker, session: Session, counts: st
 
 
 def test_message_that_is_worked_on_is_counted(invoke: Invoker, session: Session) -> None:
-    """A hidden message cannot be received and is lost all the same; as long as the counts tell, it is told."""
+    """What is hidden or not due yet cannot be received and is lost all the same; as long as the counts tell, it is told."""
     smq = invoke.served.products["SMQ"]
     smq.send(REQUESTS, "text")
     smq.receive(REQUESTS, 1)
+    smq.send(RELEASES, "text", delay_seconds=3600)
 
-    assert fates(list(holdings(session, PLACES, STATE)))[REQUESTS] == "lost"
+    found = fates(list(holdings(session, PLACES, STATE)))
+    assert (found[REQUESTS], found[RELEASES]) == ("lost", "lost")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +152,7 @@ def test_stack_without_a_queue_is_unknown(session: Session, url: str) -> None:
     assert list(hidden_for_too_short(session, places, state)) == []
 
 
-@pytest.mark.parametrize("queue", [REQUESTS, HOOKS])
+@pytest.mark.parametrize("queue", FED)
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
@@ -172,5 +177,5 @@ def test_time_that_cannot_be_seen_is_told(invoke: Invoker, session: Session) -> 
     invoke.given(permissions=[{"denied": ["mns:GetQueueAttributes"]}])
 
     problems = list(hidden_for_too_short(session, PLACES, STATE))
-    assert len(problems) == len((REQUESTS, HOOKS))
+    assert len(problems) == len(FED)
     assert all("mns:GetQueueAttributes" in problem for problem in problems)

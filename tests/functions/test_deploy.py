@@ -48,6 +48,7 @@ OUTPUTS = {
     "ResultTopic": "http://topic",
     "RequestQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-requests",
     "HookQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-hooks",
+    "ReleaseQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-releases",
     "DeadLetterQueue": "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues/set-vpc-access-dead-letters",
     "VisibilityTimeout": 720,
 }
@@ -287,10 +288,10 @@ def test_what_is_lost_and_what_stays_is_said_before_the_question(capsys: pytest.
     with pytest.raises(click.Abort):
         take_down(services.session, WHERE, decline)
     said = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in said] == ["lost", "none", "none", "stays", "stays", "stays"]
+    assert [line.split()[0] for line in said] == ["lost", "none", "none", "none", "stays", "stays", "stays"]
     assert "set-vpc-access-requests" in said[0]
-    assert "orders-prod" in said[3]
-    assert "set-vpc-access-hooks" in said[4]
+    assert "orders-prod" in said[4]
+    assert "set-vpc-access-hooks" in said[5]
     assert services.operations == ["ListStacks"]
     assert gateway.state() == before
     assert len(smq.receive("set-vpc-access-requests", 16)) == 1

@@ -1,132 +1,203 @@
-"""What the role in ``template.yml`` allows is what the function was seen to do over the whole corpus: no more, no less."""
+"""What a role in ``template.yml`` allows is what its function was seen to do over the whole corpus: no more, no less."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
+from functions._operator import catalogue
 from shared.cloud.answers import RAM_ACTIONS
-from shared.model.access import OWNER_TAG
+from shared.model.access import ORIGIN_TAG, OWNER_TAG
 from tests.cloud.fixtures import TEMPORARY
 from tests.cloud.seeds import seed
-from tests.deployed import allowed
+from tests.deployed import FUNCTIONS, allowed, statements, template
 from tests.events_table import EVENTS, FILES
-from tests.invoking import VPC, Invoker, moving
-from tests.registry.stack import ACCOUNT, REGION, REQUIRED, Stack
+from tests.invoking import VPC, Answer, Invoker, moving, request, state_change
+from tests.registry.stack import ACCOUNT, REGION
 
-ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "template.yml").read_text(encoding="utf-8")
-STACKS = {mode: Stack(yaml.safe_load(TEXT), {**REQUIRED, "OnConflict": mode}) for mode in ("refuse", "replace")}
-STACK = STACKS["replace"]  # its role has every right there is
-MODIFY = "apigateway:ModifyVpcAccessAndUpdateApis"
-WITHOUT_RESOURCE = {MODIFY}  # RAM has no resource level for these
-
-
-def statements(mode: str) -> list[dict[str, Any]]:
-    """Return the statements of the role's policy under OnConflict ``mode``."""
-    document = STACKS[mode].properties("Role")["Policies"][0]["PolicyDocument"]
-    return list(document["Statement"])
-
-
-ROLE = STACK.properties("Role")
-MEND = "an action stands in template.yml (Role), in RAM_ACTIONS of shared/cloud/answers.py, and in functions/README.md, Permissions"
-STATEMENTS = statements("replace")
+TEXT = (Path(__file__).resolve().parents[2] / "template.yml").read_text(encoding="utf-8")
+MODIFY, REMOVE = "apigateway:ModifyVpcAccessAndUpdateApis", "apigateway:RemoveVpcAccess"
+WITHOUT_RESOURCE = {  # RAM has no resource level for these, or none that is known
+    MODIFY,
+    REMOVE,
+    "apigateway:DescribeApisByVpcAccess",
+    "apigateway:DescribeBackendList",
+    "apigateway:DescribeBackendInfo",
+    "apigateway:DescribePlugins",
+}
+MEND = (
+    "an action stands in template.yml (the function's role), in RAM_ACTIONS of shared/cloud/answers.py, and in "
+    "functions/README.md, Permissions"
+)
 
 
-class Case(NamedTuple):
-    """An event, whether an entry of ours is there before it, and VERIFY_TARGET."""
+class Held(NamedTuple):
+    """What is held of one function's role: the one action that it has only if a parameter says so, and what is played."""
 
-    event: bytes
-    entry: bool = False
-    verify: bool = False
+    conditional: str
+    parameter: str
+    without: str
+    with_: str
+    play: Callable[[Invoker, dict[str, str]], Iterator[Answer]]
+
+    def actions(self, function: str, mode: str) -> set[str]:
+        """Return the actions of the role under this value of the parameter."""
+        return allowed(template(**{self.parameter: mode}), function)
 
 
-def cases() -> list[Case]:
-    """Return every sample event, and what the samples do not show: moving an entry of ours, verifying a target."""
-    samples = [Case(path.read_bytes()) for path in FILES]
-    moved = json.dumps(moving(Name="ours", Port=8081)).encode()
-    load_balancer = (EVENTS / "manual" / "load-balancer.json").read_bytes()
-    return [*samples, Case(moved, entry=True), Case(load_balancer, verify=True)]
+def authorizing(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
+    """Handle every sample event, each on the gateway as it was, and what they do not show: moving, and verifying."""
+    corpus.configure(**mode)
+    gateway = corpus.served.products["CloudAPI"]
+    ours = {"Name": "ours", "VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080}
+    ours["Tag"] = [{"Key": OWNER_TAG, "Value": "team-a"}]
+    for path in FILES:
+        gateway.clear()
+        yield corpus(path.read_bytes())
+    gateway.clear()
+    corpus.given(entries=[ours])
+    yield corpus(moving(Name="ours", Port=8081))
+    gateway.clear()
+    corpus.configure(**mode, VERIFY_TARGET="true")
+    yield corpus((EVENTS / "manual" / "load-balancer.json").read_bytes())
+
+
+def taking_back(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
+    """Handle every sample event, and play an instance and a load balancer that are gone until their release is due."""
+    corpus.configure(**mode)
+    for path in FILES:
+        yield corpus(path.read_bytes())
+    balancer = (EVENTS / "slb" / "delete-load-balancer.json").read_text(encoding="utf-8")
+    tags = [{"Key": OWNER_TAG, "Value": "team-a"}, {"Key": ORIGIN_TAG, "Value": "announced"}]
+    ids = ("i-bp1gone0001", "lb-bp1gone0001")
+    corpus.given(
+        entries=[request(Name=item, InstanceId=item, Tag=tags) for item in ids],
+        backends=[{"BackendId": "b-1", "BackendName": "another"}],
+    )
+    yield corpus(state_change(ids[0], "Deleted"))
+    yield corpus(balancer.replace("lb-bp1example0001", ids[1]).encode())
+    yield corpus.due(3600.0)
+
+
+HELD = {
+    "set_vpc_access": Held(MODIFY, "OnConflict", "refuse", "replace", authorizing),
+    "release_vpc_access": Held(REMOVE, "ReleaseMode", "report", "apply", taking_back),
+}
+MODES = [
+    pytest.param(function, mode, id=f"{function}-{mode}")
+    for function, held in HELD.items()
+    for mode in (held.without, held.with_)
+]
+STATEMENTS = [
+    pytest.param(function, statement, id=f"{function}-{statement['Action'][0]}")
+    for function, held in HELD.items()
+    for statement in statements(template(**{held.parameter: held.with_}), function)
+]
 
 
 @pytest.fixture
 def corpus(invoke: Invoker) -> Invoker:
-    """The function on the cloud that the samples are about."""
+    """The cloud that the samples are about, before any function."""
     seed(invoke.served.app, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
     return invoke
 
 
-def run(corpus: Invoker, mode: str, actions: set[str]) -> Iterator[str]:
-    """Handle every case under OnConflict ``mode`` with the rights to ``actions``, each on the gateway as it was.
-
-    Yields what the function said about it.
-    """
+def run(corpus: Invoker, function: str, mode: str, actions: set[str]) -> Iterator[str]:
+    """Let a function play its part under ``mode`` with the rights to ``actions``; yield what it said about each event."""
     corpus.served.world.add_credential(replace(TEMPORARY, allowed=frozenset(actions)))
-    ours = {"Name": "ours", "VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080}
-    ours["Tag"] = [{"Key": OWNER_TAG, "Value": "team-a"}]
-    for case in cases():
-        corpus.served.products["CloudAPI"].clear()
-        corpus.given(entries=[ours] if case.entry else [])
-        corpus.configure(ON_CONFLICT=mode, VERIFY_TARGET=str(case.verify).lower())
-        answer = corpus(case.event)
-        yield json.dumps(answer.summary) + str(answer.error or "") + json.dumps(corpus.messages())
+    player = replace(corpus, work=catalogue.work(function), engine=None)
+    setting = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", HELD[function].parameter).upper()
+    for answer in HELD[function].play(player, {setting: mode}):
+        yield json.dumps(answer.summary) + str(answer.error or "") + json.dumps(player.messages())
 
 
-@pytest.mark.parametrize("mode", STACKS)
-def test_role_allows_what_the_function_does(corpus: Invoker, mode: str) -> None:
+@pytest.mark.parametrize(("function", "mode"), MODES)
+def test_role_allows_what_the_function_does(corpus: Invoker, function: str, mode: str) -> None:
     """The actions seen by the stand-in are the actions allowed, but for those that the platform uses."""
-    list(run(corpus, mode, allowed(STACKS[mode])))
+    actions = HELD[function].actions(function, mode)
+    list(run(corpus, function, mode, actions))
     seen = {entry.action for entry in corpus.served.world.journal()}
-    assert seen == allowed(STACKS[mode]), MEND
+    assert seen == actions, MEND
 
 
-@pytest.mark.parametrize("mode", STACKS)
-def test_nothing_is_denied_to_the_role(corpus: Invoker, mode: str) -> None:
+@pytest.mark.parametrize(("function", "mode"), MODES)
+def test_nothing_is_denied_to_the_role(corpus: Invoker, function: str, mode: str) -> None:
     """With the role's rights alone, no call over the whole corpus is refused for want of a permission."""
-    said = "".join(run(corpus, mode, allowed(STACKS[mode])))
+    said = "".join(run(corpus, function, mode, HELD[function].actions(function, mode)))
     assert not re.search("Forbidden|NoPermission|AccessDenied|RAM action", said.replace("lacks the RAM action", ""))
 
 
-@pytest.mark.parametrize("action", sorted(allowed(STACK)))
-def test_missing_action_is_named(corpus: Invoker, action: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "action"),
+    [
+        pytest.param(function, action, id=f"{function}-{action}")
+        for function, held in HELD.items()
+        for action in sorted(held.actions(function, held.with_))
+    ],
+)
+def test_missing_action_is_named(corpus: Invoker, function: str, action: str) -> None:
     """Take one action away, and the answer or the log of some sample names it."""
-    told = (said + corpus.logged.getvalue() for said in run(corpus, "replace", allowed(STACK) - {action}))
-    assert any(action in text for text in told)
+    held = HELD[function]
+    played = run(corpus, function, held.with_, held.actions(function, held.with_) - {action})
+    assert any(action in said + corpus.logged.getvalue() for said in played)
 
 
-def test_entries_are_moved_only_where_they_may_be_replaced() -> None:
-    """Under ``refuse`` the right to move entries is denied, which no other policy of the role can undo; nothing else differs."""
-    denied = [statement for statement in statements("refuse") if statement["Effect"] == "Deny"]
-    assert [statement["Action"] for statement in denied] == [[MODIFY]]
-    assert allowed(STACKS["replace"]) - allowed(STACKS["refuse"]) == {MODIFY}
-    assert [{**statement, "Effect": "Allow"} for statement in statements("refuse")] == statements("replace")
+@pytest.mark.parametrize("function", HELD)
+def test_write_that_undoes_is_denied_unless_asked_for(function: str) -> None:
+    """Moving and removing are denied by default, which no other policy of the role can undo; nothing else differs."""
+    held = HELD[function]
+    without, with_ = (statements(template(**{held.parameter: mode}), function) for mode in (held.without, held.with_))
+    assert statements(template(), function) == without
+    assert [statement["Action"] for statement in without if statement["Effect"] == "Deny"] == [[held.conditional]]
+    assert held.actions(function, held.with_) - held.actions(function, held.without) == {held.conditional}
+    assert [{**statement, "Effect": "Allow"} for statement in without] == with_
+
+
+@pytest.mark.parametrize(
+    ("action", "function"),
+    [
+        pytest.param("apigateway:SetVpcAccess", "set_vpc_access", id="set"),
+        pytest.param(MODIFY, "set_vpc_access", id="modify"),
+        pytest.param(REMOVE, "release_vpc_access", id="remove"),
+    ],
+)
+def test_write_is_one_functions_own(action: str, function: str) -> None:
+    """What changes the gateway only one function may do, so what reaches one cannot make it do what another is for."""
+    assert [name for name, held in HELD.items() if action in held.actions(name, held.with_)] == [function]
 
 
 def test_code_knows_the_actions_by_name() -> None:
-    """The actions that hints can name are the actions of the role."""
-    assert set(RAM_ACTIONS.values()) >= allowed(STACK), MEND
+    """The actions that hints can name are the actions of the roles."""
+    assert set(RAM_ACTIONS.values()) == set().union(*(held.actions(name, held.with_) for name, held in HELD.items())), (
+        MEND
+    )
 
 
-def test_role_is_for_function_compute_only() -> None:
-    """Nobody but Function Compute may take the role on."""
-    document = ROLE["AssumeRolePolicyDocument"]
-    assert document["Statement"] == [
+def test_every_role_is_held() -> None:
+    """No function of the code goes without a role that this file looks at."""
+    assert HELD.keys() == FUNCTIONS.keys() == set(catalogue.names())
+
+
+@pytest.mark.parametrize("function", HELD)
+def test_role_is_for_function_compute_only(function: str) -> None:
+    """Nobody but Function Compute may take a role on."""
+    role = template().properties(FUNCTIONS[function].role)
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
         {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": ["fc.aliyuncs.com"]}}
     ]
-    assert "PolicyAttachments" not in ROLE
+    assert "PolicyAttachments" not in role
 
 
-@pytest.mark.parametrize("statement", [pytest.param(each, id=each["Action"][0]) for each in STATEMENTS])
-def test_statement_is_as_narrow_as_ram_supports(statement: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("function", "statement"), STATEMENTS)
+def test_statement_is_as_narrow_as_ram_supports(function: str, statement: dict[str, Any]) -> None:
     """No action is a pattern; resources are of this region and account, ``*`` only where RAM knows nothing narrower."""
-    assert statement["Effect"] == "Allow"
+    assert statement["Effect"] == "Allow", function
     assert not any("*" in action for action in statement["Action"])
     if set(statement["Action"]) <= WITHOUT_RESOURCE:
         assert statement["Resource"] == ["*"]
@@ -139,28 +210,30 @@ def test_statement_is_as_narrow_as_ram_supports(statement: dict[str, Any]) -> No
 
 def test_wide_statements_have_a_source() -> None:
     """Each statement with a ``*`` in its resource is preceded by a comment that says why and where that is written."""
-    lines = TEXT[TEXT.index("PolicyDocument:\n            Version") : TEXT.index("# --- the function ---")].splitlines()
     comment: list[str] = []
-    statements: list[tuple[str, str]] = []
-    for line in lines:
-        if line.strip().startswith("#"):
-            comment.append(line)
-        elif line.strip().startswith("- Effect"):
-            statements.append((" ".join(comment), ""))
-            comment = []
-        elif statements:
-            statements[-1] = (statements[-1][0], statements[-1][1] + line)
-    wide = [(why, body) for why, body in statements if "*" in body]
-    assert len(wide) == 5
+    found: list[tuple[str, str]] = []
+    for part in re.findall(r"PolicyDocument:\n +Version: '1'\n(.*?)\n(?=\n|  \w)", TEXT, re.DOTALL):
+        for line in part.splitlines():
+            if line.strip().startswith("#"):
+                comment.append(line)
+            elif line.strip().startswith("- Effect"):
+                found.append((" ".join(comment), ""))
+                comment = []
+            elif found:
+                found[-1] = (found[-1][0], found[-1][1] + line)
+    wide = [(why, body) for why, body in found if "*" in body]
+    assert len(found) == len(STATEMENTS)
+    assert len(wide) == sum("*" in str(each.values[1]) for each in STATEMENTS)
     assert all("https://" in why for why, _ in wide)
 
 
-def test_platform_writes_to_our_own_log_and_dead_letters() -> None:
-    """The two actions of the platform are for this function's log store and its queue of dead letters alone."""
-    resources = {statement["Action"][0]: statement["Resource"] for statement in STATEMENTS}
-    log = STACK.properties("Function")["LogConfig"]
-    assert resources["log:PostLogStoreLogs"] == [
-        f"acs:log:{REGION}:{ACCOUNT}:project/{log['Project']}/logstore/{log['Logstore']}"
-    ]
-    destination = STACK.properties("AsyncInvocations")["DestinationConfig"]["OnFailure"]["Destination"]
-    assert resources["mns:SendMessage"] == [destination]
+@pytest.mark.parametrize("function", HELD)
+def test_platform_writes_to_our_own_log_and_dead_letters(function: str) -> None:
+    """The two actions of the platform are for the log store and the queue of dead letters of this stack alone."""
+    stack, parts = template(), FUNCTIONS[function]
+    log = stack.properties(parts.function)["LogConfig"]
+    letters = stack.properties(parts.asynchronous)["DestinationConfig"]["OnFailure"]["Destination"]
+    *_, sending, logging = statements(stack, function)
+    assert (sending["Action"], sending["Resource"]) == (["mns:SendMessage"], [letters])
+    assert logging["Action"] == ["log:PostLogStoreLogs"]
+    assert logging["Resource"] == [f"acs:log:{REGION}:{ACCOUNT}:project/{log['Project']}/logstore/{log['Logstore']}"]

@@ -14,9 +14,9 @@ from shared.events.parsing import parse
 from shared.model.access import VpcAccess
 from shared.settings import VARIABLES
 from tests.bench.report import RATIOS, judged, samples
+from tests.deployed import FUNCTIONS, statements, template
 from tests.invoking import Invoker
 from tests.readme import BLOCKS, HOW, PAGES, ROOT, block, read
-from tests.registry.stack import Stack
 
 README = read("README.md")
 JSON_BLOCKS = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
@@ -107,15 +107,34 @@ def test_every_parameter_of_the_stack_is_listed() -> None:
     assert dict(rows) == {name: str(document["Parameters"][name]["Default"]) for name in others - BY_DEPLOY}
 
 
-def test_every_permission_of_the_role_is_listed() -> None:
-    """The page's table of permissions has exactly the actions of the template's role."""
-    role = Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8"))).properties("Role")
-    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
-    listed = re.findall(r"^\| (`[a-z]+:.*?) \|", read("functions/README.md"), re.MULTILINE)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_permission_of_a_role_is_listed(function: str) -> None:
+    """The page's table of a role's permissions has exactly the actions that the template gives it."""
+    page = read("functions/README.md")
+    table = page[page.index(f"The role of `{function}`") :].split("\n\n", 2)[1]
+    listed = re.findall(r"^\| (`[a-z]+:.*?) \|", table, re.MULTILINE)
 
     assert sorted(re.findall(r"`(.+?)`", " ".join(listed))) == sorted(
-        action for statement in statements for action in statement["Action"]
+        action for statement in statements(template(), function) for action in statement["Action"]
     )
+
+
+def test_every_trigger_is_listed() -> None:
+    """The page's table of triggers has those of the template, each at its function."""
+    rows = re.findall(
+        r"^\| (?:`(\w+)`)? ?\| `([\w-]+)` \| (?:the queue|EventBridge)", read("functions/README.md"), re.MULTILINE
+    )
+    listed: dict[str, list[str]] = {}
+    for function, trigger in rows:
+        listed.setdefault(function or list(listed)[-1], []).append(trigger)
+    stack = template()
+    names = {function: stack.properties(parts.function)["FunctionName"] for function, parts in FUNCTIONS.items()}
+    found = [each for each in stack.of_type("ALIYUN::FC3::Trigger") if each["TriggerType"] != "timer"]
+
+    assert listed == {
+        function: [each["TriggerName"] for each in found if each["FunctionName"] == name]
+        for function, name in names.items()
+    }
 
 
 @pytest.mark.parametrize(("page", "link"), said(r"\]\((?!https?:)([^)]+)\)"))

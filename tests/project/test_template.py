@@ -7,15 +7,17 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from functions._operator import catalogue
 from functions._operator.build import RUNTIMES
-from functions.set_vpc_access import index
 from shared import settings
+from shared.cloud import endpoints
 from shared.events.fields import text_of
 from shared.events.parsing import parse
 from shared.model.records import Appeared, Ended
@@ -26,8 +28,8 @@ from tests.cloud.fc.triggers.queue import QueuePump
 from tests.cloud.fc.triggers.triggered import Delivery
 from tests.cloud.fc.wire import parse_trigger
 from tests.cloud.fixtures import new_cloud
-from tests.deployed import create_queues
-from tests.invoking import Invoker, request
+from tests.deployed import FUNCTIONS, create_queues
+from tests.invoking import VPC, Invoker, request, state_change
 from tests.registry.check import Template
 from tests.registry.stack import ACCOUNT, REGION, REQUIRED, Stack
 
@@ -42,6 +44,7 @@ MEND_SETTING = (
     "a setting has a Variable and a field in shared/settings.py, and in template.yml a parameter, in its group under Metadata, "
     "and a line in EnvironmentVariables; afterwards run `python -m tests.readme --write`"
 )
+PER_FUNCTION = ("Function", "ConcurrencyConfig", "AsyncInvokeConfig")  # resource types that each function has one of
 MAX_WAIT_SECONDS = (
     20.0  # seconds; https://www.alibabacloud.com/help/en/functioncompute/fc/advanced-features-of-triggers
 )
@@ -59,9 +62,10 @@ def triggers(of: Stack, switches: Switches | None = None) -> dict[str, Trigger]:
     return {trigger.name: trigger for trigger in found}
 
 
-def environment(of: Stack) -> dict[str, str]:
-    """Return the function's environment variables as Function Compute hands them over."""
-    return {name: str(value) for name, value in of.properties("Function")["EnvironmentVariables"].items()}
+def environment(of: Stack, function: str = "set_vpc_access") -> dict[str, str]:
+    """Return a function's environment variables as Function Compute hands them over."""
+    given = of.properties(FUNCTIONS[function].function)["EnvironmentVariables"]
+    return {name: str(value) for name, value in given.items()}
 
 
 def own_problems(document: Mapping[str, Any]) -> Iterator[str]:
@@ -96,10 +100,10 @@ def own_problems(document: Mapping[str, Any]) -> Iterator[str]:
         sink = trigger["TriggerConfig"].get("eventSinkConfig")
         if trigger["TriggerType"] == "eventbridge" and sink != {"deliveryOption": {"eventSchema": "CloudEvents"}}:
             yield f"{trigger['TriggerName']} does not deliver CloudEvents"
-    for name in environment(stack(document)).keys() ^ (
-        {each.name for each in settings.VARIABLES} - {*settings.ENDPOINTS}
-    ):
-        yield f"{name}: {MEND_SETTING}"
+    wanted = {each.name for each in settings.VARIABLES} - {*settings.ENDPOINTS}
+    for function in FUNCTIONS:
+        for name in environment(stack(document), function).keys() ^ wanted:
+            yield f"{function}, {name}: {MEND_SETTING}"
     triggers(stack(document))
 
 
@@ -210,11 +214,22 @@ def test_mistake_is_named(edit: Callable[[dict[str, Any]], None], problem: str) 
     assert any(problem in found for found in Template(document, REGISTRY).problems())
 
 
-def test_environment_makes_valid_settings() -> None:
-    """The function starts with what the template gives it; where products are reached follows from the region."""
-    loaded = settings.load({**environment(stack()), "FC_REGION": REGION, "FC_ACCOUNT_ID": ACCOUNT})
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_environment_makes_valid_settings(function: str) -> None:
+    """Each function starts with what the template gives it; where products are reached follows from the region."""
+    loaded = settings.load({**environment(stack(), function), "FC_REGION": REGION, "FC_ACCOUNT_ID": ACCOUNT})
     assert loaded.result_topic == "set-vpc-access-results"
+    assert loaded.release_queue == stack().properties("ReleaseQueue")["QueueName"]
     assert loaded.ess_endpoint == "https://ess.aliyuncs.com"
+
+
+def test_functions_share_their_environment() -> None:
+    """What is set for one function is set for all; only the pace is each one's own."""
+    given = {**REQUIRED, **{name: "1" for name in DOCUMENT["Parameters"] if name not in REQUIRED}}
+    of = Stack(DOCUMENT, {**given, "MaxCallsPerSecond": 11, "BackgroundCallsPerSecond": 3})
+    first, *others = (environment(of, function) for function in FUNCTIONS)
+    assert first["MAX_CALLS_PER_SECOND"] == "11"
+    assert others == [{**first, "MAX_CALLS_PER_SECOND": "3"}]
 
 
 def test_parameters_default_to_the_settings_defaults() -> None:
@@ -233,12 +248,29 @@ def test_environment_fits_function_compute() -> None:
     )  # FC_* ones not counted; https://help.aliyun.com/zh/functioncompute/fc/user-guide/environment-variables
 
 
-def test_handlers_are_in_the_code() -> None:
-    """Handler and initializer name functions of the file at the zip's root; the runtimes offered are those that are built for."""
-    function = stack().properties("Function")
-    names = [function["Handler"], function["InstanceLifecycleConfig"]["Initializer"]["Handler"]]
-    assert [name.partition(".")[0] for name in names] == ["set_vpc_access", "set_vpc_access"]
-    assert all(callable(getattr(index, name.partition(".")[2])) for name in names)
+@pytest.mark.parametrize("name", catalogue.names())
+def test_handlers_are_in_the_code(name: str) -> None:
+    """Handler and initializer name functions of the function's file at the zip's root."""
+    function = stack().properties(FUNCTIONS[name].function)
+    handlers = [function["Handler"], function["InstanceLifecycleConfig"]["Initializer"]["Handler"]]
+    assert [handler.partition(".")[0] for handler in handlers] == [name, name]
+    index = import_module(f"functions.{name}.index")
+    assert all(callable(getattr(index, handler.partition(".")[2])) for handler in handlers)
+
+
+def test_every_function_is_whole() -> None:
+    """Each function of the stack is one of the code's, and differs from the others in its name, handler, role and pace only."""
+    assert FUNCTIONS.keys() == set(catalogue.names())
+    assert [len(stack().of_type(f"ALIYUN::FC3::{kind}")) for kind in PER_FUNCTION] == [len(FUNCTIONS)] * 3
+    own = ("FunctionName", "Description", "Handler", "InstanceLifecycleConfig", "Role", "EnvironmentVariables")
+    first, *others = (stack().properties(parts.function) for parts in FUNCTIONS.values())
+    for function in others:
+        assert {**function, **{key: first[key] for key in own}} == first
+        assert all(function[key] != first[key] for key in own)
+
+
+def test_offered_runtimes_are_built_for() -> None:
+    """The runtimes that an operator can choose are those that there is a build for."""
     assert DOCUMENT["Parameters"]["Runtime"]["AllowedValues"] == [f"python{version}" for version in RUNTIMES]
 
 
@@ -260,13 +292,15 @@ def test_default_bus_has_room_for_the_rules() -> None:
     """All rules on the default bus together are no more than the fewest that a page of the vendor allows."""
     rules = [each.name for each in triggers(stack()).values() if isinstance(each, EventBridgeTrigger)]
     assert len(rules) <= MOST_RULES
-    assert rules == ["instances", "balancers"]
+    assert rules == ["instances", "balancers", "ended-instances", "ended-balancers"]
 
 
 def test_names_fit_whatever_the_function_is_called() -> None:
     """The longest name of a function that the parameter allows leaves every derived name within its limit."""
-    longest = "a" * 40
-    assert re.fullmatch(DOCUMENT["Parameters"]["FunctionName"]["AllowedPattern"], longest)
+    longest = "a" * 32
+    pattern = DOCUMENT["Parameters"]["FunctionName"]["AllowedPattern"]
+    assert re.fullmatch(pattern, longest)
+    assert not re.fullmatch(pattern, f"{longest}a")
     given = stack(FunctionName=longest)
     resources = REGISTRY["resources"]
     for name, resource in DOCUMENT["Resources"].items():
@@ -274,22 +308,52 @@ def test_names_fit_whatever_the_function_is_called() -> None:
         for key, shape in resources[resource["Type"]]["properties"].items():
             if key.endswith("Name") and key in properties and "length" in shape:
                 assert shape["length"][0] <= len(properties[key]) <= shape["length"][1], f"{name}.{key}"
-    assert len(given.properties("Role")["RoleName"]) <= 64
+    ids = [region for region in endpoints.REGIONS if "internal" not in region]  # those are the vendor's own
+    region = max(map(len, ids)) - len(REGION)  # how much longer a region's id can be
+    assert all(len(role["RoleName"]) + region <= 64 for role in given.of_type("ALIYUN::RAM::Role"))
+    assert all(len(function["FunctionName"]) <= 64 for function in given.of_type("ALIYUN::FC3::Function"))
     assert len(given.properties("LogProject")["Name"]) <= 63
-    assert len(given.properties("RequestQueue")["QueueName"]) <= 120  # the strictest of the documented limits
+    assert all(len(queue["QueueName"]) <= 120 for queue in given.of_type("ALIYUN::MNS::Queue"))  # the strictest limit
+    assert all(len(alarm["Detail"]["DisplayName"]) <= 64 for alarm in given.of_type("ALIYUN::SLS::Alert"))
 
 
-FED = {"requests": "RequestQueue", "hooks": "HookQueue"}  # trigger → the queue that it takes from
+FED = {"requests": "RequestQueue", "hooks": "HookQueue", "releases": "ReleaseQueue"}
+"""Trigger → the queue that it takes from."""
 
 
-@pytest.mark.parametrize("name", FED)
-def test_messages_come_in_batches_and_fail_into_the_dead_letters(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "size", "letters"),
+    [
+        pytest.param("requests", 100, "set-vpc-access-dead-letters", id="requests"),
+        pytest.param("hooks", 100, "set-vpc-access-dead-letters", id="hooks"),
+        pytest.param("releases", 10, "", id="releases"),
+    ],
+)
+def test_messages_come_in_batches(name: str, size: int, letters: str) -> None:
     """A queue's messages come untouched and in batches, are tried again, and never block the queue."""
     trigger = triggers(stack())[name]
     assert isinstance(trigger, QueueTrigger)
-    assert (trigger.queue, trigger.dead_letter_queue) == (f"set-vpc-access-{name}", "set-vpc-access-dead-letters")
+    assert (trigger.queue, trigger.dead_letter_queue) == (f"set-vpc-access-{name}", letters)
     assert (trigger.streaming, trigger.tolerate_errors, trigger.decode_base64) == (True, True, False)
-    assert (trigger.batch_size, trigger.batch_window, len(trigger.retry.waits)) == (100, 1, 3)
+    assert (trigger.batch_size, trigger.batch_window, len(trigger.retry.waits)) == (size, 1, 3)
+
+
+def test_only_what_can_be_replayed_is_a_dead_letter() -> None:
+    """What fails for the function that releases is found again by looking, so its triggers keep no dead letters."""
+    kinds = (QueueTrigger, EventBridgeTrigger)
+    found = {each.name: each.dead_letter_queue for each in triggers(stack()).values() if isinstance(each, kinds)}
+    assert {name for name, letters in found.items() if not letters} == {
+        "releases",
+        "ended-instances",
+        "ended-balancers",
+    }
+
+
+def test_release_is_scheduled_in_its_queue() -> None:
+    """Scheduled messages wait each for its own time: the queue adds none, and keeps them for longer than the longest delay."""
+    queue = stack().properties("ReleaseQueue")
+    assert "DelaySeconds" not in queue
+    assert queue["MessageRetentionPeriod"] > DOCUMENT["Parameters"]["ReleaseDelaySeconds"]["MaxValue"] * 2
 
 
 @pytest.mark.parametrize("reading", ["true-is-sync", "true-is-async"])
@@ -346,11 +410,12 @@ class Slow:
         raise AssertionError(f"{queue}: {why}")
 
 
+@pytest.mark.parametrize("name", FED)
 @pytest.mark.parametrize("timeout", TIMEOUTS)
-def test_slow_message_ends_in_the_dead_letters(timeout: int) -> None:
-    """In a day, a message that takes the whole time of each attempt comes four times and is then a dead letter."""
+def test_slow_message_comes_to_an_end(name: str, timeout: int) -> None:
+    """In a day, a message that takes the whole time of each attempt comes four times and is then a dead letter, if it may."""
     given = stack(Timeout=timeout)
-    trigger = triggers(given)["requests"]
+    trigger = triggers(given)[name]
     assert isinstance(trigger, QueueTrigger)
     app = new_cloud(World(clock=ManualClock()))
     smq, clock = app["SMQ"], app.world.clock
@@ -365,10 +430,10 @@ def test_slow_message_ends_in_the_dead_letters(timeout: int) -> None:
     while clock.now() < over:
         if not pump.step():
             clock.advance(10)
-    letters = smq.receive(trigger.dead_letter_queue, 16)
+    letters = smq.receive("set-vpc-access-dead-letters", 16)
     pump.close()
     app.close()
-    assert (slow.deliveries, len(letters)) == (4, 1)
+    assert (slow.deliveries, len(letters)) == (4, bool(trigger.dead_letter_queue))
 
 
 def event_files() -> list[Any]:
@@ -387,6 +452,8 @@ BALANCER_RECORDS = frozenset({"slb:ActionTrail:ApiCall", "slb:ActionTrail:Consol
     [
         pytest.param("instances", STATE_CHANGES, Appeared, id="instances"),
         pytest.param("balancers", BALANCER_RECORDS, Appeared, id="balancers"),
+        pytest.param("ended-instances", STATE_CHANGES, Ended, id="ended-instances"),
+        pytest.param("ended-balancers", BALANCER_RECORDS, Ended, id="ended-balancers"),
     ],
 )
 def test_filter_lets_through_what_the_function_acts_on(
@@ -406,6 +473,19 @@ def test_filter_lets_through_what_the_function_acts_on(
     assert (isinstance(event, dict) and matches(trigger.pattern, event)) == (single and (acted_on or unsure))
 
 
+NAME = "team-a-i-bp1example0001-8080"
+OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
+
+
+def found_by(alarm: str, invoke: Invoker) -> list[dict[str, Any]]:
+    """Return the log lines that an alarm's query finds, by fields that the index has."""
+    configuration = stack().properties(alarm)["Detail"]["Configuration"]
+    terms = re.findall(r'message\.(\w+): (?:"([^"]+)"|(\w+))', configuration["QueryList"][0]["Query"])
+    (message,) = stack().properties("LogIndex")["KeyIndices"]
+    assert {key for key, _, _ in terms} <= {key["Name"] for key in message["JsonKeyIndices"]}
+    return [line for line in invoke.lines() if all(line.get(key) == (quoted or word) for key, quoted, word in terms)]
+
+
 @pytest.mark.parametrize(
     ("alarm", "outcome", "changes"),
     [
@@ -417,13 +497,34 @@ def test_filter_lets_through_what_the_function_acts_on(
 def test_alarms_look_for_lines_that_the_code_writes(
     invoke: Invoker, alarm: str, outcome: str, changes: dict[str, Any]
 ) -> None:
-    """An alarm's query finds the log lines of its outcome and no others, by fields that the index has."""
-    configuration = stack().properties(alarm)["Detail"]["Configuration"]
-    terms = dict(re.findall(r"message\.(\w+): (\w+)", configuration["QueryList"][0]["Query"]))
-    (message,) = stack().properties("LogIndex")["KeyIndices"]
-    assert terms.keys() <= {key["Name"] for key in message["JsonKeyIndices"]}
+    """An alarm's query finds the log lines of its outcome and no others."""
     if outcome == "failed":
         invoke.served.faults.add(operation="CloudAPI.SetVpcAccess", status=503, code="ServiceUnavailable")
     invoke(request(**changes), timeout=10.0)
-    found = [line for line in invoke.lines() if all(line.get(key) == value for key, value in terms.items())]
-    assert [line["outcome"] for line in found] == ([outcome] if outcome in terms.values() else [])
+    wanted = [outcome] if alarm == f"{outcome.capitalize()}Alarm" else []
+    assert [line["outcome"] for line in found_by(alarm, invoke)] == wanted
+
+
+@pytest.mark.parametrize(
+    ("alarm", "before", "found"),
+    [
+        pytest.param("DeadInUseAlarm", True, 1, id="in-use"),
+        pytest.param("RemovedInUseAlarm", False, 1, id="used-while-it-is-removed"),
+        pytest.param("DeadInUseAlarm", None, 0, id="not-dead-in-use"),
+        pytest.param("RemovedInUseAlarm", None, 0, id="not-removed-in-use"),
+    ],
+)
+def test_alarms_tell_of_what_is_gone_and_used(releasing: Invoker, alarm: str, before: bool | None, found: int) -> None:
+    """A dead backend that an API uses is told, and so is an API that begins to use it in the moment of the removal."""
+    gone, alive = "i-bp1example0001", "i-bp1example0002"
+    api = {"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": NAME}
+    releasing.given(
+        entries=[request(Name=NAME, InstanceId=gone, Tag=OURS)], instances=[{"InstanceId": alive, "VpcId": VPC}]
+    )
+    releasing(state_change(gone, "Deleted"))
+    if before:
+        releasing.given(apis=[api])
+    if before is False:
+        releasing.before = lambda operation: releasing.given(apis=[api] if operation == "RemoveVpcAccess" else [])
+    releasing.due(3600.0)
+    assert [line["name"] for line in found_by(alarm, releasing)] == [NAME] * found

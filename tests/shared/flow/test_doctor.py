@@ -26,25 +26,21 @@ from tests.cloud.core import World
 from tests.cloud.ecs import EcsProduct
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.rpc import UnknownVersion
+from tests.cloud.seeds import seed
 from tests.cloud.server import Server
-from tests.deployed import Deployed, allowed
-from tests.invoking import SETTINGS, Invoker, queue_event
+from tests.deployed import FUNCTIONS, Deployed, allowed, template
+from tests.invoking import SETTINGS, Invoker, queue_event, request
 
 NOW = 1_795_000_000.0
 KEY = Credentials("id", "secret")
-OF_RELEASE = {
-    "RemoveVpcAccess",
-    "DescribeApisByVpcAccess",
-    "DescribeBackendList",
-    "DescribeBackendInfo",
-    "DescribePlugins",
-    "SendMessage",
-}
-ACTIONS = {action for operation, action in RAM_ACTIONS.items() if operation not in OF_RELEASE}
-MODIFY = "apigateway:ModifyVpcAccessAndUpdateApis"
+ALL = template(OnConflict="replace", ReleaseMode="apply")
+ACTIONS = {function: allowed(ALL, function) for function in FUNCTIONS}
+EACH = [
+    pytest.param(name, action, id=f"{name}-{action}") for name, found in ACTIONS.items() for action in sorted(found)
+]
 
 
-def diagnose(cloud: Served, **changes: str) -> Result:
+def diagnose(cloud: Served, function: str = "set_vpc_access", **changes: str) -> Result:
     """Run ``python -m functions doctor`` against a served stand-in, with the settings that need every permission."""
     environment = {name: cloud.endpoint if name.endswith("_ENDPOINT") else value for name, value in SETTINGS.items()}
     key = {
@@ -52,7 +48,8 @@ def diagnose(cloud: Served, **changes: str) -> Result:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
         "ALIBABA_CLOUD_SECURITY_TOKEN": TEMPORARY.security_token,
     }
-    return CliRunner().invoke(main, ["doctor"], env={**environment, **key, "ON_CONFLICT": "replace", **changes})
+    arguments = ["doctor", "--function", function]
+    return CliRunner().invoke(main, arguments, env={**environment, **key, "ON_CONFLICT": "replace", **changes})
 
 
 @pytest.fixture
@@ -61,36 +58,44 @@ def served(cloud: Served) -> Served:
     smq = cloud.products["SMQ"]
     smq.create_topic("vpc-access-results")
     smq.create_queue("results")
+    smq.create_queue("releases")
     smq.subscribe("vpc-access-results", "to-results", queue="results", format="SIMPLIFIED")
     return cloud
 
 
 @pytest.mark.enable_socket
-def test_all_is_well(served: Served) -> None:
+@pytest.mark.parametrize("function", ACTIONS)
+def test_all_is_well(served: Served, function: str) -> None:
     """With everything in place every line is ok, there is one for each action, and the exit code is 0."""
-    done = diagnose(served)
+    done = diagnose(served, function)
     lines = done.output.splitlines()
     assert done.exit_code == 0, done.output
     assert all(line.startswith("ok ") for line in lines)
     subjects = {line.split()[1] for line in lines}
-    assert subjects == {"settings", "credentials", "clock", *ACTIONS}
+    assert subjects == {"settings", "credentials", "clock", *ACTIONS[function]}
 
 
 @pytest.mark.enable_socket
-def test_asking_changes_nothing(served: Served) -> None:
-    """No authorization is made, no message published, no hook answered."""
-    diagnose(served)
-    assert served.products["CloudAPI"].state()["vpc_accesses"] == []
-    assert served.products["SMQ"].receive("results", 1) == []
-    assert {entry.status for entry in served.world.journal() if entry.write} <= {400, 403, 404}
+@pytest.mark.parametrize("absent", ["accept", "refuse"])
+@pytest.mark.parametrize("function", ACTIONS)
+def test_asking_changes_nothing(served: Served, function: str, absent: str) -> None:
+    """No authorization is made or removed, no message sent, no hook answered; a removal of nothing may be accepted."""
+    served.world.switches = served.world.switches.with_values(remove_absent=absent)
+    seed(served.app, {"vpc_accesses": [request()]})
+    before = served.products["CloudAPI"].state()["vpc_accesses"]
+    assert diagnose(served, function).exit_code == 0
+    assert served.products["CloudAPI"].state()["vpc_accesses"] == before
+    assert [served.products["SMQ"].receive(queue, 1) for queue in ("results", "releases")] == [[], []]
+    took = {entry.operation for entry in served.world.journal() if entry.write and entry.status < 400}
+    assert took <= {"CloudAPI.RemoveVpcAccess"}
 
 
 @pytest.mark.enable_socket
-@pytest.mark.parametrize("action", sorted(ACTIONS))
-def test_missing_permission_is_named(served: Served, action: str) -> None:
+@pytest.mark.parametrize(("function", "action"), EACH)
+def test_missing_permission_is_named(served: Served, function: str, action: str) -> None:
     """Take one permission away, and exactly its line says which RAM action to allow."""
     served.world.add_credential(replace(TEMPORARY, denied=frozenset({action})))
-    done = diagnose(served)
+    done = diagnose(served, function)
     (problem,) = [line for line in done.output.splitlines() if line.startswith("problem")]
     assert done.exit_code == 1
     assert problem.split()[1] == action
@@ -98,13 +103,43 @@ def test_missing_permission_is_named(served: Served, action: str) -> None:
 
 
 @pytest.mark.enable_socket
-def test_permission_to_move_entries_is_not_missed_where_none_are_moved(served: Served) -> None:
-    """Under ``ON_CONFLICT=refuse`` the role may not move entries, and nothing is said or asked about it."""
-    served.world.add_credential(replace(TEMPORARY, denied=frozenset({MODIFY})))
-    done = diagnose(served, ON_CONFLICT="refuse")
+@pytest.mark.parametrize(
+    ("function", "changes", "operation"),
+    [
+        pytest.param("set_vpc_access", {"ON_CONFLICT": "refuse"}, "ModifyVpcAccessAndUpdateApis", id="refuse"),
+        pytest.param("release_vpc_access", {"RELEASE_MODE": "report"}, "RemoveVpcAccess", id="report"),
+        pytest.param("release_vpc_access", {"RELEASE_MODE": "off"}, "RemoveVpcAccess", id="off"),
+    ],
+)
+def test_permission_that_a_setting_does_without_is_not_missed(
+    served: Served, function: str, changes: dict[str, str], operation: str
+) -> None:
+    """Where no entry is moved, or none removed, the role may not, and nothing is said or asked about it."""
+    action = RAM_ACTIONS[operation]
+    served.world.add_credential(replace(TEMPORARY, denied=frozenset({action})))
+    done = diagnose(served, function, **changes)
     assert done.exit_code == 0, done.output
-    assert MODIFY not in done.output
-    assert "CloudAPI.ModifyVpcAccessAndUpdateApis" not in [entry.operation for entry in served.world.journal()]
+    assert action not in done.output
+    assert f"CloudAPI.{operation}" not in [entry.operation for entry in served.world.journal()]
+
+
+@pytest.mark.enable_socket
+def test_release_queue_that_is_not_set_is_told(served: Served) -> None:
+    """Without its queue the function that releases cannot schedule anything; the other one does not need it."""
+    done = diagnose(served, "release_vpc_access", RELEASE_QUEUE="")
+    (problem,) = [line for line in done.output.splitlines() if line.startswith("problem")]
+    assert "RELEASE_QUEUE is missing" in problem
+    assert diagnose(served, RELEASE_QUEUE="").exit_code == 0
+
+
+@pytest.mark.enable_socket
+def test_missing_release_queue_is_told(served: Served) -> None:
+    """A queue that does not exist is a problem of its setting, not one of the endpoint."""
+    served.faults.add(operation="SMQ.SendMessage", status=404, code="QueueNotExist")
+    done = diagnose(served, "release_vpc_access")
+    (problem,) = [line for line in done.output.splitlines() if line.startswith("problem")]
+    assert "RELEASE_QUEUE" in problem
+    assert "SMQ_ENDPOINT" not in problem
 
 
 @pytest.mark.enable_socket
@@ -212,7 +247,7 @@ def test_problem_of_all_calls_is_told_once(served: Served, changes: dict[str, st
     assert (done.exit_code, subject) == (1, place)
     assert cure in text
     assert text.endswith("Until then not checked: all permissions")
-    assert not any(action in done.output for action in ACTIONS)
+    assert not any(action in done.output for action in RAM_ACTIONS.values())
 
 
 @pytest.mark.enable_socket
@@ -398,7 +433,7 @@ def test_deployed_function_answers_the_question(invoke: Invoker) -> None:
         },
     )
     answer: dict[str, Any] = json.loads(str(runtime.invoke(b'{"doctor": true}', None)))
-    assert {finding["subject"] for finding in answer["doctor"]} >= ACTIONS
+    assert {finding["subject"] for finding in answer["doctor"]} >= ACTIONS["set_vpc_access"]
     assert invoke.messages() == []
 
 
@@ -417,16 +452,22 @@ def test_report_is_ok_without_a_problem() -> None:
 
 
 @pytest.mark.enable_socket
-def test_zip_answers_the_question_with_the_roles_rights(deployed: Deployed) -> None:
-    """The deployed zip, asked from a terminal, finds all it needs with the template's role."""
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        pytest.param("set-vpc-access", "set_vpc_access", id="set"),
+        pytest.param("set-vpc-access-release", "release_vpc_access", id="release"),
+    ],
+)
+def test_zip_answers_the_question_with_the_roles_rights(deployed: Deployed, name: str, function: str) -> None:
+    """Each function of the deployed zip, asked from a terminal, finds all it needs with the template's role."""
     environment = {
         "FC_ENDPOINT": deployed.cloud.endpoint,
         "ALIBABA_CLOUD_ACCESS_KEY_ID": deployed.cloud.credential.access_key_id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": deployed.cloud.credential.access_key_secret,
         "ALIBABA_CLOUD_SECURITY_TOKEN": "",
     }
-    done = CliRunner().invoke(main, ["invoke", "--doctor"], env=environment)
+    done = CliRunner().invoke(main, ["invoke", "--doctor", "--function", name], env=environment)
     assert done.exit_code == 0, done.output
-    assert len([line for line in done.stdout.splitlines() if line.startswith("ok ")]) == 3 + len(
-        allowed(deployed.stack)
-    )
+    fine = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")}
+    assert fine == {"settings", "credentials", "clock", *allowed(deployed.stack, function)}
