@@ -1,5 +1,6 @@
 """The call loop: new signature for each attempt, waits that fit the budget, and nothing repeated that must not be."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -154,6 +155,34 @@ def test_the_wait_that_the_cloud_asks_for_is_kept(invoke: Invoker) -> None:
     assert max(invoke.slept) == 3.0
 
 
+ASKED_TO_WAIT = [
+    pytest.param({"status": 400, "code": "NeverHeardOf"}, id="unknown-refusal"),
+    pytest.param({"status": 403, "code": "NoPermission"}, id="no-permission"),
+    pytest.param({"status": 503, "code": "ServiceUnavailable"}, id="trouble"),
+]
+
+
+@pytest.mark.parametrize("fault", ASKED_TO_WAIT)
+def test_who_is_asked_to_wait_reads_again(invoke: Invoker, fault: dict[str, Any]) -> None:
+    """Whatever a look ended in: if the cloud says when to ask again, it is asked eight times, and not before that."""
+    invoke.given(faults=[{"operation": READ, "retry_after": 1500, **fault}])
+    answer = invoke(request(), timeout=300)
+
+    assert answer.error is not None
+    assert len(invoke.calls(READ)) == 8
+    assert min(wait for wait in invoke.slept if wait >= 0.01) == 1.5
+
+
+@pytest.mark.parametrize("fault", ASKED_TO_WAIT)
+def test_who_is_asked_to_wait_does_not_write_again(invoke: Invoker, fault: dict[str, Any]) -> None:
+    """The write may have taken effect: after the wait it is looked for, or the record comes again."""
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, "retry_after": 1500, **fault}])
+    invoke(request())
+    calls = invoke.calls()
+
+    assert WRITE not in calls[calls.index(WRITE) + 1 :][:1]
+
+
 @pytest.mark.parametrize(
     ("asked", "slept"),
     [
@@ -196,19 +225,65 @@ def test_any_other_answer_is_an_error(status: int) -> None:
         _call(status)
 
 
+SENT = HttpRequest("GET", "http://127.0.0.1:1", "/", {}, b"")
+
+
+def _session(answer: Callable[[httpx.Request], httpx.Response]) -> Session:
+    """Return a session of ten minutes with a peer, on a clock that nobody waits for."""
+    manual = ManualClock(0)
+    clock = Clock(manual.now, manual.now, manual.advance, lambda: 0.5)
+    transport = Transport(inner=httpx.MockTransport(answer))
+    return Session(transport, clock, Deadline(clock, 600), Pace(clock, 1000), lambda: Credentials("id", "secret"))
+
+
 def _call(status: int) -> int:
     """Call once, answered with this status, and return what the reader got."""
-    inner = httpx.MockTransport(lambda _: httpx.Response(status, stream=httpx.ByteStream(b"{}")))
-    clock = Clock()
-    session = Session(
-        Transport(inner=inner),
-        clock,
-        Deadline(clock, 60),
-        Pace(clock, 1000),
-        lambda: Credentials("test-id", "test-secret"),
-    )
-    sent = HttpRequest("GET", "http://127.0.0.1:1", "/", {}, b"")
-    return session.call("X", lambda _: sent, lambda answer: answer.status, repeatable=False)
+    session = _session(lambda _: httpx.Response(status, stream=httpx.ByteStream(b"{}")))
+    return session.call("X", lambda _: SENT, lambda answer: answer.status, repeatable=False)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "calls"),
+    [pytest.param(httpx.ConnectError, 8, id="not-sent"), pytest.param(httpx.ReadError, 1, id="perhaps-sent")],
+)
+def test_a_write_is_repeated_only_if_it_never_left(trouble: type[httpx.TransportError], calls: int) -> None:
+    """Without a connection nothing was done; once something is on its way it may have been."""
+    seen = []
+
+    def fail(asked: httpx.Request) -> httpx.Response:
+        seen.append(asked)
+        raise trouble("no", request=asked)
+
+    with pytest.raises(AuthorizerError, match="NoAnswer"):
+        _session(fail).call("X", lambda _: SENT, bool, repeatable=False)
+
+    assert len(seen) == calls
+
+
+@pytest.mark.parametrize(
+    ("headers", "repeatable", "calls", "least"),
+    [
+        pytest.param({}, True, 3, 0.05 + 0.1, id="a-page"),
+        pytest.param({"x-acs-retry-after": "1500"}, True, 8, 7 * 1.5, id="a-page-that-asks-to-wait"),
+        pytest.param({"x-acs-retry-after": "1500"}, False, 1, 0, id="a-page-after-a-write"),
+    ],
+)
+def test_a_page_that_asks_to_wait_is_asked_again(
+    headers: dict[str, str], repeatable: bool, calls: int, least: float
+) -> None:
+    """Something else stands at the endpoint: three looks, but as many as otherwise if it says when to ask again."""
+    seen = []
+
+    def page(asked: httpx.Request) -> httpx.Response:
+        seen.append(asked)
+        return httpx.Response(404, headers=headers, stream=httpx.ByteStream(b"<html>"))
+
+    session = _session(page)
+    with pytest.raises(AuthorizerError, match="HTTP404"):
+        session.call("X", lambda _: SENT, bool, repeatable=repeatable)
+
+    assert len(seen) == calls
+    assert session.clock.now() >= least
 
 
 def test_refusals_are_not_repeated(invoke: Invoker) -> None:

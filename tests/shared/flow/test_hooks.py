@@ -172,15 +172,25 @@ def test_a_stale_token_is_never_retried(invoke: Invoker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "raised", "calls"),
+    ("fault", "raised", "calls", "problem"),
     [
-        pytest.param({"nth": 1, "status": 400, "code": "Throttling.User"}, False, 2, id="throttled"),
-        pytest.param({"nth": 1, "cut": "after"}, False, 2, id="answer-lost"),
-        pytest.param({"status": 403, "code": "Forbidden.RAM"}, True, 1, id="no-permission"),
-        pytest.param({"status": 404, "code": "InvalidLifecycleHookId.NotFound"}, False, 1, id="refused-for-good"),
+        pytest.param({"nth": 1, "status": 400, "code": "Throttling.User"}, False, 2, "", id="throttled"),
+        pytest.param({"nth": 1, "cut": "after"}, False, 2, "the hook is over", id="answer-lost"),
+        pytest.param(
+            {"status": 403, "code": "Forbidden.RAM"}, True, 1, "ess:CompleteLifecycleAction", id="no-permission"
+        ),
+        pytest.param(
+            {"status": 404, "code": "InvalidLifecycleHookId.NotFound"},
+            False,
+            1,
+            "CompleteLifecycleAction failed with InvalidLifecycleHookId.NotFound",
+            id="refused-for-good",
+        ),
     ],
 )
-def test_an_answer_that_does_not_arrive(invoke: Invoker, fault: dict[str, Any], calls: int, *, raised: bool) -> None:
+def test_an_answer_that_does_not_arrive(
+    invoke: Invoker, fault: dict[str, Any], calls: int, problem: str, *, raised: bool
+) -> None:
     """What time cures is repeated, what the operator cures is raised for a redelivery, the rest is noted."""
     _scaling(invoke, _instance(1))
     invoke.given(faults=[{"operation": COMPLETE, **fault}])
@@ -189,8 +199,10 @@ def test_an_answer_that_does_not_arrive(invoke: Invoker, fault: dict[str, Any], 
     assert (answer.error is not None) == raised
     assert len(invoke.calls(COMPLETE)) == calls
     assert [message["type"] for message in invoke.messages()] == ["vpcaccess.authorized"]
-    if raised:
-        assert "ess:CompleteLifecycleAction" in str(answer.error)
+    (told,) = [line.get("problem", "") for line in invoke.lines() if line["event"] == "hook"]
+    assert problem in told
+    assert bool(problem) == bool(told)
+    assert not raised or problem in str(answer.error)
 
 
 @pytest.mark.parametrize(
