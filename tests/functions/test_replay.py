@@ -547,6 +547,9 @@ def test_what_was_closed_is_not_opened_unasked(served: Served, letter: Any, chan
         pytest.param([ordered(443)], "keep", "sent 0, skipped 1 (done 1)", 0, id="done"),
         pytest.param([state_change("i-bp1gone0001")], "gone", "sent 0, skipped 1 (gone 1)", 0, id="released"),
         pytest.param([state_change("i-bp1plain0001")], "untagged", "sent 0, skipped 1 (untagged 1)", 0, id="untagged"),
+        pytest.param(
+            [state_change("i-bp1gone0001", "Deleted")], "Deleted", "sent 0, skipped 1 (state 1)", 0, id="of-the-other"
+        ),
         pytest.param([state_change("i-bp1half0001")], "create", "sent 1, skipped 0", 0, id="one-of-two-ports"),
         pytest.param([WRONG, ordered(80)], "create", "sent 1, skipped 1 (wrong 1)", 3, id="wrong"),
     ],
