@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from tests.cloud.cloudapi.entry import GatewayEntry, TargetKey, matches
+from tests.cloud.cloudapi.entry import GatewayEntry, TargetKey, matching
 from tests.cloud.core import ServiceError, World
 from tests.cloud.parameters import invalid, not_found
 
@@ -93,11 +93,7 @@ class GatewayEntries:
         with self._lock:
             account = self._accounts.get(account_id)
             visible = account.visible() if account else []
-        exact = filters.get("AccurateQuery", False)
-        wanted = {name: str(filters[name]) for name in ("Name", "VpcId", "InstanceId", "Port") if filters.get(name)}
-        if not wanted and not filters.get("VpcAccessId") and not filters.get("Tag"):
-            return visible  # nothing narrows it, and there may be thousands
-        return [entry for entry in visible if matches(entry, filters, wanted, exact=exact)]
+        return matching(visible, filters)
 
     def at(self, account_id: str, vpc_id: str, instance_id: str, port: int) -> GatewayEntry | None:
         """Return the entry with that target, shown yet or not."""

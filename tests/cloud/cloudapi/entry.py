@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 TargetKey = tuple[str, str, int]
 
@@ -61,21 +62,26 @@ class GatewayEntry:
         }
 
 
-def matches(entry: GatewayEntry, filters: Mapping[str, Any], wanted: Mapping[str, str], *, exact: bool) -> bool:
-    """Tell if an entry passes ``filters``; ``wanted`` holds those that compare text."""
-    if filters.get("VpcAccessId") and filters["VpcAccessId"] != entry.vpc_access_id:
-        return False
-    # What a filter matches without AccurateQuery is not established; a part of the value is assumed.
-    for name, text in wanted.items():
-        value = _text(entry, name)
-        if text != value if exact else text not in value:
-            return False
-    return all((tag["Key"], tag["Value"]) in entry.tags for tag in filters.get("Tag", ()))
+def matching(entries: list[GatewayEntry], filters: Mapping[str, Any]) -> list[GatewayEntry]:
+    """Return the entries that pass ``filters``, in their order. There may be thousands, so each filter is one pass.
+
+    What a filter matches without AccurateQuery is not established; a part of the value is assumed.
+    """
+    if access_id := filters.get("VpcAccessId"):
+        entries = [entry for entry in entries if entry.vpc_access_id == access_id]
+    for name, value in _TEXTS.items():
+        wanted = str(filters.get(name) or "")
+        if wanted and filters.get("AccurateQuery", False):
+            entries = [entry for entry in entries if value(entry) == wanted]
+        elif wanted:
+            entries = [entry for entry in entries if wanted in value(entry)]
+    tags = {(tag["Key"], tag["Value"]) for tag in filters.get("Tag", ())}
+    return [entry for entry in entries if tags.issubset(entry.tags)] if tags else entries
 
 
-def _text(entry: GatewayEntry, name: str) -> str:
-    if name == "Name":
-        return entry.name
-    if name == "InstanceId":
-        return entry.instance_id
-    return entry.vpc_id if name == "VpcId" else str(entry.port)
+_TEXTS: Mapping[str, Callable[[GatewayEntry], str]] = {
+    "Name": attrgetter("name"),
+    "InstanceId": attrgetter("instance_id"),  # before the port and the VPC, which more entries share
+    "Port": lambda entry: str(entry.port),
+    "VpcId": attrgetter("vpc_id"),
+}
