@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from shared.settings import VARIABLES
+from shared.settings import ENDPOINTS, VARIABLES
 
 
 @click.command()
@@ -17,6 +17,7 @@ def table() -> str:
     """Return the Markdown table of all settings, made from the code that reads them."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for variable in VARIABLES:
-        default = {None: "required", "": "derived"}.get(variable.default, f"`{variable.default}`")
+        unset = "derived" if variable.name in ENDPOINTS else "none"
+        default = {None: "required", "": unset}.get(variable.default, f"`{variable.default}`")
         rows.append(f"| `{variable.name}` | {default} | {variable.meaning} |")
     return "\n".join(rows)
