@@ -50,6 +50,18 @@ SETTINGS = {
 }
 
 
+def operator_environment(cloud: Served) -> dict[str, str]:
+    """Return the environment of an operator's command: the function's settings on a served stand-in, a temporary key."""
+    return {
+        **SETTINGS,
+        **dict.fromkeys(settings.ENDPOINTS, cloud.endpoint),
+        "LOG_LEVEL": "OFF",
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": TEMPORARY.security_token,
+    }
+
+
 class InProcess(httpx.BaseTransport):
     """Hands requests to a WSGI application. httpx's own ignores the ``target`` extension that our transport uses."""
 

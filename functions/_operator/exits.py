@@ -13,14 +13,14 @@ import click
 from functions._operator import interrupt
 from functions._operator.terminal import printable
 from shared.errors import AuthorizerError, CredentialsExpired, OperatorNeeded, SettingsError, Transient
-from shared.model.outcome import FAILED, REFUSED, REJECTED
+from shared.model.outcome import FAILED, KEPT, REFUSED, REJECTED
 
 DONE, ERROR, NO, LATER, USAGE = 0, 1, 3, 4, 64
 MEANINGS = {
     DONE: "done",
     ERROR: "an error, or you said no: the text says what to do",
     2: "not used: kept for a command that tells whether there are changes",
-    NO: "something was refused or rejected; in a dry run, would be",
+    NO: "something was refused, rejected or kept; in a dry run, would be",
     LATER: "something failed that can succeed later, as it is",
     USAGE: "wrong usage",
     interrupt.CODE: "ended by Ctrl-C",
@@ -44,7 +44,7 @@ def of(results: Sequence[Mapping[str, Any]]) -> int:
 def _of(result: Mapping[str, Any]) -> int:
     if result.get("retry"):
         return LATER
-    if result["outcome"] in (REFUSED, REJECTED) or result.get("reason", "").startswith("refuse: "):
+    if result["outcome"] in (REFUSED, REJECTED, KEPT) or result.get("reason", "").startswith(("refuse: ", "keep: ")):
         return NO
     return ERROR if result["outcome"] == FAILED else DONE
 

@@ -45,3 +45,5 @@ def _handled(name: str, event: bytes, timeout: float) -> Mapping[str, Any]:
         return runtime.answer(event, context).summary()
     except RetryNeeded as error:
         return error.summary
+    finally:
+        runtime.engine.close()

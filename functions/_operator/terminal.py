@@ -18,6 +18,7 @@ from rich.text import Text
 _WIDE, _NARROWEST = 160, 40  # columns: of a pipe that nobody gave a width, and the least that a table is laid out for
 _LEAST_PROSE = 30  # columns that sentences need to stand beside the rest
 _GAP, _INDENT = 2, 4
+_WORD = 9  # columns of the word before sentences
 _STYLES = {
     **dict.fromkeys(("authorized", "unchanged", "replaced", "keep"), "green"),
     **dict.fromkeys(("planned", "create", "replace", "scheduled", "released"), "cyan"),
@@ -71,6 +72,15 @@ def waiting(what: str, patience: float = _PATIENCE, *, quiet: bool = False) -> I
     finally:
         timer.cancel()
         timer.join()
+
+
+def show_line(to: Console, word: str, style: str, text: str) -> None:
+    """Print a word and sentences beside it, broken between words only."""
+    line = Text(f"{word:{_WORD}}", style=style)
+    width = max(to.width, _NARROWEST) - _WORD
+    for part in wrap(printable(text), width, break_long_words=False, break_on_hyphens=False) or [""]:
+        to.print(Text.assemble(line, part), soft_wrap=True)
+        line = Text(" " * _WORD)
 
 
 def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None) -> None:

@@ -91,7 +91,7 @@ def _unchanged(case: Case) -> Kept | None:
         ("CreatedTime", scheduled.created_time, entry.created_time),
     ):
         if before != now:
-            return Kept("Changed", f"its {what} was {before} when its release was scheduled, and is {now} now")
+            return Kept("Changed", f"its {what} was {before} when its release was decided, and is {now} now")
     others = [one for one in case.present if one.name != entry.name and one.target == entry.target]
     if others:
         names = ", ".join(sorted(repr(one.name) for one in others))
@@ -126,7 +126,7 @@ def _an_instance(case: Case) -> Kept | None:
         return None
     text = (
         f"{case.scheduled.instance_id} is neither an instance (i-…) nor a classic load balancer (lb-…), so nothing can prove "
-        "that it is gone: remove the authorization by hand if it is not needed"
+        "that it is gone. If it is not needed: `python -m functions release NAME --although-alive`"
     )
     return Kept("NotAnInstance", text)
 
@@ -158,13 +158,15 @@ def _unused(case: Case) -> Kept | None:
     if not used_by:
         return None
     first = ", ".join(used_by[:_NAMED]) + (f" and {len(used_by) - _NAMED} more" if len(used_by) > _NAMED else "")
-    text = f"its backend is gone, but it is used by {first}: point them to another backend, or take them offline"
+    text = f"it is used by {first}: point them to another backend, or take them offline"
     return Kept(IN_USE, text, tuple(used_by[:_LISTED]))
 
 
 _NAMED, _LISTED = 3, 20  # of the users of an entry: in a sentence, in a list
 
-UNCHANGED = Check("the entry is the one whose release was scheduled", _unchanged)
+UNCHANGED = Check(
+    "it is the entry that was seen when its release was decided, and the only one of its target", _unchanged
+)
 OURS = Check("it carries our owner's mark", _ours)
 FROM_ANNOUNCEMENT = Check("it was made for an announced backend", _announced)
 AN_INSTANCE = Check("it opens an instance or a classic load balancer", _an_instance)
@@ -191,7 +193,7 @@ def remove(case: Case) -> Removed | Kept:
         removed = case.gateway.remove_vpc_access(scheduled)
     except (CloudRefused, Doubtful) as error:
         if error.code.startswith(_USED):
-            return Kept(IN_USE, f"its backend is gone, but API Gateway says that it is in use: {error}")
+            return Kept(IN_USE, f"API Gateway says that it is in use: {error}")
         trouble = error
     if removed.apis:
         log.error(

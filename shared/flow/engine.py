@@ -151,6 +151,10 @@ class Engine:
         deadline = Deadline(self._clock, invocation.timeout)
         return Session(self._transport, self._clock, deadline, self._pace, invocation.credentials)
 
+    def close(self) -> None:
+        """Close the connections. A command does at its end; an instance of a function keeps them for as long as it lives."""
+        self._transport.close()
+
 
 def topic_opener(settings: Settings, environment: Mapping[str, str]) -> Callable[[Session], ResultTopic]:
     """Return what makes the result topic of an invocation; raises SettingsError.

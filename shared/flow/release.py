@@ -112,17 +112,17 @@ def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run) ->
         return _ignored(record, Ignored("foreign-region", where))
     case = open_case(access, gateway, run.session, settings)
     if not case.present:  # the last delivery may have removed it and not have come to say so
-        return _released(record, access, scheduled.because)
+        return released(record, access, scheduled.because)
     done: Kept | Removed | None = _finding(case, checks.CHECKS)
     if done is None and settings.dry_run:
-        return _released(record, access, scheduled.because)
+        return released(record, access, scheduled.because)
     if done is None and settings.release_mode == "report":
         done = Kept("ReportOnly", "all checks passed: with RELEASE_MODE=apply it would have been released now")
     if done is None:
         done = remove(case)
     if isinstance(done, Kept):
         return _kept(record, access, done)
-    return _released(record, case.entry or access, scheduled.because, done)
+    return released(record, case.entry or access, scheduled.because, done)
 
 
 def _finding(case: Case, some: Sequence[Check]) -> Kept | None:
@@ -142,7 +142,8 @@ def _kept(record: Record, access: VpcAccess, kept: Kept) -> Outcome:
     return Outcome(record, KEPT, access, kept.reason, kept.text, more=more)
 
 
-def _released(record: Record, access: VpcAccess, because: str, removed: Removed = Removed((), "")) -> Outcome:  # noqa: B008 - a constant
+def released(record: Record, access: VpcAccess, because: str, removed: Removed = Removed((), "")) -> Outcome:  # noqa: B008 - a constant
+    """Return what is told of an entry that was removed: why, how to make it again, and what nobody could look up."""
     more: dict[str, Any] = {"Because": because, "Undo": undo(access), "NotSeen": list(_UNSEEN)}
     if removed.apis:
         more["Apis"] = list(removed.apis)

@@ -56,6 +56,16 @@ def test_the_results_decide(
 
 
 @pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [pytest.param("kept", "InUse", id="kept"), pytest.param("planned", "keep: InUse", id="dry-run-of-what-is-kept")],
+)
+def test_a_kept_entry_is_a_no(outcome: str, reason: str) -> None:
+    """An entry that was to be released and stays ends a command as a refusal does; one that is there already does not."""
+    assert exits.of([{"outcome": outcome, "reason": reason}]) == 3
+    assert exits.of([{"outcome": "planned", "reason": "keep"}]) == 0
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         pytest.param(CloudUnavailable("Op", "Throttling", 400, "busy"), 4, id="throttled"),

@@ -22,11 +22,10 @@ from functions._operator import access
 from functions._operator.letters import documents, letters
 from functions._operator.mail import Mailbox
 from functions._operator.queue import SmqQueue
-from shared.settings import ENDPOINTS
 from tests.cloud.ecs.instances import Instance
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.seeds import seed
-from tests.invoking import SETTINGS, VPC, Invoker, new_invoker, queue_event, request, state_change
+from tests.invoking import VPC, Invoker, new_invoker, operator_environment, queue_event, request, state_change
 
 ROOT = Path(__file__).parents[2]
 SEEN = {"VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 443}
@@ -186,14 +185,9 @@ def run(cloud: Served, *arguments: str | Path, **changes: str) -> Result:
 def environment_of(cloud: Served) -> dict[str, str]:
     """Return the function's settings on the stand-in, with a temporary key."""
     return {
-        **SETTINGS,
-        **dict.fromkeys(ENDPOINTS, cloud.endpoint),
-        "LOG_LEVEL": "OFF",
+        **operator_environment(cloud),
         "COLUMNS": "400",  # a row is a line, however long the paths are here
         "REQUEST_QUEUE": "requests",
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
-        "ALIBABA_CLOUD_SECURITY_TOKEN": TEMPORARY.security_token,
     }
 
 
