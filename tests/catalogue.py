@@ -14,10 +14,10 @@ from tests.events_table import TABLE
 WHAT = {
     "smq-topic": "SMQ topic: JSON format, or STREAM with attributes (a bare STREAM body is read as it is)",
     "eventbridge/ecs": "EventBridge: `ecs:Instance:StateChange`",
-    "eventbridge/ess-hook": "EventBridge: `ess:LifecycleHook:ScaleOut`",
+    "eventbridge/ess-hook": "EventBridge: `ess:LifecycleHook:ScaleOut`, `…ScaleIn`",
     "eventbridge/ess": "EventBridge: `ess:ScalingActivity:ScaleOutSuccess`, `…ScaleOutPartialSuccess`",
     "eventbridge/actiontrail": "EventBridge: `<product>:ActionTrail:<kind>`; acts on RunInstances, CreateInstance, Create, "
-    "CreateLoadBalancer",
+    "CreateLoadBalancer, DeleteLoadBalancer",
     "eventbridge": "any other CloudEvent, of EventBridge or another sender; on a bus of your own, `data` (or `data_base64`) "
     "is the request",
     "smq-queue": "SMQ queue, as CloudEvents or RawData",
@@ -48,10 +48,11 @@ def catalogue() -> str:
             "",
             "One can stand inside another. A `source` such as `smq-topic/ess-hook` names them from the outside in.",
             "",
-            "## What the function does with each file",
+            "## What becomes of each file",
             "",
             "Every file under `events/` runs with `make run EVENT=events/…`. The stand-in then holds what is in `cloud.json`.",
-            "`2x(…)` stands for the same calls twice.",
+            "Those under `release/` are for `release_vpc_access`, all others for `set_vpc_access`: a function gets the folder",
+            "that has its first word. `2x(…)` stands for the same calls twice.",
             "",
             "| file | recognised as | what becomes of it | calls | and |",
             "|---|---|---|---|---|",

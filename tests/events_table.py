@@ -10,6 +10,9 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
 
+from functions._operator import catalogue
+from shared.flow.engine import Work
+
 EVENTS = Path(__file__).parents[1] / "events"
 _OTHERS = ("cloud.json", "README.md")  # and the schemas
 FILES = sorted(
@@ -25,6 +28,12 @@ PRODUCTS = {
     "DescribeLoadBalancerAttribute": "SLB",
     "CompleteLifecycleAction": "ESS",
     "RecordLifecycleActionHeartbeat": "ESS",
+    "RemoveVpcAccess": "CloudAPI",
+    "DescribeApisByVpcAccess": "CloudAPI",
+    "DescribeBackendList": "CloudAPI",
+    "DescribeBackendInfo": "CloudAPI",
+    "DescribePlugins": "CloudAPI",
+    "SendMessage": "SMQ",
 }
 
 # file | recognised as | what becomes of it | calls, in their order | raises, HTTP status, what a hook is told
@@ -153,8 +162,46 @@ manual/vpc-not-allowed.json | manual request | refused VpcNotAllowed | PublishMe
 mqtt/batch.json | mqtt request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rabbitmq/raw-data.json | rabbitmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
-release/due-bare.json | schedule scheduled | ignored schedule
-release/due.json | smq-queue/schedule scheduled | ignored schedule
+release/balancer-delete-failed.json | eventbridge/actiontrail ignored | ignored call-failed
+release/balancer-deleted.json | eventbridge/actiontrail ended | scheduled | DescribeVpcAccesses SendMessage
+release/delete-instances-dry-run.json | eventbridge/actiontrail ignored | ignored event-name
+release/delete-instances-failed.json | eventbridge/actiontrail ignored | ignored event-name
+release/delete-instances.json | eventbridge/actiontrail ignored | ignored event-name
+release/deleted-by-cloudmonitor.json | cloudmonitor ended | scheduled | DescribeVpcAccesses SendMessage
+release/deleted-elsewhere.json | eventbridge/ecs ended | ignored foreign-region
+release/deleted-foreign.json | eventbridge/ecs ended | kept NotOurs | DescribeVpcAccesses PublishMessage
+release/deleted-in-other-account.json | eventbridge/ecs ended | ignored foreign-account
+release/deleted-requested.json | eventbridge/ecs ended | kept NotAnnounced | DescribeVpcAccesses PublishMessage
+release/deleted-under-content.json | eventbridge/ecs ended | 2x scheduled | DescribeVpcAccesses 2x(SendMessage)
+release/deleted-unknown.json | eventbridge/ecs ended | ignored no-entry | DescribeVpcAccesses
+release/deleted-unmarked.json | eventbridge/ecs ended | kept NotOurs | DescribeVpcAccesses PublishMessage
+release/deleted.json | eventbridge/ecs ended | scheduled | DescribeVpcAccesses SendMessage
+release/due-absent.json | schedule scheduled | released | 2x(DescribeVpcAccesses) PublishMessage
+release/due-address.json | schedule scheduled | kept NotAnInstance | 2x(DescribeVpcAccesses) PublishMessage
+release/due-alive.json | schedule scheduled | kept Alive | 2x(DescribeVpcAccesses) DescribeInstances PublishMessage
+release/due-balancer.json | schedule scheduled | released | 2x(DescribeVpcAccesses) DescribeLoadBalancerAttribute DescribeApisByVpcAccess DescribeBackendList DescribeBackendInfo DescribePlugins RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
+release/due-bare.json | schedule scheduled | released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeApisByVpcAccess DescribeBackendList DescribeBackendInfo DescribePlugins RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
+release/due-changed.json | schedule scheduled | kept Changed | 2x(DescribeVpcAccesses) PublishMessage
+release/due-elsewhere.json | schedule scheduled | ignored foreign-region
+release/due-foreign.json | schedule scheduled | kept NotOurs | 2x(DescribeVpcAccesses) PublishMessage
+release/due-made-again.json | schedule scheduled | kept Changed | 2x(DescribeVpcAccesses) PublishMessage
+release/due-malformed.json | schedule invalid | rejected | PublishMessage
+release/due-repeated.json | 2x smq-queue/schedule scheduled | 2x released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeApisByVpcAccess DescribeBackendList DescribeBackendInfo DescribePlugins RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage 2x(DescribeVpcAccesses) PublishMessage
+release/due-requested.json | schedule scheduled | kept NotAnnounced | 2x(DescribeVpcAccesses) PublishMessage
+release/due-used-by-api.json | schedule scheduled | kept InUse | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeApisByVpcAccess DescribeBackendList DescribeBackendInfo DescribePlugins PublishMessage
+release/due-used-by-backend.json | schedule scheduled | kept InUse | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeApisByVpcAccess DescribeBackendList DescribeBackendInfo DescribePlugins PublishMessage
+release/due-used-by-plugin.json | schedule scheduled | kept InUse | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeApisByVpcAccess DescribeBackendList DescribeBackendInfo DescribePlugins PublishMessage
+release/due.json | smq-queue/schedule scheduled | released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeApisByVpcAccess DescribeBackendList DescribeBackendInfo DescribePlugins RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
+release/hook-scale-in-eventbridge.json | eventbridge/ess-hook leaving | ignored transition | CompleteLifecycleAction | hook CONTINUE
+release/hook-scale-in.json | smq-queue/ess-hook leaving | ignored transition | CompleteLifecycleAction | hook CONTINUE
+release/listener-deleted.json | eventbridge/actiontrail ignored | ignored event-name
+release/release-by-service.json | eventbridge/actiontrail ignored | ignored event-name
+release/running.json | eventbridge/ecs appeared | ignored appeared
+release/scale-in-success.json | eventbridge ignored | ignored event-type
+release/spot-interruption.json | eventbridge ignored | ignored event-type
+release/stop-instances.json | eventbridge/actiontrail ignored | ignored event-name
+release/stopped.json | eventbridge/ecs changed | ignored state
+release/stopping.json | eventbridge/ecs changed | ignored state
 rocketmq/batch.json | 2x rocketmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rocketmq/raw-data.json | rocketmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 slb/application-load-balancer.json | eventbridge/actiontrail ignored | ignored event-name
@@ -169,6 +216,7 @@ slb/untagged.json | eventbridge/actiontrail appeared | ignored still-untagged | 
 smq-queue/base64.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage) PublishMessage
 smq-queue/byte-order-mark.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+smq-queue/invented-end.json | smq-queue/eventbridge/ecs ended | ignored state
 smq-queue/json-in-string.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 smq-queue/list-in-message.json | 2x smq-queue request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 smq-queue/plain-text.json | smq-queue invalid, smq-queue request | rejected, authorized | DescribeVpcAccesses PublishMessage SetVpcAccess PublishMessage
@@ -209,6 +257,11 @@ def _listed(cell: str) -> list[str]:
     """Return the items of ``3x this, that``."""
     counted = (re.fullmatch(r"(?:(\d)x )?(.+)", item) for item in cell.split(", "))
     return list(chain.from_iterable(repeat(found[2], int(found[1] or 1)) for found in counted if found))
+
+
+def function_of(file: Path) -> Work:
+    """Return what the function does that an event file is for."""
+    return catalogue.work(catalogue.for_event(file))
 
 
 ROWS = [Row.read(line) for line in TABLE.strip().splitlines()]

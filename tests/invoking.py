@@ -132,6 +132,10 @@ class Invoker:
     before: Callable[[str], None] = lambda _: None  # what happens just before a call reaches the cloud …
     after: Callable[[str], None] = lambda _: None  # … and just after it took effect, before the function knows
 
+    def doing(self, work: Work) -> Invoker:
+        """Return the function that does ``work``, on the same stand-in and not started yet."""
+        return replace(self, work=work, engine=None)
+
     def configure(self, **changes: str) -> Engine:
         """Start the function anew with changed settings."""
         self.engine = Engine(
@@ -230,7 +234,7 @@ def invoke() -> Iterator[Invoker]:
 @pytest.fixture
 def releasing(invoke: Invoker) -> Invoker:
     """The function that releases, on the same stand-in."""
-    return replace(invoke, work=release, engine=None)
+    return invoke.doing(release)
 
 
 def request(**changes: Any) -> dict[str, Any]:

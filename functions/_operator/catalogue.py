@@ -18,6 +18,15 @@ def names(home: Path = HOME) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in home.glob("[!_]*/index.py")))
 
 
+def for_event(file: Path) -> str:
+    """Return the name of the function that an event file is for: its first word is the folder's name, or it is the default.
+
+    So ``events/release/…`` is for ``release_vpc_access``, and ``events/ecs/…`` for ``set_vpc_access``.
+    """
+    folder = file.resolve().parent.name
+    return next((name for name in names() if name.partition("_")[0] == folder), DEFAULT)
+
+
 def work(name: str) -> Work:
     """Return what the function of that name does with records."""
     found: Work = import_module(f"functions.{name}.index").work

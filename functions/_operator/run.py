@@ -16,16 +16,18 @@ import click
 from functions._operator import catalogue, exits, terminal
 from shared.errors import RetryNeeded
 
+_FUNCTION = f"The function that handles it; else the one that its folder is named for, {catalogue.DEFAULT} if none is."
+
 
 @click.command()
 @click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the summary (with DRY_RUN=1 the plan) as JSON.")
-@click.option("--function", "name", type=click.Choice(catalogue.names()), default=catalogue.DEFAULT, show_default=True)
+@click.option("--function", "name", type=click.Choice(catalogue.names()), help=_FUNCTION)
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds that the invocation may take.")
-def run(event: Path, name: str, timeout: float, *, as_json: bool) -> None:
+def run(event: Path, name: str | None, timeout: float, *, as_json: bool) -> None:
     """Process the EVENT file here and print what became of each record; settings come from the environment."""
     with terminal.waiting(f"handling {event.name}, which may take up to {timeout:g} s", quiet=as_json):
-        summary = _handled(name, event.read_bytes(), timeout)
+        summary = _handled(name or catalogue.for_event(event), event.read_bytes(), timeout)
     if as_json:
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:

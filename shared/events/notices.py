@@ -49,7 +49,7 @@ def alert_event(event: Event) -> Iterator[Content]:
     if alert is None:
         yield Invalid("alert must be an object or its JSON text: forward the notification unchanged")
     elif source not in ("", "SYS_EVENT"):
-        yield Ignored("event-name", f"CloudMonitor's alert of {source} is not a system event: it announces no backend")
+        yield Ignored("event-name", f"CloudMonitor's alert of {source} is not a system event: it tells of no backend")
     elif not product or not name:
         yield Invalid("alert needs product and eventName: forward the notification unchanged")
     elif status == "RESOLVED":
@@ -86,9 +86,9 @@ def alert_id(event: Event) -> str:
 
 def _monitored(product: str, name: str, content: Any, region: str, account: str) -> Content:
     if product.upper() != "ECS":
-        return Ignored("product", f"CloudMonitor events of {product} announce no backend")
+        return Ignored("product", f"CloudMonitor events of {product} tell of no backend")
     if name != "Instance:StateChange":
-        return Ignored("event-name", f"CloudMonitor's {name} announces no backend")
+        return Ignored("event-name", f"CloudMonitor's {name} neither announces nor ends a backend")
     return _state_change(content, region, account)
 
 
@@ -169,7 +169,7 @@ def action_trail(record: Event, account: str = "") -> Iterator[Content]:
     name, service = text_of(record, "eventName"), text_of(record, "serviceName").lower()
     told = _TOLD.get((service, name))
     if told is None:
-        yield Ignored("event-name", f"{name} of {service or 'an unnamed service'} creates no backend")
+        yield Ignored("event-name", f"{name} of {service or 'an unnamed service'} neither announces nor ends a backend")
         return
     if record.get("errorCode"):
         yield Ignored(

@@ -127,7 +127,7 @@ def open_cloud_event(event: Event) -> Iterator[Unwrapped | Content]:
     if event["source"].startswith(RESULT_SOURCE):
         yield Ignored("own-result", f"{event['type']} is an answer of this function, not a request")
     elif event["source"].startswith(("acs.", "acs:")):
-        yield Ignored("event-type", f"events of type {event['type']} announce no backend")
+        yield Ignored("event-type", f"events of type {event['type']} neither announce nor end a backend")
     else:
         yield Unwrapped(event["data"])
 

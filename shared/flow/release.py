@@ -48,7 +48,7 @@ def release(jobs: Sequence[Job], run: Run) -> tuple[list[Outcome], list[HookAnsw
 
     outcomes = [outcome for done in in_parallel(finished, jobs, run.settings.concurrency) for outcome in done]
     if run.settings.dry_run:
-        return [outcome if outcome.type == IGNORED else _planned(outcome) for outcome in outcomes], []
+        return [_planned(outcome) for outcome in outcomes], []
     leaving = [outcome for outcome in outcomes if isinstance(outcome.record.content, Leaving)]
     answered, hooks = run.answer_hooks(leaving)
     told = {id(outcome.record): outcome for outcome in answered}
@@ -114,10 +114,10 @@ def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run) ->
     if not case.present:  # the last delivery may have removed it and not have come to say so
         return released(record, access, scheduled.because)
     done: Kept | Removed | None = _finding(case, checks.CHECKS)
-    if done is None and settings.dry_run:
-        return released(record, access, scheduled.because)
     if done is None and settings.release_mode == "report":
         done = Kept("ReportOnly", "all checks passed: with RELEASE_MODE=apply it would have been released now")
+    if done is None and settings.dry_run:
+        return released(record, access, scheduled.because)
     if done is None:
         done = remove(case)
     if isinstance(done, Kept):
@@ -147,7 +147,7 @@ def released(record: Record, access: VpcAccess, because: str, removed: Removed =
     more: dict[str, Any] = {"Because": because, "Undo": undo(access), "NotSeen": list(_UNSEEN)}
     if removed.apis:
         more["Apis"] = list(removed.apis)
-    return Outcome(record, RELEASED, access, request_id=removed.request_id, more=more)
+    return Outcome(record, RELEASED, access, text=because, request_id=removed.request_id, more=more)
 
 
 def undo(access: VpcAccess) -> dict[str, Any]:
@@ -165,6 +165,6 @@ def undo(access: VpcAccess) -> dict[str, Any]:
 
 
 def _planned(outcome: Outcome) -> Outcome:
-    """Return an outcome as a plan: ``schedule``, ``release``, or ``keep: InUse``."""
-    verb = {SCHEDULED: "schedule", RELEASED: "release"}.get(outcome.type, f"keep: {outcome.reason}")
-    return outcome if outcome.retry else outcome._replace(type=PLANNED, reason=verb, more={})
+    """Return what would become of an entry as a plan: ``schedule``, ``release``, or ``keep: InUse``; the rest as it is."""
+    plan = {SCHEDULED: "schedule", RELEASED: "release", KEPT: f"keep: {outcome.reason}"}.get(outcome.type)
+    return outcome if plan is None else outcome._replace(type=PLANNED, reason=plan, more={})

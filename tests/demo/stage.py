@@ -28,12 +28,15 @@ from tests.cloud.server import Server
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
 SERVICE, FUNCTION = "vpc-access", "set-vpc-access"
-REQUESTS, RESULTS, INBOX, SCALING = "vpc-access-requests", "vpc-access-results", "demo-inbox", "scaling"
+REQUESTS, RELEASES, RESULTS = "vpc-access-requests", "vpc-access-releases", "vpc-access-results"
+INBOX, SCALING = "demo-inbox", "scaling"
 SETTINGS = {
-    "OWNER": "demo-team",
+    "OWNER": "team-a",
     "ALLOWED_VPC_IDS": "vpc-bp1example0001",
     "ALLOWED_PORTS": "80,443,8000-8999",
     "RESULT_TOPIC": RESULTS,
+    "RELEASE_MODE": "apply",
+    "RELEASE_QUEUE": RELEASES,
 }
 NEW_INSTANCES = [
     {"InstanceId": f"i-bp1scaling000{number}", "VpcId": "vpc-bp1example0001", "Tags": {"apigateway-port": "8080"}}
@@ -70,7 +73,7 @@ def local_cloud(
     cloud = build_cloud()
     key = cloud.world.add_credential(Credential("test-access-key-id", secret, denied=denied))
     smq = cloud["SMQ"]
-    for queue in (REQUESTS, INBOX):
+    for queue in (REQUESTS, RELEASES, INBOX):
         smq.create_queue(queue)
     smq.create_topic(RESULTS)
     smq.create_topic(SCALING)

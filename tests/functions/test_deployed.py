@@ -23,7 +23,7 @@ def test_request_from_the_queue_is_authorized(deployed: Deployed) -> None:
     """A request on the request queue ends in an authorization and its id on the result topic."""
     deployed.cloud.products["SMQ"].send("set-vpc-access-requests", json.dumps(request()))
     (result,) = deployed.results(1)
-    (entry,) = deployed.cloud.products["CloudAPI"].state()["vpc_accesses"]
+    entry = deployed.cloud.products["CloudAPI"].state()["vpc_accesses"][-1]
     assert result["type"] == "vpcaccess.authorized"
     assert result["data"]["VpcAccessId"] == entry["VpcAccessId"]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from functions._operator import catalogue
 from tests.running import Run
 
 pytestmark = pytest.mark.enable_socket
@@ -60,6 +61,34 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run) -> None:
     assert "planned" in done.all
     assert "create" in done.all
     assert "writes: 0" in done.all
+
+
+@pytest.mark.parametrize(
+    ("dry", "words"),
+    [
+        pytest.param("0", ("released", "i-bp1gone0001 has ended (Deleted)", "RemoveVpcAccess 1x"), id="released"),
+        pytest.param("1", ("planned", "release", "writes: 0"), id="dry-run"),
+    ],
+)
+def test_an_event_goes_to_the_function_that_its_folder_is_named_for(run: Run, dry: str, words: tuple[str, ...]) -> None:
+    """A release that is due is handled by the function that releases, without anybody naming it."""
+    done = run("events/release/due.json", DRY_RUN=dry)
+
+    assert done.code == 0
+    assert [word for word in words if word not in " ".join(done.all.split())] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        pytest.param("events/release/due.json", "release_vpc_access", id="first-word"),
+        pytest.param("events/smq-queue/invented-end.json", "set_vpc_access", id="another-folder"),
+        pytest.param("release.json", "set_vpc_access", id="no-folder"),
+    ],
+)
+def test_one_rule_says_which_function_an_event_file_is_for(file: str, name: str) -> None:
+    """The folder decides; what stands in none that a function is named for is an event of the first one."""
+    assert catalogue.for_event(Path(file)) == name
 
 
 def test_the_plan_can_be_json(run: Run) -> None:

@@ -16,7 +16,7 @@ from shared.events.request import read_request
 from shared.model.access import VpcAccess
 from shared.model.records import Invalid
 from tests.cloud.seeds import seed
-from tests.events_table import EVENTS, FILES
+from tests.events_table import EVENTS, FILES, function_of
 from tests.invoking import Invoker, request
 
 
@@ -36,7 +36,7 @@ def test_a_schema_is_what_the_model_says(name: str) -> None:
 def test_every_published_result_has_the_schema(invoke: Invoker, file: Path) -> None:
     """Results of every file of the corpus are valid."""
     seed(invoke.served.app, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
-    invoke(file.read_bytes())
+    invoke.doing(function_of(file))(file.read_bytes())
     validator = _validator("result.json")
 
     for message in invoke.messages():

@@ -142,6 +142,45 @@ def test_a_report_checks_everything_and_removes_nothing(releasing: Invoker) -> N
     assert "CloudAPI.RemoveVpcAccess" not in releasing.calls()
 
 
+MALFORMED = {"Release": {}, "RegionId": "r", "Because": "b"}
+
+
+@pytest.mark.parametrize(
+    ("world", "changes", "planned"),
+    [
+        pytest.param({}, {}, "release", id="release"),
+        pytest.param({"apis": [API]}, {}, "keep: InUse", id="in-use"),
+        pytest.param({}, {"RELEASE_MODE": "report"}, "keep: ReportOnly", id="report"),
+    ],
+)
+def test_a_dry_run_tells_what_would_become_of_it(
+    releasing: Invoker, world: dict[str, Any], changes: dict[str, str], planned: str
+) -> None:
+    """With DRY_RUN every check is made and shown as a plan; nothing is removed, and nothing is published."""
+    _ended(releasing)
+    releasing.given(**world)
+    releasing.configure(DRY_RUN="true", **changes)
+    told = releasing.due(HOUR).result
+
+    assert (told["outcome"], told["reason"]) == ("planned", planned)
+    assert len(releasing.accesses()) == 1
+    assert not releasing.messages()
+
+
+def test_a_dry_run_schedules_nothing(releasing: Invoker) -> None:
+    """The end of a backend is planned to be scheduled; what is malformed is rejected, and what is none stays ignored."""
+    releasing.configure(DRY_RUN="true")
+    releasing.given(entries=[_entry()])
+    told = releasing([state_change(GONE, "Deleted"), MALFORMED, state_change(GONE, "Stopped")]).results
+
+    assert [(one["outcome"], one["reason"]) for one in told] == [
+        ("planned", "schedule"),
+        ("rejected", "InvalidRecord"),
+        ("ignored", "state"),
+    ]
+    assert "SMQ.SendMessage" not in releasing.calls()
+
+
 def test_each_result_has_its_kind_as_the_tag_of_its_message(invoke: Invoker, releasing: Invoker) -> None:
     """A subscription can ask for one kind of result: the message's tag is the last word of its type."""
     smq = invoke.served.products["SMQ"]
@@ -157,7 +196,7 @@ def test_each_result_has_its_kind_as_the_tag_of_its_message(invoke: Invoker, rel
 
 def test_a_malformed_schedule_is_rejected(releasing: Invoker) -> None:
     """What does not name an entry whole releases nothing and says so."""
-    (told,) = (releasing(queue_event(json.dumps({"Release": {}, "RegionId": "r", "Because": "b"}))).results,)
+    (told,) = (releasing(queue_event(json.dumps(MALFORMED))).results,)
 
     assert told[0]["outcome"] == "rejected"
     assert "Release needs Name, VpcId, InstanceId, VpcAccessId, CreatedTime, Port" in told[0]["text"]
