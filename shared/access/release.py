@@ -13,17 +13,19 @@ from typing import NamedTuple
 from shared import log
 from shared.access.usage import users
 from shared.backends.lookup import look_up, prove_absent
+from shared.clock import Deadline
 from shared.cloud.apigateway import ApiGateway, Removed
 from shared.cloud.references import References
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful
-from shared.model.access import ANNOUNCED, VpcAccess
+from shared.model.access import ANNOUNCED, REQUESTED, VpcAccess
 from shared.model.backend import kind_of
 from shared.settings import Settings
 
 IN_USE = "InUse"
 _ROUNDS = 5  # looks after a removal
 _FIRST_WAIT = 0.2  # seconds between them, doubled each time
+_FRESH = 5.0  # seconds that the checks hold; a removal that has not ended by then is due again
 _GONE, _USED = "NotFound", "DependencyViolation"
 """Families of codes: https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table"""
 
@@ -111,11 +113,12 @@ def _ours(case: Case) -> Kept | None:
 
 def _announced(case: Case) -> Kept | None:
     origin = case.entry.origin if case.entry else None
-    if case.settings.release_origin == "any" or origin == ANNOUNCED:
+    other = origin in (None, REQUESTED)
+    if origin == ANNOUNCED or (other and case.settings.release_origin == "any"):
         return None
     text = (
         f"its origin is {origin or 'not known'}, not {ANNOUNCED}: only what was authorized for an announced backend is released by "
-        "itself. Release it with `python -m functions release NAME`, or set RELEASE_ORIGIN=any"
+        f"itself. Release it with `python -m functions release NAME`{', or set RELEASE_ORIGIN=any' if other else ''}"
     )
     return Kept("NotAnnounced", text)
 
@@ -182,7 +185,7 @@ def remove(case: Case) -> Removed | Kept:
     """Remove the entry, whose checks have just passed, and look until it is gone.
 
     Raises the errors of ``Session.call``; after doubt nothing is removed again in this invocation, since all checks
-    would have to be made again.
+    would have to be made again. For the same reason a removal that the gateway turns away is not put off for long.
     """
     scheduled = case.scheduled
     removed = Removed((), "")
@@ -190,7 +193,7 @@ def remove(case: Case) -> Removed | Kept:
         "RemoveVpcAccess", "NotConfirmed", 0, "the authorization still shows after its removal"
     )
     try:
-        removed = case.gateway.remove_vpc_access(scheduled)
+        removed = _gateway_for(_FRESH, case).remove_vpc_access(scheduled)
     except (CloudRefused, Doubtful) as error:
         if error.code.startswith(_USED):
             return Kept(IN_USE, f"API Gateway says that it is in use: {error}")
@@ -210,6 +213,12 @@ def remove(case: Case) -> Removed | Kept:
         log.add(waited=wait)
         case.session.clock.sleep(wait)
     raise trouble
+
+
+def _gateway_for(seconds: float, case: Case) -> ApiGateway:
+    """Return the gateway for calls that end within ``seconds``, their waits and repetitions included."""
+    deadline = Deadline(case.session.clock, min(seconds, case.session.deadline.remaining()), margin=0)
+    return ApiGateway(case.session._replace(deadline=deadline), case.settings.apigateway_endpoint)
 
 
 def _still_shows(case: Case) -> bool:

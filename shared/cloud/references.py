@@ -57,7 +57,12 @@ class References:
             "DescribeApisByVpcAccess",
             {"VpcName": name},
             lambda answer: answer.rows("ApiVpcAccessInfos", "ApiVpcAccessInfo"),
-            lambda row: Api(row.identity("ApiId"), row.text("ApiName"), row.text("StageName"), row.text("VpcName")),
+            lambda row: Api(
+                row.identity("ApiId"),
+                row.text("ApiName"),
+                row.text("StageName"),
+                row.identity("VpcName", optional=True),
+            ),
         )
 
     def backends(self) -> list[BackendObject]:
@@ -95,7 +100,10 @@ class References:
         rows: Callable[[Answer], list[Answer]],
         read: Callable[[Answer], Item],
     ) -> list[Item]:
-        """Return the items of all pages. A list whose count changes while it is read may hide one, and is Doubtful."""
+        """Return the items of all pages; where they shift while they are read, one may be hidden, and that is Doubtful.
+
+        They have if the count changes, or if a page repeats an item of one before it.
+        """
         found: list[Item] = []
         counted: int | None = None
         for number in range(1, _MAX_PAGES + 1):
@@ -108,7 +116,7 @@ class References:
                 return total, items
 
             total, items = self._service.call(operation, page, read_page, repeatable=True, read_error=error_of_look)
-            if counted is not None and total != counted:
+            if (counted is not None and total != counted) or any(item in found for item in items):
                 raise Doubtful(operation, "PagesShifted", 200, "the list changed while it was read")
             counted = total
             found += items
@@ -120,11 +128,24 @@ class References:
 _MAX_PAGES = 1_000
 
 
+def _read_api(row: Answer) -> Api:
+    vpc_name = row.identity("VpcName", optional=True)
+    return Api(row.identity("ApiId"), row.text("ApiName"), row.text("StageName"), vpc_name)
+
+
 def _read_backend(answer: Answer, backend_id: str) -> BackendObject:
-    """Read a backend object: each stage has a model, and that of a backend in a VPC a VpcConfig."""
+    """Read a backend object: each stage has a model, whose VpcConfig names an authorization unless it is of another type."""
     info = answer.required_object("BackendInfo")
     if info.identity("BackendId") != backend_id:
         raise answer.odd("it is about another backend")
-    configs = [model.required_object("BackendConfig").object("VpcConfig") for model in info.objects("BackendModels")]
-    refers_to = {config.identity(key, optional=True) for config in configs for key in ("Name", "VpcAccessId")}
-    return BackendObject(backend_id, info.text("BackendName"), frozenset(refers_to - {""}))
+    refers_to = set[str]()
+    for config in (model.required_object("BackendConfig") for model in info.objects("BackendModels")):
+        vpc = config.object("VpcConfig")
+        named = {vpc.identity(key, optional=True) for key in ("Name", "VpcAccessId")} - {""}
+        if not named and (config.text("Type") or info.text("BackendType")) in ("", _IN_VPC):
+            raise answer.odd("a backend in a VPC names no authorization")
+        refers_to |= named
+    return BackendObject(backend_id, info.text("BackendName"), frozenset(refers_to))
+
+
+_IN_VPC = "VPC"  # of its types: https://help.aliyun.com/zh/ros/developer-reference/aliyun-apigateway-backend

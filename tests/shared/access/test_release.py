@@ -1,0 +1,342 @@
+"""Release, case by case: what the search through random worlds does not reach easily."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from shared.access.release import CHECKS, UNCHANGED, Case, Kept, examine, open_case
+from shared.cloud.apigateway import ApiGateway
+from shared.flow.engine import Invocation
+from shared.model.access import VpcAccess
+from tests.invoking import VPC, Answer, Invoker, queue_event, request, state_change
+from tests.release_worlds import PLUGINS, World, play, schedule
+
+GONE, ALIVE = "i-bp1example0001", "i-bp1example0002"
+HOUR = 3600.0
+NAME = f"team-a-{GONE}-80"
+OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
+REMOVE = "CloudAPI.RemoveVpcAccess"
+API = {"ApiId": "a-1", "VpcName": NAME}
+
+
+def given(releasing: Invoker, **changes: Any) -> str:
+    """Let the entry be there, its instance gone and another alive; return the message that is due."""
+    entry = request(Name=NAME, InstanceId=GONE, Port=80, **{"Tag": OURS, **changes})
+    releasing.given(entries=[entry], instances=[{"InstanceId": ALIVE, "VpcId": VPC}])
+    (there,) = releasing.accesses()
+    return schedule(there)
+
+
+def due(releasing: Invoker, *messages: str) -> Answer:
+    """Deliver messages of the release queue."""
+    return releasing(queue_event(*messages))
+
+
+def became(answer: Answer) -> list[str]:
+    """Return what became of each record, with its reason."""
+    return [f"{one['outcome']} {one.get('reason', '')}".strip() for one in answer.results]
+
+
+SCHEDULED = VpcAccess(
+    NAME, VPC, GONE, 80, tags=(("vpc-access-owner", "team-a"),), vpc_access_id="id-1", created_time="t-1"
+)
+THEIRS = SCHEDULED._replace(name="theirs", tags=(("vpc-access-owner", "team-b"),), vpc_access_id="id-2")
+
+
+@pytest.mark.parametrize(
+    ("present", "reason", "words"),
+    [
+        pytest.param([SCHEDULED], None, "", id="as-it-was"),
+        pytest.param([SCHEDULED._replace(description="new")], None, "", id="a-description-is-no-identity"),
+        pytest.param([SCHEDULED, THEIRS], "NotOurs", "'theirs', too", id="a-foreign-name-for-the-target"),
+        pytest.param([THEIRS, SCHEDULED], "NotOurs", "'theirs', too", id="in-any-order"),
+        pytest.param([SCHEDULED, SCHEDULED._replace(name="b")], "Changed", "'b', too", id="two-names-of-ours"),
+        pytest.param([THEIRS], "Changed", "another name", id="renamed"),
+        pytest.param([SCHEDULED._replace(vpc_access_id="")], "Changed", "no VpcAccessId", id="without-id"),
+        pytest.param([SCHEDULED._replace(created_time="")], "Changed", "no CreatedTime", id="without-time"),
+        pytest.param([SCHEDULED._replace(vpc_access_id="id-9")], "Changed", "id-9 now", id="another-id"),
+        pytest.param([SCHEDULED._replace(created_time="t-9")], "Changed", "t-9 now", id="another-time"),
+        pytest.param([SCHEDULED._replace(port=81)], "Changed", ":81", id="another-port"),
+        pytest.param([SCHEDULED._replace(vpc_id="vpc-2")], "Changed", "vpc-2", id="another-vpc"),
+        pytest.param([SCHEDULED._replace(instance_id="i-9")], "Changed", "i-9", id="another-instance"),
+    ],
+)
+def test_only_the_entry_that_was_scheduled_is_unchanged(
+    releasing: Invoker, present: Sequence[VpcAccess], reason: str | None, words: str
+) -> None:
+    """Whatever tells it from the entry of the message keeps it, also what else opens its target."""
+    engine = releasing.configure()
+    session = engine.session(Invocation("r", 60.0, lambda: releasing.credentials))
+    gateway = ApiGateway(session, engine.settings.apigateway_endpoint)
+    kept = UNCHANGED.why_not(Case(SCHEDULED, present, gateway, session, engine.settings))
+
+    assert (kept.reason if kept else None) == reason
+    assert words in (kept.text if kept else "")
+
+
+@pytest.mark.parametrize("key", ["VpcAccessId", "CreatedTime"])
+def test_an_entry_without_identity_is_not_even_scheduled(releasing: Invoker, key: str) -> None:
+    """A gateway that gives no id or no time of creation leaves nothing by which it is known again."""
+    given(releasing)
+    releasing.given(faults=[{"operation": "CloudAPI.DescribeVpcAccesses", "odd": "missing-key", "key": key}])
+
+    assert became(releasing(state_change(GONE, "Deleted"))) == ["kept Changed"]
+    assert "SMQ.SendMessage" not in releasing.calls()
+
+
+@pytest.mark.parametrize(
+    ("faults", "first", "then", "left"),
+    [
+        pytest.param([{"status": 404, "code": "NotFoundVpcAccess", "when": "after"}], "released", "", 0, id="was-gone"),
+        pytest.param([{"status": 404, "code": "NotFoundVpcAccess"}], "kept NotFoundVpcAccess", "", 1, id="still-shows"),
+        pytest.param([{"status": 400, "code": "DependencyViolationApi"}], "kept InUse", "", 1, id="refused-as-used"),
+        pytest.param([{"status": 400, "code": "InvalidPort"}], "kept InvalidPort", "", 1, id="refused"),
+        pytest.param([{"status": 400, "code": "UnheardOf"}], "", "released", 0, id="unknown-code"),
+        pytest.param([{"status": 400, "code": "UnheardOf", "when": "after"}], "released", "", 0, id="unknown-but-done"),
+        pytest.param([{"status": 403, "code": "NoPermission"}], "", "released", 0, id="no-right"),
+        pytest.param([{"cut": "after"}], "released", "", 0, id="doubtful-and-gone"),
+        pytest.param([{"cut": "before"}], "", "released", 0, id="doubtful-and-not-done"),
+        pytest.param([{"status": 503, "code": "ServiceUnavailable"}], "", "released", 0, id="doubtful-and-there"),
+        pytest.param([{"body": "html", "status": 502}], "released", "", 0, id="page-of-a-proxy-and-gone"),
+        pytest.param([{"odd": "empty-object"}], "released", "", 0, id="unreadable-and-gone"),
+    ],
+)
+def test_what_a_removal_comes_to(
+    releasing: Invoker, faults: list[dict[str, Any]], first: str, then: str, left: int
+) -> None:
+    """A look decides after any doubt, and nothing is removed twice in one invocation."""
+    message = given(releasing)
+    releasing.given(faults=[{"operation": REMOVE, "nth": 1, **fault} for fault in faults])
+    answer = due(releasing, message)
+    asked = len(releasing.calls(REMOVE))
+
+    assert "".join(became(answer)) == first
+    assert (answer.error is None) == bool(first)
+    assert asked == 1
+    if then:
+        assert became(due(releasing, message)) == [then]
+    assert len(releasing.accesses()) == left
+
+
+def test_a_removal_that_still_shows_is_checked_again(releasing: Invoker) -> None:
+    """An entry that is listed after its removal may have been listed late: it is due again, and then told as released."""
+    message = given(releasing)
+    entry = releasing.accesses()
+    releasing.after = lambda operation: releasing.given(
+        entries=[{**one, "Tag": OURS} for one in entry] if operation == "RemoveVpcAccess" else []
+    )
+    answer = due(releasing, message)
+    releasing.after = lambda _: None
+
+    assert "NotConfirmed" in str(answer.error)
+    assert became(due(releasing, message)) == ["released"]
+    assert len({told["id"] for told in releasing.messages() if told["type"] == "vpcaccess.released"}) == 1
+
+
+def test_a_removal_that_has_to_wait_is_checked_anew(releasing: Invoker) -> None:
+    """Checks that have passed hold for seconds: where the gateway asks to wait, an API may come to use the entry."""
+    message = given(releasing)
+    releasing.given(
+        faults=[{"operation": REMOVE, "nth": 1, "status": 400, "code": "Throttling.User", "retry_after": 30_000}]
+    )
+    releasing.after = lambda operation: releasing.given(apis=[API] if operation == "RemoveVpcAccess" else [])
+    first = due(releasing, message)
+
+    assert "Throttling.User" in str(first.error)
+    assert became(due(releasing, message)) == ["kept InUse"]
+    assert len(releasing.accesses()) == 1
+
+
+def test_apis_that_a_removal_names_are_an_alarm(releasing: Invoker) -> None:
+    """An API that went online in the last moment is told in the result and in an error of the log."""
+    message = given(releasing)
+    releasing.before = lambda operation: releasing.given(apis=[API] if operation == "RemoveVpcAccess" else [])
+    due(releasing, message)
+    (told,) = releasing.messages()
+    (alarm,) = [line for line in releasing.lines() if line["event"] == "removed while in use"]
+
+    assert told["data"]["Apis"][0].startswith("a-1 in stage")
+    assert (alarm["level"], alarm["apis"]) == ("ERROR", told["data"]["Apis"])
+
+
+def test_a_dead_backend_in_use_is_an_alarm(releasing: Invoker) -> None:
+    """A published API that points at nothing is told as a warning of its own, with who it is."""
+    message = given(releasing)
+    releasing.given(apis=[API])
+    due(releasing, message)
+    (told,) = releasing.messages()
+    (alarm,) = [line for line in releasing.lines() if line["event"] == "dead and in use"]
+
+    assert alarm["used_by"] == told["data"]["UsedBy"] == ["API orders (a-1) in stage RELEASE"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        pytest.param("announced", "released", id="announced"),
+        pytest.param("requested", "released", id="requested"),
+        pytest.param("", "released", id="older-than-the-mark"),
+        pytest.param("named", "kept NotAnnounced", id="named"),
+        pytest.param("who-knows", "kept NotAnnounced", id="of-a-later-version"),
+    ],
+)
+def test_any_origin_is_announced_requested_or_untold(releasing: Invoker, origin: str, said: str) -> None:
+    """RELEASE_ORIGIN=any adds what was requested, not what another function of ours looks after."""
+    releasing.configure(RELEASE_ORIGIN="any")
+    mark = [{"Key": "vpc-access-origin", "Value": origin}] if origin else []
+
+    assert became(due(releasing, given(releasing, Tag=[OURS[0], *mark]))) == [said]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"RegionId": "cn-beijing"}, "ignored foreign-region", id="another-region"),
+        pytest.param({"Release": []}, "rejected InvalidRecord", id="no-object"),
+        pytest.param({"Release": {"Name": NAME}}, "rejected InvalidRecord", id="incomplete"),
+        pytest.param({"Because": 1}, "rejected InvalidRecord", id="because-a-number"),
+    ],
+)
+def test_a_message_that_is_not_ours_removes_nothing(releasing: Invoker, changes: dict[str, Any], said: str) -> None:
+    """What is malformed, or of another region, has a reason, and costs no look."""
+    message = {**json.loads(given(releasing)), **changes}
+
+    assert became(due(releasing, json.dumps(message))) == [said]
+    assert not releasing.calls("CloudAPI.DescribeVpcAccesses")
+
+
+@pytest.mark.parametrize("port", [0, 65_536, "80", 80.0, True, None])
+def test_a_port_that_is_none_is_rejected(releasing: Invoker, port: Any) -> None:
+    """A schedule has the port as the number that the gateway gave."""
+    message = json.loads(given(releasing))
+    message["Release"]["Port"] = port
+
+    assert became(due(releasing, json.dumps(message))) == ["rejected InvalidRecord"]
+
+
+def test_each_record_of_a_batch_has_an_answer_of_its_own(releasing: Invoker) -> None:
+    """What is wrong with one message costs the others nothing, and the same message twice is one release."""
+    message = given(releasing)
+    stale = json.dumps({**json.loads(message), "RegionId": "cn-beijing"})
+    answer = due(releasing, "{", message, stale, message)
+
+    assert became(answer) == ["rejected InvalidRecord", "released", "ignored foreign-region", "released"]
+    assert len(releasing.calls(REMOVE)) == 1
+
+
+def test_threads_with_the_same_release_remove_once(releasing: Invoker) -> None:
+    """Whoever comes second finds it gone, now or when delivered again, and tells of the same release."""
+    releasing.configure(CONCURRENCY="4")
+    messages = [given(releasing)] * 4
+    answer = due(releasing, *messages)
+    answer = due(releasing, *messages) if answer.error else answer
+    told = [one for one in releasing.messages() if one["type"] == "vpcaccess.released"]
+
+    assert became(answer) == ["released"] * 4
+    assert len({one["id"] for one in told}) == 1
+    assert [call.status for call in releasing.served.world.journal(REMOVE)].count(200) == 1
+
+
+@pytest.mark.parametrize("event", [state_change(GONE, "Deleted"), "due"])
+def test_switched_off_nothing_is_even_looked_at(releasing: Invoker, event: Any) -> None:
+    """RELEASE_MODE=off ignores ends and what is due, with a reason."""
+    releasing.configure(RELEASE_MODE="off")
+    message = given(releasing)
+    answer = releasing(queue_event(message) if event == "due" else event)
+
+    assert became(answer) == ["ignored release-off"]
+    assert not releasing.calls()
+
+
+def test_without_a_queue_an_end_stays_due(releasing: Invoker) -> None:
+    """A missing RELEASE_QUEUE is told by its name, and the end is not lost."""
+    releasing.configure(RELEASE_QUEUE="")
+    given(releasing)
+
+    assert "RELEASE_QUEUE is missing" in str(releasing(state_change(GONE, "Deleted")).error)
+
+
+HOOK = {"lifecycleHookId": "ash-1", "lifecycleActionToken": "token-1", "instanceIds": [GONE]}
+
+
+@pytest.mark.parametrize(
+    ("transition", "said", "answered"),
+    [
+        pytest.param("SCALE_IN", "ignored transition", ["ESS.CompleteLifecycleAction"], id="scale-in"),
+        pytest.param("SCALE_OUT", "ignored appeared", [], id="scale-out"),
+    ],
+)
+def test_a_hook_is_told_to_go_on_at_scale_in_only(
+    releasing: Invoker, transition: str, said: str, answered: list[str]
+) -> None:
+    """A scale-out that went astray waits for the function that authorizes; a scale-in is answered wherever it arrives."""
+    given(releasing)
+    releasing.given(hooks=[{"LifecycleHookId": "ash-1", "LifecycleActionToken": "token-1"}])
+    content = {**HOOK, "lifecycleTransition": transition}
+    answer = releasing({"userId": "1234567890123456", "regionId": "cn-hangzhou", "content": content})
+
+    assert became(answer) == [said]
+    assert releasing.calls() == answered
+    assert [hook["answer"] for hook in answer.summary.get("hooks", [])] == ["CONTINUE"] * len(answered)
+
+
+def test_the_way_back_that_fits_no_message_is_named(releasing: Invoker) -> None:
+    """A result that is too large says which of its fields it leaves out."""
+    many = [{"Key": f"k-{number}", "Value": "订" * 200} for number in range(40)]
+    due(releasing, given(releasing, Tag=[*many, *OURS]))
+    (told,) = releasing.messages()
+
+    assert "Undo" not in told["data"]
+    assert told["data"]["LeftOut"] == ["Undo"]
+
+
+def test_a_rehearsal_changes_nothing(releasing: Invoker) -> None:
+    """With DRY_RUN all checks are made, and nothing is sent, published or removed."""
+    releasing.configure(DRY_RUN="true")
+    message = given(releasing)
+
+    assert became(releasing(state_change(GONE, "Deleted"))) == ["planned schedule"]
+    assert became(due(releasing, message)) == ["planned release"]
+    releasing.given(apis=[API])
+    assert became(due(releasing, message)) == ["planned keep: InUse"]
+    assert {call.operation for call in releasing.served.world.journal() if call.write} == set()
+
+
+def test_the_checks_are_the_design_s_in_its_order(releasing: Invoker) -> None:
+    """What is told of the entry alone comes first, life and use last; the first that does not hold ends it."""
+    message = given(releasing, Tag=[])
+    engine = releasing.configure()
+    session = engine.session(Invocation("r", 60.0, lambda: releasing.credentials))
+    (there,) = releasing.accesses()
+    scheduled = VpcAccess(NAME, VPC, GONE, 80, vpc_access_id=there["VpcAccessId"], created_time=there["CreatedTime"])
+    case = open_case(scheduled, ApiGateway(session, engine.settings.apigateway_endpoint), session, engine.settings)
+    found = [(check.holds, kept) for check, kept in examine(case, CHECKS)]
+
+    assert message
+    assert [kept is None for _, kept in found] == [True, False]
+    assert isinstance(found[1][1], Kept)
+    assert [check.holds for check in CHECKS[-2:]] == [
+        "the backend is proven to be gone",
+        "no API, backend object or routing plug-in uses it",
+    ]
+
+
+def test_an_instance_that_alone_is_hidden_passes_for_gone() -> None:
+    """The limit of the proof: among instances that show, one that a policy hides cannot be told from one that is gone.
+
+    ECS says that the caller may look, shows others, and leaves this one out. Give the role all instances, as the
+    template does.
+    """
+    world = World(backend="Running", sight="this-one-hidden")
+
+    assert play(world).told == ["released"]
+
+
+@pytest.mark.parametrize("form", sorted(PLUGINS))
+def test_each_form_of_a_plug_in_is_a_use(form: str) -> None:
+    """Whatever way its text is written in."""
+    assert play(World(uses=(form,), sent_by_hand=True)).told == ["kept InUse"]
