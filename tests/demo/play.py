@@ -1,10 +1,11 @@
-"""``make demo``: nine events and their answers, each received from a queue that is subscribed to the result topic."""
+"""``make demo``: eleven events and their answers, each received from a queue that is subscribed to the result topic."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from string import ascii_lowercase
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
@@ -35,6 +36,14 @@ RUNNING = json.loads(_event("ecs/running.json").replace("i-bp1example0001", "i-b
 SSH = {**REQUEST, "Name": "ssh", "Port": 22}
 CALLED = {**REQUEST, "Name": "by-http", "Port": 8443}
 BALANCER = json.loads(_event("slb/create-load-balancer.json"))
+ENDED, USED = "i-bp1example0002", "i-bp1scaling0001"  # both were authorized when they appeared
+
+
+def _is_closed(stage: Stage) -> bool:
+    """Tell whether only what is used stayed."""
+    return stage.opens(USED) and not stage.opens(ENDED)
+
+
 ROWS = (
     Row("a message on the request queue", lambda s: s.send(json.dumps(REQUEST)), "authorized"),
     Row("a tagged instance is Running", lambda s: s.announce(RUNNING), "authorized"),
@@ -45,7 +54,10 @@ ROWS = (
     Row("a scaling hook of 3 instances", Stage.scale_out, "authorized", answers=3, then=Stage.hook_completed),
     Row("a load balancer was created", lambda s: s.announce(BALANCER), "authorized"),
     Row("a call over HTTP (answer: 200)", lambda s: s.call(CALLED), "authorized", then=Stage.called_well),
+    Row("an instance is deleted", lambda s: s.delete(ENDED), "released", same_id_as=1, then=_is_closed),
+    Row("one that an API uses is deleted", lambda s: s.delete(USED, used=True), "kept", "InUse", same_id_as=6),
 )
+_WITH_ID = ("authorized", "unchanged", "released", "kept")
 
 
 def main() -> int:
@@ -74,7 +86,7 @@ def _play(rows: list[tuple[str, ...]]) -> list[str]:
     with TemporaryDirectory(prefix="vpc-access-demo-") as folder:
         package = build.build(Path(folder), interpreters.running(), native=True)
         with stage(package.archive) as play:
-            for letter, row in zip("abcdefghi", ROWS, strict=True):
+            for letter, row in zip(ascii_lowercase, ROWS, strict=False):
                 row.cause(play)
                 try:
                     results = sorted((play.result() for _ in range(row.answers)), key=_about)
@@ -105,4 +117,4 @@ def _fits(row: Row, result: dict[str, Any], first: list[dict[str, Any]]) -> bool
         return False
     if row.same_id_as is not None:
         return bool(data["VpcAccessId"] == first[row.same_id_as]["data"]["VpcAccessId"])
-    return bool(data.get("VpcAccessId")) == (row.outcome == "authorized")
+    return bool(data.get("VpcAccessId")) == (row.outcome in _WITH_ID)

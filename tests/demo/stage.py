@@ -1,4 +1,4 @@
-"""The stage of the demo: a served stand-in, queue and topics, a producer, and the function deployed with its triggers."""
+"""The stage of the demo: a served stand-in, queues and topics, a producer, and both functions deployed with their triggers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tests.cloud.server import Server
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
-SERVICE, FUNCTION = "vpc-access", "set-vpc-access"
+SERVICE, FUNCTION, RELEASING = "vpc-access", "set-vpc-access", "set-vpc-access-release"
 REQUESTS, RELEASES, RESULTS = "vpc-access-requests", "vpc-access-releases", "vpc-access-results"
 INBOX, SCALING = "demo-inbox", "scaling"
 SETTINGS = {
@@ -53,6 +53,8 @@ HOOK_MESSAGE["content"] |= {
     "lifecycleActionToken": HOOK["LifecycleActionToken"],
     "instanceIds": HOOK["InstanceIds"],
 }
+DELETED = (EVENTS / "release" / "deleted.json").read_text(encoding="utf-8")
+_DELAY = "2"  # seconds until a release is due: an hour is too long to watch
 _PATIENCE = 60  # seconds a result may take before the demo calls it missing: machines are busy
 _POLL = 30  # seconds; the longest that SMQ lets a receiver wait: https://help.aliyun.com/en/mns/developer-reference/receivemessage
 
@@ -86,7 +88,7 @@ def local_cloud(
 
 @dataclass(frozen=True)
 class Stage:
-    """The deployed function and the clients of its users; all of them are the vendor's own."""
+    """The deployed functions and the clients of its users; all of them are the vendor's own."""
 
     cloud: Cloud
     endpoint: str
@@ -127,6 +129,21 @@ class Stage:
         answer = self.calls[-1]
         return answer.status_code == 200 and bool(answer.json()["results"][0]["vpc_access_id"])
 
+    def delete(self, instance_id: str, *, used: bool = False) -> None:
+        """Let an instance be deleted, which EventBridge tells; if it is ``used``, an API that nobody changed still calls it."""
+        if used:
+            name = f"{SETTINGS['OWNER']}-{instance_id}-8080"
+            seed(
+                self.cloud,
+                {"apis": [{"ApiId": "0b3c5f6e8a914d3f9c2e7d1a5b6c0001", "ApiName": "carts", "VpcName": name}]},
+            )
+        self.cloud["ECS"].remove(instance_id)
+        self.announce(json.loads(DELETED.replace("i-bp1gone0001", instance_id)))
+
+    def opens(self, instance_id: str) -> bool:
+        """Tell whether API Gateway may still reach an instance."""
+        return any(entry["InstanceId"] == instance_id for entry in self.cloud["CloudAPI"].state()["vpc_accesses"])
+
     def within(self, condition: Callable[[Stage], bool]) -> bool:
         """Wait until ``condition`` is true, False if it does not become so in time."""
         end = time.monotonic() + _PATIENCE
@@ -151,27 +168,44 @@ class Stage:
         return result
 
 
+def _functions(package: Path, endpoint: str) -> tuple[FunctionConfig, FunctionConfig]:
+    """Return both functions of the one zip, each with its triggers."""
+    authorizing = FunctionConfig(
+        name=FUNCTION,
+        service=SERVICE,
+        code=package,
+        handler="set_vpc_access.handler",
+        initializer="set_vpc_access.initialize",
+        runtime=sys.executable,
+        environment=settings(endpoint),
+        triggers=(
+            QueueTrigger("requests", REQUESTS, batch_size=10, tolerate_errors=True),
+            EventBridgeTrigger("backends", {"source": ["acs.ecs", "acs.slb"]}),
+            TopicTrigger("scaling", SCALING),
+            HttpTrigger("http"),
+        ),
+    )
+    ended = {"source": ["acs.ecs"], "type": ["ecs:Instance:StateChange"], "data": {"state": ["Deleted"]}}
+    releasing = replace(
+        authorizing,
+        name=RELEASING,
+        handler="release_vpc_access.handler",
+        initializer="release_vpc_access.initialize",
+        environment={**settings(endpoint), "RELEASE_DELAY_SECONDS": _DELAY},
+        triggers=(
+            QueueTrigger("releases", RELEASES, batch_size=10, tolerate_errors=True),
+            EventBridgeTrigger("ends", ended),
+        ),
+    )
+    return authorizing, releasing
+
+
 @contextmanager
 def stage(package: Path) -> Iterator[Stage]:
     """Deploy the built ``package`` (zip or folder) and open the curtain; ends every process and thread it started."""
     with local_cloud() as (cloud, server, key):
-        cloud["FC"].create_function(
-            FunctionConfig(
-                name=FUNCTION,
-                service=SERVICE,
-                code=package,
-                handler="set_vpc_access.handler",
-                initializer="set_vpc_access.initialize",
-                runtime=sys.executable,
-                environment=settings(server.endpoint),
-                triggers=(
-                    QueueTrigger("requests", REQUESTS, batch_size=10, tolerate_errors=True),
-                    EventBridgeTrigger("backends", {"source": ["acs.ecs", "acs.slb"]}),
-                    TopicTrigger("scaling", SCALING),
-                    HttpTrigger("http"),
-                ),
-            )
-        )
+        for function in _functions(package, server.endpoint):
+            cloud["FC"].create_function(function)
         account = Account(server.endpoint, key.access_key_id, key.access_key_secret, "")
         yield Stage(
             cloud,
