@@ -163,14 +163,19 @@ def test_redelivery(still_cloud: Served, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(("retention", "kept"), [(301, True), (300, False)])
-def test_a_delayed_queue(still_cloud: Served, connect: Connect, retention: int, kept: bool) -> None:
-    """A queue's DelaySeconds hides each message; one that is delayed as long as messages are kept is lost."""
+@pytest.mark.parametrize(
+    ("of_queue", "of_message"), [(300, -1), (0, 300), (900, 300)], ids=["queue", "message", "both"]
+)
+def test_a_delayed_message(
+    still_cloud: Served, connect: Connect, of_queue: int, of_message: int, retention: int, kept: bool
+) -> None:
+    """DelaySeconds hides a message, its own before the queue's; one delayed as long as messages are kept is lost."""
     skewed_clock_is_ours(still_cloud)
     queue = connect(still_cloud).get_queue("q")
-    queue.create(QueueMeta(delay_sec=300, msg_ttl=retention))
+    queue.create(QueueMeta(delay_sec=of_queue, msg_ttl=retention))
     told = queue.get_attributes()
-    assert (told.delay_seconds, told.message_retention_period) == (300, retention)
-    queue.send_message(Message("later"))
+    assert (told.delay_seconds, told.message_retention_period) == (of_queue, retention)
+    queue.send_message(Message("later", of_message))
     still_cloud.world.clock.advance(299)
     refused("MessageNotExist", queue.receive_message, 0)
     still_cloud.world.clock.advance(1)

@@ -190,6 +190,7 @@ def test_routing_plug_ins_hold_the_name_as_text(cloud: Served) -> None:
 
     assert listed(plugin_type="routing", page_size=100) == [("p-1", ROUTES)]
     assert listed() == [("p-1", ROUTES), ("p-2", "allowOrigins: '*'")]
+    assert [plugin_id for plugin_id, _ in listed(page_number=2, page_size=1)] == ["p-2"]
     assert listed(plugin_name="blue_green") == listed(plugin_id="p-1") == [("p-1", ROUTES)]
     with pytest.raises(ClientException) as refused:
         listed(page_size=101)

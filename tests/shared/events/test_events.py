@@ -83,3 +83,14 @@ def test_a_redelivery_answers_under_the_same_ids(cloud: Invoker, row: Row) -> No
 
     assert ids[0] == ids[1]
     assert granted[0] == granted[1]
+
+
+@pytest.mark.parametrize("row", EACH)
+def test_a_dry_run_changes_nothing(cloud: Invoker, row: Row) -> None:
+    """With DRY_RUN the same records have outcomes, each look-up is made, and not one call writes."""
+    cloud.configure(DRY_RUN="true")
+    answer = cloud((EVENTS / row.file).read_bytes())
+
+    assert len([line for line in cloud.lines() if line["event"] == "record"]) == len(row.outcomes)
+    assert (answer.error is None) or "raises" in row.also
+    assert [entry.operation for entry in cloud.served.world.journal() if entry.write] == []
