@@ -318,7 +318,7 @@ class _Stage:
         world, mine = self.world, self.entry["VpcAccessId"]
         odd = bool(world.fault and "odd" in world.fault.effect)
         why = reasons(world, published=self.published)
-        allowed = {"Changed", "NotOurs", "NotAnnounced"} if odd else set[str]()
+        allowed = {"Changed", "NotOurs", "NotAnnounced", "TargetNotVerifiable"} if odd else set[str]()
         for message in early:
             if message["data"].get("VpcAccessId") == mine:
                 before = reasons(world._replace(meanwhile="", message=""), published=False)
