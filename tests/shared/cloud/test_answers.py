@@ -288,6 +288,17 @@ def test_echoed_secrets_are_redacted(text: str) -> None:
     assert "MARK" not in str(error_of("SetVpcAccess", 400, {}, body))
 
 
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [pytest.param(60_000, "Throttling", id="within-64-KB"), pytest.param(66_000, "HTTP400", id="beyond")],
+)
+def test_an_error_is_read_to_64_kilobytes(size: int, code: str) -> None:
+    """An error of the service is short; of a longer one only the beginning is looked at, which is no JSON."""
+    body = json.dumps({"Pad": "x" * size, "Code": "Throttling", "RequestId": "r"}).encode()
+
+    assert error_of("X", 400, {}, body).code == code
+
+
 def test_xml_text_expands_nothing() -> None:
     """Entities other than the five of XML stay as they are, and elements with attributes or children do not match."""
     assert xml_text("<a>&x;&amp;</a>", "a") == "&x;&"

@@ -124,6 +124,20 @@ def test_the_target_goes_out_as_it_was_signed(sender: Transport) -> None:
     assert head.lower().count(b"\nhost:") == 1
 
 
+def test_proxies_of_the_environment_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a request holds goes to its endpoint, whatever the environment says; nobody listens at this proxy."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
+    sender = Transport()
+    with _peer(OK) as peer:
+        answer = sender.send(_request(peer.port), PATIENCE)
+        sender.close()
+
+    assert answer.status == 200
+    assert peer.requests[0].startswith(b"POST / HTTP/1.1\r\n")
+
+
 def test_connections_are_kept(sender: Transport) -> None:
     """Three calls use one connection."""
     with _peer(OK, OK, OK) as peer:

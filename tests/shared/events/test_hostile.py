@@ -164,6 +164,16 @@ def test_neighbours_cost_a_record_nothing(others: list[Any], place: int) -> None
     assert [r for r in records if isinstance(r.content, VpcAccess) and r.content.name == "the-good-one"]
 
 
+@pytest.mark.parametrize("digits", [400, 401, 5_000])
+def test_a_number_of_many_digits_costs_its_record_alone(digits: int) -> None:
+    """It is no port of anybody's; reading all of it would take quadratic time, or be refused by Python."""
+    bad, good = parse(json.dumps([request(), request()]).encode().replace(b"8080", b"9" * digits, 1))
+
+    assert isinstance(bad.content, Invalid)
+    assert bad.content.text.startswith("Port ")
+    assert isinstance(good.content, VpcAccess)
+
+
 @pytest.mark.parametrize("depth", [pytest.param(depth, id=f"{depth}-lists") for depth in (100, 500, 5_000, 50_000)])
 def test_depth_is_answered(depth: int) -> None:
     """Nesting at every depth around the parser's limit ends in an answer, also when that is written further down."""
@@ -174,6 +184,26 @@ def test_depth_is_answered(depth: int) -> None:
     for lists in range(depth, depth + 500, 1 if depth == 500 else 100):
         (record,) = parse(b'{"Name": ' + b"[" * lists + b"]" * lists + b"}")
         further_down(20, record)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "most"),
+    [
+        pytest.param(lambda value: [value], MAX_DEPTH - 1, id="lists"),
+        pytest.param(lambda value: {"body": value, "attrs": {}}, MAX_DEPTH - 1, id="messages"),
+    ],
+)
+def test_wrappers_have_an_end(wrap: Callable[[Any], Any], most: int) -> None:
+    """As many as nest in practice and some more are opened; beyond that the answer says what to send."""
+    value: Any = request()
+    for _ in range(most):
+        value = wrap(value)
+    (read,) = parse(json.dumps(value).encode())
+    (refused,) = parse(json.dumps(wrap(value)).encode())
+
+    assert isinstance(read.content, VpcAccess)
+    assert isinstance(refused.content, Invalid)
+    assert f"more than {MAX_DEPTH} wrappers" in refused.content.text
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in CASES])
