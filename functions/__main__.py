@@ -12,6 +12,7 @@ from functions._operator.build import command as build
 from functions._operator.deploy import deploy, destroy
 from functions._operator.doctor import doctor
 from functions._operator.invoke import invoke
+from functions._operator.listing import listing
 from functions._operator.release import release
 from functions._operator.replay import replay
 from functions._operator.run import run
@@ -36,7 +37,7 @@ def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 
 
-for command in (run, invoke, settings, schema, build, doctor, replay, release, deploy, destroy):
+for command in (run, invoke, settings, schema, build, doctor, replay, listing, release, deploy, destroy):
     main.add_command(command)
 
 if __name__ == "__main__":

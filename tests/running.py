@@ -1,9 +1,13 @@
-"""`make run` and `make doctor` without the make: a fixture for what they print and how they end."""
+"""Commands as people start them: `make run` and `make doctor` without the make, and the operator's at a terminal."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,3 +49,36 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
         return Printed(int(ended.value.code or 0), *capfd.readouterr())
 
     return run
+
+
+def on_a_terminal(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    answer: str = "",
+    *,
+    asked: Callable[[], None] = lambda: None,
+) -> tuple[int, str]:
+    """Return the exit code of an operator's command and what a terminal of 80 columns is sent.
+
+    Once its question is there, ``asked`` is called, and then it gets the ``answer``.
+    """
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "functions", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "80", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown, answered = b"", False
+    with process, contextlib.suppress(OSError):  # Linux says so when the other end is closed
+        while read := os.read(ours, 65_536):
+            shown += read
+            if not answered and b"[y/N]" in shown:
+                asked()
+                os.write(ours, f"{answer}\n".encode())
+                answered = True
+    os.close(ours)
+    return process.returncode, shown.decode()

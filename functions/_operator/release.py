@@ -107,7 +107,7 @@ def _found(name: str, gateway: ApiGateway) -> VpcAccess:
     shown = terminal.printable(name)
     if not found:
         raise click.ClickException(
-            f"no authorization has exactly the name {shown!r}, so nothing was done: check its spelling, the region and the account"
+            f"no authorization has exactly the name {shown!r}, so nothing was done: `python -m functions list` shows all"
         )
     if len(found) > 1:
         targets = ", ".join(entry.target_text() for entry in found)

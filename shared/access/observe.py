@@ -13,11 +13,13 @@ from collections.abc import Sequence
 
 from shared.access.plan import Present
 from shared.clock import Clock
-from shared.cloud.apigateway import PAGE_SIZE, ApiGateway
+from shared.cloud.apigateway import PAGE_SIZE, ApiGateway, Page
+from shared.errors import Doubtful
 from shared.model.access import VpcAccess
 from shared.parallel import in_parallel
 
 _REMEMBERED = 60.0  # seconds
+_SWEEPS = 3
 
 
 class Recent:
@@ -70,6 +72,23 @@ class Recent:
             del self._by_target[entry.target]
 
 
+def everything(gateway: ApiGateway, at_once: int) -> list[VpcAccess]:
+    """Return every entry, read until no page can have shifted; raises Doubtful if they never hold still, and ``call``'s errors."""
+    for _ in range(_SWEEPS):
+        entries = _swept(gateway, gateway.page(), at_once)
+        if entries is not None:
+            return entries
+    raise Doubtful("DescribeVpcAccesses", "PagesShifted", 200, "entries were removed each time while the list was read")
+
+
+def _swept(gateway: ApiGateway, first: Page, at_once: int) -> list[VpcAccess] | None:
+    """Return the entries of all pages, None if one may have been missed."""
+    pages = -(-first.total // PAGE_SIZE)
+    swept = [first, *in_parallel(gateway.page, range(2, pages + 1), at_once)]
+    entries = {entry.name: entry for page in swept for entry in page.entries}
+    return list(entries.values()) if min(page.total for page in swept) >= first.total <= len(entries) else None
+
+
 def observe(gateway: ApiGateway, asked: Sequence[VpcAccess], at_once: int) -> Present:
     """Return the entries that share a name or a target with one of ``asked``, and perhaps others.
 
@@ -82,9 +101,8 @@ def observe(gateway: ApiGateway, asked: Sequence[VpcAccess], at_once: int) -> Pr
     if len(first.entries) >= first.total:
         return Present(first.entries)
     if pages - 1 <= 2 * len(asked):
-        swept = [first, *in_parallel(gateway.page, range(2, pages + 1), at_once)]
-        entries = {entry.name: entry for page in swept for entry in page.entries}
-        if min(page.total for page in swept) >= first.total <= len(entries):
-            return Present(entries.values())
+        swept = _swept(gateway, first, at_once)
+        if swept is not None:
+            return Present(swept)
     found = in_parallel(lambda access: list(gateway.matching([access])), asked, at_once)
     return Present(entry for entries in found for entry in entries)

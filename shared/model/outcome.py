@@ -75,7 +75,10 @@ def stopped(record: Record, access: VpcAccess | None, error: AuthorizerError, no
     if isinstance(error, CloudRefused):
         if not error.code.startswith(_QUOTA):
             return failed._replace(type=REJECTED, retry=False)
-        hint = f"{error}. Remove authorizations that are no longer used, or have the quota raised in the Quota Center"
+        hint = (
+            f"{error}. Release authorizations that are no longer used (`python -m functions list --stale` shows those whose "
+            "backend is gone), or have the quota raised in the Quota Center"
+        )
         return failed._replace(type=REFUSED, reason="QuotaExceeded", text=hint, retry=False)
     if has_outlived(record, error, now):
         text = (

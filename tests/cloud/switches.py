@@ -30,6 +30,8 @@ class Switches:
     # DescribeApisByVpcAccess and APIs that are not published, or that use the entry by a backend object.
     apis_in_draft: str = _either("hidden", "listed")
     apis_by_backend: str = _either("hidden", "listed")
+    # What ValidateVpcConnectivity finds behind an instance or load balancer.
+    connectivity: str = _either("open", "closed")
     # VpcAccessId in SetVpcAccess's answer.
     vpc_access_id: str = _either("present", "absent")
     # The header x-acs-retry-after with a throttling answer.

@@ -160,15 +160,18 @@ def test_accounts_do_not_see_each_other(inner_cloud: Served) -> None:
     assert len(_listed(mine)) == 1
 
 
-def test_connectivity_names_the_kind_of_target(inner_cloud: Served) -> None:
-    """An instance is ECS, a load balancer SLB, anything else unreachable."""
+@pytest.mark.parametrize("connectivity", ["open", "closed"])
+def test_connectivity_names_the_kind_of_target(inner_cloud: Served, connectivity: str) -> None:
+    """An instance is ECS, a load balancer SLB, and the switch says if they are reached; anything else is not."""
+    inner_cloud.world.switches = inner_cloud.world.switches.with_values(connectivity=connectivity)
+    reached = connectivity == "open"
     ask = Asker(inner_cloud.app)
     seen = []
     for number, target in enumerate(("i-1", "lb-1", "10.0.0.1")):
         _status, made = ask("SetVpcAccess", **{**ENTRY, "Name": target, "InstanceId": target, "Port": 80 + number})
         _status, body = ask("ValidateVpcConnectivity", VpcAccessId=made["VpcAccessId"], InstanceId="apigateway-1")
         seen.append((body["Connected"], body["IpType"]))
-    assert seen == [(True, "ECS"), (True, "SLB"), (False, "INVALID")]
+    assert seen == [(reached, "ECS"), (reached, "SLB"), (False, "INVALID")]
 
 
 @pytest.mark.parametrize(

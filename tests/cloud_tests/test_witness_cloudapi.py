@@ -85,6 +85,27 @@ def test_an_entry_lives_its_whole_life(cloud: Served, credential: Credential, co
     assert {entry.access_key_id for entry in cloud.world.journal()} == {credential.access_key_id}
 
 
+@pytest.mark.parametrize(
+    ("connectivity", "rules", "connected"),
+    [
+        pytest.param("open", [], True, id="open"),
+        pytest.param("closed", [], False, id="closed"),
+        pytest.param("open", [{"odd": "missing-key", "key": "Connected"}], None, id="undocumented"),
+        pytest.param("open", [{"delay": 0.05}], True, id="slow"),
+    ],
+)
+def test_connectivity_is_what_is_set(
+    cloud: Served, connectivity: str, rules: list[dict[str, Any]], connected: bool | None
+) -> None:
+    """ValidateVpcConnectivity answers by its switch; an answer of no documented form, or late, by a fault rule."""
+    cloud.world.switches = cloud.world.switches.with_values(connectivity=connectivity)
+    cloud.faults.set([{"operation": "CloudAPI.ValidateVpcConnectivity", "nth": 1, **rule} for rule in rules])
+    client = _client(cloud)
+    made = client.set_vpc_access(_set()).body
+    reach = models.ValidateVpcConnectivityRequest(vpc_access_id=made.vpc_access_id, instance_id="api-shared-vpc-001")
+    assert client.validate_vpc_connectivity(reach).body.connected is connected
+
+
 def test_removing_with_its_apis_gives_an_operation_id(cloud: Served) -> None:
     """RemoveVpcAccessAndAbolishApis removes the entry and names its task."""
     client = _client(cloud)

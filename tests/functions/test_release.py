@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import pty
-import subprocess
-import sys
 from base64 import b64decode
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +15,10 @@ from functions.__main__ import main
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.seeds import remove, seed
 from tests.invoking import VPC, operator_environment, request
+from tests.running import on_a_terminal
 
 pytestmark = pytest.mark.enable_socket
 
-ROOT = Path(__file__).parents[2]
 GONE, ALIVE = "i-bp1example0001", "i-bp1example0002"
 NAME = "orders-prod"
 OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "requested"}]
@@ -48,38 +42,6 @@ def run(cloud: Served, *arguments: str, command: str = "release", **changes: str
     """Run a command where nobody is at a terminal."""
     environment = {**operator_environment(cloud), "COLUMNS": "200", **changes}
     return CliRunner().invoke(main, [command, *arguments], env=environment)
-
-
-def on_a_terminal(
-    cloud: Served, answer: str, *arguments: str, asked: Callable[[], None] = lambda: None
-) -> tuple[int, str]:
-    """Run the command on a terminal of 80 columns; once its question is there, let something happen and answer."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "functions", "release", NAME, *arguments],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "TERM": "dumb",
-            "NO_COLOR": "1",
-            "COLUMNS": "80",
-            **operator_environment(cloud),
-        },
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown, answered = b"", False
-    with process, contextlib.suppress(OSError):  # Linux says so when the other end is closed
-        while read := os.read(ours, 65_536):
-            shown += read
-            if not answered and b"[y/N]" in shown:
-                asked()
-                os.write(ours, f"{answer}\n".encode())
-                answered = True
-    os.close(ours)
-    return process.returncode, shown.decode()
 
 
 def names(cloud: Served) -> list[str]:
@@ -205,7 +167,7 @@ def test_a_dry_run_tells_what_would_be_kept(served: Served) -> None:
 )
 def test_one_question_after_the_checks(served: Served, answer: str, code: int, left: list[str]) -> None:
     """At a terminal the checks come first, then the question; after a yes they are made once more."""
-    ended, shown = on_a_terminal(served, answer)
+    ended, shown = on_a_terminal(["release", NAME], operator_environment(served), answer)
 
     assert (ended, names(served)) == (code, left), shown
     assert shown.index("proven to be gone") < shown.index(f"release {NAME}? [y/N]")
@@ -229,7 +191,7 @@ def test_what_changes_while_a_person_thinks_counts(
     def asked() -> None:
         seed(served.app, happens) if happens else remove(served.app, {"vpc_accesses": [NAME]})
 
-    ended, shown = on_a_terminal(served, "y", "--although-in-use", asked=asked)
+    ended, shown = on_a_terminal(["release", NAME, "--although-in-use"], operator_environment(served), "y", asked=asked)
 
     assert (ended, said in " ".join(shown.split())) == (code, True), shown
     assert served.world.journal("CloudAPI.RemoveVpcAccess") == []

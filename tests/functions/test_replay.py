@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import pty
-import subprocess
-import sys
 from base64 import b64decode, b64encode, encodebytes
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +21,7 @@ from tests.cloud.ecs.instances import Instance
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.seeds import seed
 from tests.invoking import VPC, Invoker, new_invoker, operator_environment, queue_event, request, state_change
+from tests.running import on_a_terminal
 
 ROOT = Path(__file__).parents[2]
 SEEN = {"VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 443}
@@ -601,23 +597,8 @@ def test_one_question_before_something_is_opened(served: Served, answer: str, co
     """At a terminal the plan is shown, then one question is asked about all of it; with no, everything stays."""
     for port in (80, 443):
         served.products["SMQ"].send("dead", encoded(ordered(port)))
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "functions", "replay", "--wait", "0", "--queue", "dead"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "160", **environment_of(served)},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    os.write(ours, f"{answer}\n".encode())
-    shown = b""
-    with process, contextlib.suppress(OSError):  # Linux says so when the other end is closed
-        while read := os.read(ours, 65_536):
-            shown += read
-    os.close(ours)
-    question = b"send what opens 2 targets? [y/N]"
-    assert (process.returncode, shown.count(question)) == (code, 1), shown.decode()
-    assert shown.index(b"orders-443") < shown.index(question)
+    ended, shown = on_a_terminal(["replay", "--wait", "0", "--queue", "dead"], environment_of(served), answer)
+    question = "send what opens 2 targets? [y/N]"
+    assert (ended, shown.count(question)) == (code, 1), shown
+    assert shown.index("orders-443") < shown.index(question)
     assert (count(served, "dead"), count(served, "requests")) == (2 - sent, sent)

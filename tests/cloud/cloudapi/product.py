@@ -173,7 +173,8 @@ class CloudApiProduct(RpcProduct):
         entry = self.entries.identified(credential.account_id, values["VpcAccessId"])
         kinds = {"i-": "ECS", "lb-": "SLB"}
         kind = next((kind for prefix, kind in kinds.items() if entry.instance_id.startswith(prefix)), "INVALID")
-        return {"Connected": kind != "INVALID", "IpType": kind}
+        is_open = self.world.switches.connectivity == "open"
+        return {"Connected": is_open and kind != "INVALID", "IpType": kind}
 
     def _attribute(self, entry: GatewayEntry) -> dict[str, Any]:
         return {**entry.attribute(), "RegionId": self.world.region_id}

@@ -1,0 +1,236 @@
+"""``python -m functions list`` on the stand-in: what it shows of each authorization, and that it guesses nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from functions.__main__ import main
+from tests.cloud.fixtures import TEMPORARY, Served
+from tests.cloud.seeds import seed
+from tests.invoking import VPC, operator_environment, request
+from tests.running import on_a_terminal
+
+pytestmark = pytest.mark.enable_socket
+
+GATEWAY = "api-shared-vpc-001"
+VALIDATE, DESCRIBE = "CloudAPI.ValidateVpcConnectivity", "ECS.DescribeInstances"
+ALIVE, GONE, BALANCER, GONE_BALANCER = "i-bp1example0001", "i-bp1example0002", "lb-bp1example0001", "lb-bp1example0002"
+API = {"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": "alive"}
+
+
+def _tags(owner: str, origin: str = "announced") -> list[dict[str, str]]:
+    return [{"Key": "vpc-access-owner", "Value": owner}, {"Key": "vpc-access-origin", "Value": origin}]
+
+
+@pytest.fixture
+def served(cloud: Served) -> Served:
+    """A served stand-in with an entry of each kind, and an API in two stages that uses one of them."""
+    entries = [
+        request(Name="alive", InstanceId=ALIVE, Tag=_tags("team-a")),
+        request(Name="gone", InstanceId=GONE, Tag=_tags("team-a", "requested")),
+        request(Name="balancer", InstanceId=BALANCER, Tag=_tags("team-a")),
+        request(Name="gone-balancer", InstanceId=GONE_BALANCER, Tag=_tags("team-b")),
+        request(Name="address", InstanceId="10.0.0.7", Tag=None),
+    ]
+    world = {
+        "instances": [{"InstanceId": ALIVE, "VpcId": VPC}],
+        "load_balancers": [{"LoadBalancerId": BALANCER, "VpcId": VPC}],
+        "vpc_accesses": entries,
+        "apis": [API, {**API, "StageName": "TEST"}],
+    }
+    seed(cloud.app, world)
+    return cloud
+
+
+def run(cloud: Served, *arguments: str, **changes: str) -> Result:
+    """Run the command."""
+    environment = {**operator_environment(cloud), "COLUMNS": "200", **changes}
+    return CliRunner().invoke(main, ["list", *arguments], env=environment)
+
+
+def listed(cloud: Served, *arguments: str) -> dict[str, dict[str, Any]]:
+    """Return what the command prints as JSON, by name."""
+    done = run(cloud, "--json", *arguments)
+    assert done.exit_code == 0, done.output
+    return {entry["Name"]: entry for entry in json.loads(done.stdout)}
+
+
+def test_everything_is_listed(served: Served) -> None:
+    """Each entry has its target, marks and id; whether it lives is proven or unknown; APIs count once, whatever the stage."""
+    found = listed(served)
+
+    assert {name: entry["State"] for name, entry in found.items()} == {
+        "address": "unknown",
+        "alive": "alive",
+        "balancer": "alive",
+        "gone": "gone",
+        "gone-balancer": "gone",
+    }
+    assert [found[name]["Apis"] for name in ("alive", "gone")] == [1, 0]
+    assert [found[name]["Owner"] for name in ("alive", "gone-balancer", "address")] == ["team-a", "team-b", None]
+    assert found["gone"]["Origin"] == "requested"
+    assert "Connected" not in found["alive"]
+    (entry,) = (entry for entry in served.products["CloudAPI"].state()["vpc_accesses"] if entry["Name"] == "alive")
+    assert {name: found["alive"][name] for name in ("VpcId", "InstanceId", "Port", "VpcAccessId", "CreatedTime")} == {
+        name: entry[name] for name in ("VpcId", "InstanceId", "Port", "VpcAccessId", "CreatedTime")
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        pytest.param(["--owner", "team-b"], {"gone-balancer"}, id="owner"),
+        pytest.param(["--owner", "nobody"], set(), id="none"),
+        pytest.param(["--foreign"], {"address", "gone-balancer"}, id="foreign"),
+        pytest.param(["--stale"], {"gone"}, id="stale"),
+    ],
+)
+def test_a_choice_is_what_is_asked_about(served: Served, arguments: list[str], names: set[str]) -> None:
+    """An owner, what is foreign or what is stale can be chosen, and nobody is asked who uses the others."""
+    assert set(listed(served, *arguments)) == names
+    assert len(served.world.journal("CloudAPI.DescribeApisByVpcAccess")) == len(names)
+
+
+def test_two_choices_are_wrong_usage(served: Served) -> None:
+    """What contradicts itself is not guessed."""
+    assert run(served, "--foreign", "--stale").exit_code == 64
+
+
+def test_nothing_is_cut_at_80_columns(served: Served) -> None:
+    """At 80 columns each name, target and id is whole in a line, and no line is longer."""
+    lines = run(served, COLUMNS="80").stdout.splitlines()
+
+    for entry in served.products["CloudAPI"].state()["vpc_accesses"]:
+        target = f"{entry['InstanceId']}:{entry['Port']} in {entry['VpcId']}"
+        for text in (entry["Name"], target, entry["VpcAccessId"]):
+            assert any(text in line for line in lines), text
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("connectivity", "rules", "found"),
+    [
+        pytest.param("open", [], {"alive": True, "address": False}, id="open"),
+        pytest.param("closed", [], {"alive": False, "address": False}, id="closed"),
+        pytest.param(
+            "open",
+            [{"odd": "missing-key", "key": "Connected"}],
+            {"alive": None, "address": None},
+            id="undocumented",
+        ),
+    ],
+)
+def test_connectivity_is_asked_for_each(
+    served: Served, connectivity: str, rules: list[dict[str, Any]], found: dict[str, bool | None]
+) -> None:
+    """The gateway's own answer is shown as it is, and one that no page documents is unknown."""
+    served.world.switches = served.world.switches.with_values(connectivity=connectivity)
+    served.faults.set([{"operation": VALIDATE, **rule} for rule in rules])
+    shown = listed(served, "--connectivity", GATEWAY)
+
+    assert {name: shown[name]["Connected"] for name in found} == found
+    table = run(served, "--connectivity", GATEWAY).stdout
+    assert {True: "yes", False: "no", None: "unknown"}[found["alive"]] in table
+
+
+@pytest.mark.parametrize(
+    ("operation", "denied", "unknown"),
+    [
+        pytest.param(DESCRIBE, "ecs:DescribeInstances", ("State", "unknown", {"alive", "gone"}), id="life"),
+        pytest.param(
+            "CloudAPI.DescribeApisByVpcAccess",
+            "apigateway:DescribeApisByVpcAccess",
+            ("Apis", None, {"alive", "gone", "balancer", "gone-balancer", "address"}),
+            id="use",
+        ),
+        pytest.param(
+            VALIDATE,
+            "apigateway:ValidateVpcConnectivity",
+            ("Connected", None, {"alive", "gone", "balancer", "gone-balancer", "address"}),
+            id="connectivity",
+        ),
+    ],
+)
+def test_a_missing_permission_leaves_unknown(
+    served: Served, operation: str, denied: str, unknown: tuple[str, Any, set[str]]
+) -> None:
+    """What may not be asked is unknown, said once, not asked for each again, and the exit code is that of an error."""
+    served.world.add_credential(replace(TEMPORARY, denied=frozenset({denied})))
+    done = run(served, "--json", "--connectivity", GATEWAY, CONCURRENCY="1")
+    field, value, names = unknown
+
+    assert done.exit_code == 1, done.output
+    assert {entry["Name"] for entry in json.loads(done.stdout) if entry[field] == value} >= names
+    assert done.stderr.count("not everything is known") == 1
+    assert denied in done.stderr
+    assert len(served.world.journal(operation)) <= 2
+
+
+def test_what_is_hidden_is_not_called_gone(served: Served) -> None:
+    """Where a policy hides every instance nothing is proven, so nothing is called gone, and --stale says what it leaves out."""
+    seed(served.app, {"instances": [{"InstanceId": GONE, "VpcId": VPC}]})
+    served.world.add_credential(replace(TEMPORARY, unseen=frozenset({ALIVE, GONE})))
+    done = run(served, "--json", "--stale")
+
+    assert json.loads(done.stdout) == []
+    assert "2 of ours are not shown" in done.stderr
+
+
+def test_a_terminal_sees_that_something_goes_on(served: Served) -> None:
+    """On a terminal each question to many has a bar, and what it shows at 80 columns is not wider."""
+    code, shown = on_a_terminal(["list"], operator_environment(served))
+
+    assert code == 0
+    assert "looking up backends" in shown
+    assert "asking who uses them" in shown
+    assert "gone-balancer" in shown
+
+
+def test_one_call_for_a_hundred_instances(served: Served) -> None:
+    """Instances are looked up by the hundred, and who uses more than a hundred entries is asked only if that is wanted."""
+    ids = [f"i-bp1many{number:05}" for number in range(250)]
+    seed(
+        served.app,
+        {
+            "instances": [{"InstanceId": item, "VpcId": VPC} for item in ids],
+            "vpc_accesses": [request(Name=item, InstanceId=item, Tag=_tags("team-c")) for item in ids],
+        },
+    )
+    done = run(served, "--json", "--owner", "team-c")
+    found = json.loads(done.stdout)
+
+    assert (len(found), {entry["State"] for entry in found}) == (250, {"alive"})
+    assert len(served.world.journal(DESCRIBE)) == 3
+    assert "Apis" not in found[0]
+    assert "who uses 250 authorizations was not asked" in done.stderr
+    assert "250 authorizations: 250 alive" in done.stderr
+    assert served.world.journal("CloudAPI.DescribeApisByVpcAccess") == []
+
+
+def test_no_use_can_be_asked_for(served: Served) -> None:
+    """With --no-used nobody is asked who uses an entry, and nothing is said about it."""
+    done = run(served, "--no-used")
+
+    assert "APIs" not in done.stdout
+    assert "was not asked" not in done.stderr
+    assert served.world.journal("CloudAPI.DescribeApisByVpcAccess") == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        pytest.param({"status": 503, "code": "ServiceUnavailable", "nth": 1}, 0, id="tried-again"),
+        pytest.param({"odd": "no-list"}, 4, id="not-readable"),
+    ],
+)
+def test_half_a_list_is_no_list(served: Served, rule: dict[str, Any], code: int) -> None:
+    """Where the gateway's list cannot be read as a whole nothing is shown, with the code for what can succeed later."""
+    served.faults.set([{"operation": "CloudAPI.DescribeVpcAccesses", **rule}])
+    done = run(served, "--json")
+
+    assert (done.exit_code, bool(done.stdout)) == (code, code == 0)
