@@ -1,7 +1,9 @@
 """Nothing secret ever comes out: marked secrets go through every error path, then all output is searched."""
 
 import json
+import re
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,21 @@ FAULTS: tuple[dict[str, Any], ...] = (
 )
 ECHO = "server StringToSign is [MARK-string] server CanonicalRequest is [x-acs-security-token:MARK-token]"
 EVENT = [*queue_event(json.dumps(request()), "{}", json.dumps(request(Port=22))), state_change()]
+
+
+def test_every_defence_names_its_proof() -> None:
+    """Each row of the table of defences in SECURITY.md names tests, and they are there."""
+    root = Path(__file__).parents[2]
+    page = (root / "SECURITY.md").read_text(encoding="utf-8")
+    table = page.partition("## What is defended")[2].partition("\n## ")[0]
+    proofs = [line.split("|")[-2] for line in table.splitlines() if line.startswith("|")][2:]
+    there = {path.name for path in (root / "tests").rglob("test_*.py")}
+
+    assert len(proofs) > 10
+    for proof in proofs:
+        named = re.findall(r"`(test_\w+\.py)`", proof)
+        assert named, f"{proof!r} names no test"
+        assert there.issuperset(named)
 
 
 def _all_output(invoke: Invoker, event: Any) -> str:

@@ -299,6 +299,23 @@ def test_tags_are_asked_for_twenty_at_a_time(invoke: Invoker) -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "operation"),
+    [pytest.param(_created(1), ATTRIBUTE, id="slb"), pytest.param(state_change(), LOOK_UP, id="ecs")],
+)
+def test_a_backend_is_looked_up_once_however_often_it_is_announced(
+    invoke: Invoker, event: dict[str, Any], operation: str
+) -> None:
+    """A hundred and one announcements of one backend in a batch cost the look-up of one."""
+    _balancers(invoke, 1)
+    _instances(invoke, 1)
+    answer = invoke([event] * 101)
+
+    assert answer.summary["counts"] == {"authorized": 1, "unchanged": 100}
+    assert invoke.calls(operation) == [operation]
+    assert len(invoke.calls(TAGS)) == (operation == ATTRIBUTE)
+
+
+@pytest.mark.parametrize(
     ("reads", "outcome", "waits"),
     [
         pytest.param(0, "authorized", [], id="tagged-at-its-creation"),
