@@ -18,6 +18,7 @@ class Seen(NamedTuple):
     kills: int = 0
     faults: int = 0
     odd_forms: int = 0  # kinds of odd answers that were given
+    odd_forms_left: int = 0  # kinds that had no turn, or no answer that they fit
 
 
 class Ledger(NamedTuple):
@@ -38,6 +39,7 @@ class Ledger(NamedTuple):
     kills: int
     faults: int
     odd_forms: int
+    odd_forms_left: int
 
     @property
     def good(self) -> bool:
@@ -104,4 +106,5 @@ def balance(
         kills=seen.kills,
         faults=seen.faults,
         odd_forms=seen.odd_forms,
+        odd_forms_left=seen.odd_forms_left,
     )

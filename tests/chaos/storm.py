@@ -71,11 +71,13 @@ def run(plan: Plan, package: Path) -> Ledger:
         with _trouble(cloud, plan) as kills:
             results, delivered = _collect(cloud, sent, plan.patience)
     rules = cloud.faults.report()
+    odd = [rule["hits"] > 0 for rule in rules if "odd" in rule]
     seen = Seen(
         calls=sum(not entry.operation.startswith("FC.") for entry in cloud.world.journal()),
         kills=len(kills),
         faults=sum(rule["hits"] for rule in rules),
-        odd_forms=sum(rule["hits"] > 0 for rule in rules if "odd" in rule),
+        odd_forms=odd.count(True),
+        odd_forms_left=odd.count(False),
     )
     entries = cloud["CloudAPI"].state()["vpc_accesses"]
     return balance(sent, entries, results, seen, within_policy=within_policy, delivered=delivered)
