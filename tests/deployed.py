@@ -153,6 +153,10 @@ class Deployed:
         found: FunctionCompute = self.cloud.products["FC"]
         return found
 
+    def names(self) -> set[str]:
+        """Return the names of all authorizations."""
+        return {entry["Name"] for entry in self.cloud.products["CloudAPI"].state()["vpc_accesses"]}
+
     def results(self, count: int, seconds: float = 30.0) -> list[dict[str, Any]]:
         """Wait for ``count`` result messages and return them."""
         smq = self.cloud.products["SMQ"]

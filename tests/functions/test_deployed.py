@@ -10,9 +10,8 @@ import pytest
 from functions._operator import interpreters
 from functions._operator.build import Package
 from tests.cloud.fixtures import Served
-from tests.cloud.seeds import seed
 from tests.deployed import Deployed, deploy, template
-from tests.invoking import request, state_change
+from tests.invoking import request
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 
@@ -61,48 +60,40 @@ def test_bad_request_is_rejected_and_the_batch_goes_on(deployed: Deployed) -> No
 
 
 @pytest.mark.parametrize(
-    ("instance_id", "ended", "mode", "told", "left"),
+    ("event", "mode", "told", "name", "left"),
     [
-        pytest.param("i-bp1gone0001", None, "apply", ("vpcaccess.released", None), 0, id="instance"),
         pytest.param(
-            "lb-bp1gone0001",
-            EVENTS / "slb" / "delete-load-balancer.json",
+            "deleted.json", "apply", ("vpcaccess.released", None), "team-a-i-bp1gone0001-8080", False, id="instance"
+        ),
+        pytest.param(
+            "balancer-deleted.json",
             "report",
             ("vpcaccess.kept", "ReportOnly"),
-            1,
+            "team-a-lb-bp1gone0001-80",
+            True,
             id="load-balancer",
         ),
     ],
 )
 def test_end_of_a_backend_releases_its_entry(
-    cloud: Served, package: Package, instance_id: str, ended: Path | None, mode: str, told: tuple[str, str], left: int
+    cloud: Served, package: Package, event: str, mode: str, told: tuple[str, str], name: str, left: bool
 ) -> None:
     """The end of a backend schedules, the queue brings it back, and only with ReleaseMode=apply the entry is removed."""
     deployed = deploy(cloud, package, template(ReleaseMode=mode, ReleaseDelaySeconds=1))
-    tags = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
-    seed(cloud.app, {"vpc_accesses": [request(Name="gone", InstanceId=instance_id, Tag=tags)]})
-    if ended is None:
-        deployed.fc.ecs_state_change(instance_id, "Deleted")
-    else:
-        text = ended.read_text(encoding="utf-8").replace("lb-bp1example0001", instance_id)
-        deployed.fc.put_event(json.loads(text))
+    deployed.fc.put_event(json.loads((EVENTS / "release" / event).read_text(encoding="utf-8")))
     (result,) = deployed.results(1)
-    names = [entry["Name"] for entry in cloud.products["CloudAPI"].state()["vpc_accesses"]]
-    assert (result["type"], result["data"].get("ReasonCode")) == told
-    assert names.count("gone") == left
+    assert (result["type"], result["data"].get("ReasonCode"), result["data"]["Name"]) == (*told, name)
+    assert (name in deployed.names()) == left
 
 
 def test_invented_end_on_the_request_queue_removes_nothing(cloud: Served, package: Package) -> None:
     """Who may only send requests cannot have anything released: the end of a backend is ignored there."""
     deployed = deploy(cloud, package, template(ReleaseMode="apply", ReleaseDelaySeconds=0))
-    tags = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
-    seed(cloud.app, {"vpc_accesses": [request(Name="gone", InstanceId="i-bp1gone0001", Tag=tags)]})
-    smq = cloud.products["SMQ"]
-    smq.send("set-vpc-access-requests", json.dumps(state_change("i-bp1gone0001", "Deleted")))
+    before, smq = deployed.names(), cloud.products["SMQ"]
+    smq.send("set-vpc-access-requests", (EVENTS / "release" / "deleted.json").read_text(encoding="utf-8"))
     smq.send("set-vpc-access-requests", json.dumps(request(Name="after-it")))
     deployed.results(1)
-    names = {entry["Name"] for entry in cloud.products["CloudAPI"].state()["vpc_accesses"]}
-    assert names == {"gone", "after-it"}
+    assert deployed.names() == before | {"after-it"}
     assert smq.receive("set-vpc-access-releases", 1) == []
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from functions._operator import catalogue
 from shared.cloud.answers import RAM_ACTIONS
-from shared.model.access import ORIGIN_TAG, OWNER_TAG
+from shared.model.access import OWNER_TAG
 from tests.cloud.fixtures import TEMPORARY
 from tests.cloud.seeds import seed
 from tests.deployed import FUNCTIONS, allowed, statements, template
 from tests.events_table import EVENTS, FILES
-from tests.invoking import VPC, Answer, Invoker, moving, request, state_change
+from tests.invoking import VPC, Answer, Invoker, moving
 from tests.registry.stack import ACCOUNT, REGION
 
 TEXT = (Path(__file__).resolve().parents[2] / "template.yml").read_text(encoding="utf-8")
@@ -69,20 +69,10 @@ def authorizing(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
 
 
 def taking_back(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
-    """Handle every sample event, and play an instance and a load balancer that are gone until their release is due."""
+    """Handle every sample event; among them are ends, and releases that are due, of instances and of a load balancer."""
     corpus.configure(**mode)
     for path in FILES:
         yield corpus(path.read_bytes())
-    balancer = (EVENTS / "slb" / "delete-load-balancer.json").read_text(encoding="utf-8")
-    tags = [{"Key": OWNER_TAG, "Value": "team-a"}, {"Key": ORIGIN_TAG, "Value": "announced"}]
-    ids = ("i-bp1gone0001", "lb-bp1gone0001")
-    corpus.given(
-        entries=[request(Name=item, InstanceId=item, Tag=tags) for item in ids],
-        backends=[{"BackendId": "b-1", "BackendName": "another"}],
-    )
-    yield corpus(state_change(ids[0], "Deleted"))
-    yield corpus(balancer.replace("lb-bp1example0001", ids[1]).encode())
-    yield corpus.due(3600.0)
 
 
 HELD = {
