@@ -19,6 +19,7 @@ from functions._operator.build import Package
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.seeds import seed
 from tests.invoking import SETTINGS, VPC, queue_event, request, state_change
+from tests.release_worlds import schedule
 
 pytestmark = pytest.mark.enable_socket
 
@@ -53,6 +54,7 @@ class Budget(NamedTuple):
     modules: int  # as counted under 3.12, without slack; 3.10 loads two or three less
     calls: dict[str, int]
     avoided: frozenset[str]
+    function: str = "set_vpc_access"
 
 
 LOOK = {"CloudAPI.DescribeVpcAccesses": 1}  # one page answers for name and target, and for any number of requests
@@ -75,20 +77,60 @@ BUDGETS = [
     pytest.param(Budget(state_change(state="Stopped"), 260, {}, AVOIDED | VALIDATION | LOOK_UP), id="ignored"),
 ]
 
+GONE = request(Name="gone", InstanceId="i-bp1example0109", VpcAccessId="id-9", CreatedTime="2026-01-05T03:18:26Z")
+THEIRS = request(Name="theirs", InstanceId="i-bp1example0108", VpcAccessId="id-8", CreatedTime="2026-01-05T03:18:26Z")
+MARKS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
+AUTHORIZING = frozenset({"shared.access.apply", "shared.access.batch", "shared.flow.authorize"})
+THE_ENTRY = {"CloudAPI.DescribeVpcAccesses": 2}  # by its name and by its target
+TOLD = {"SMQ.PublishMessage": 1}
+PROOF = {"ECS.DescribeInstances": 4}  # itself, a dry run, some that live, it and those together
+USE = {"CloudAPI.DescribeApisByVpcAccess": 1, "CloudAPI.DescribeBackendList": 1, "CloudAPI.DescribePlugins": 1}
+
+
+def release(event: Any, modules: int, calls: dict[str, int]) -> Budget:
+    """Return the budget of an event of the function that releases."""
+    return Budget(event, modules, calls, AVOIDED | VALIDATION | AUTHORIZING, "release_vpc_access")
+
+
+RELEASES = [
+    # one look finds the entries of the instance, and each is sent
+    pytest.param(
+        release(
+            state_change("i-bp1example0109", "Deleted"), 268, {"CloudAPI.DescribeVpcAccesses": 1, "SMQ.SendMessage": 1}
+        ),
+        id="schedule",
+    ),
+    # everything anew, and once more after the removal
+    pytest.param(
+        release(
+            queue_event(schedule(GONE)),
+            269,
+            {"CloudAPI.DescribeVpcAccesses": 4, "CloudAPI.RemoveVpcAccess": 1, **PROOF, **USE, **TOLD},
+        ),
+        id="release",
+    ),
+    # what is not ours costs no further look
+    pytest.param(release(queue_event(schedule(THEIRS)), 268, THE_ENTRY | TOLD), id="keep-foreign"),
+    # nothing to do: no call at all
+    pytest.param(release(state_change(state="Stopped"), 266, {}), id="release-ignored"),
+]
+
 
 @pytest.fixture
 def seeded(cloud: Served) -> Served:
     """A served stand-in with the instance and the topic that the events are about."""
     instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
     topic = {"TopicName": SETTINGS["RESULT_TOPIC"], "Subscriptions": {"to-results": "results"}}
-    seed(cloud.app, {"instances": [instance], "queues": ["results"], "topics": [topic]})
+    entries = [{**GONE, "Tag": MARKS}, THEIRS]
+    queues = ["results", SETTINGS["RELEASE_QUEUE"]]
+    seed(cloud.app, {"instances": [instance], "queues": queues, "topics": [topic], "vpc_accesses": entries})
     cloud.world.journal.clear()
     return cloud
 
 
-def loaded(package: Package, cloud: Served, event: Path) -> set[str]:
+def loaded(package: Package, cloud: Served, event: Path, function: str) -> set[str]:
     """Hand the event to a fresh process of the package and return the modules that it has loaded after its answer."""
-    job = {"index": "set_vpc_access", "events": [str(event)], "warm_up": 1, "measured": 0}
+    job = {"index": function, "events": [str(event)], "warm_up": 1, "measured": 0}
     local = {name: cloud.endpoint if name.endswith("_ENDPOINT") else value for name, value in SETTINGS.items()}
     key = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
@@ -106,12 +148,12 @@ def loaded(package: Package, cloud: Served, event: Path) -> set[str]:
     return set(json.loads(done.stdout.rstrip().rpartition("\n")[2])["modules"])
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("budget", BUDGETS + RELEASES)
 def test_event_keeps_its_budget(budget: Budget, package: Package, seeded: Served, tmp_path: Path) -> None:
     """A cold start loads no more than the event needs, and an event makes no more calls than being sure needs."""
     event = tmp_path / "event.json"
     event.write_text(json.dumps(budget.event), encoding="utf-8")
-    modules = loaded(package, seeded, event)
+    modules = loaded(package, seeded, event, budget.function)
     assert sorted(modules & budget.avoided) == []
     assert Counter(entry.operation for entry in seeded.world.journal()) == budget.calls
     assert len(modules) <= budget.modules, sorted(modules)
