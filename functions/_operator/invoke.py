@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +14,24 @@ from functions._operator import access, doctor, exits, fc, terminal
 from shared.errors import RetryNeeded
 from shared.flow.doctor import EVENT
 
+_OF_A_RECORD = frozenset(
+    [
+        "outcome",
+        "source",
+        "message_id",
+        "part",
+        "name",
+        "target",
+        "vpc_access_id",
+        "reason",
+        "text",
+        "differs",
+        "retry",
+        "result",
+    ]
+)
+"""The fields of a line in a summary (``shared.flow.report.line``); the log's lines have others besides."""
+
 
 @click.command()
 @click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
@@ -21,10 +40,20 @@ from shared.flow.doctor import EVENT
 @click.option("--service", default="", help="Its service, if it is a function of FC 2.0.")
 @click.option("--qualifier", default="", help="Version or alias; LATEST when left out.")
 @click.option("--async", "asynchronous", is_flag=True, help="Only queue it; the answer comes through the result topic.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary (or the doctor's report) as JSON.")
 def invoke(
-    event: Path | None, name: str, service: str, qualifier: str, *, ask_doctor: bool, asynchronous: bool
+    event: Path | None,
+    name: str,
+    service: str,
+    qualifier: str,
+    *,
+    ask_doctor: bool,
+    asynchronous: bool,
+    as_json: bool,
 ) -> None:
-    """Send the EVENT file to a deployed function; print its answer, and its log and request id on standard error.
+    """Send the EVENT file to a deployed function and print what became of each record, as  run  does.
+
+    An answer that is no summary is printed as it came. The end of the log and the request id go to standard error.
 
     FC_ENDPOINT (or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID) says where,
     ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN as whom.
@@ -35,33 +64,48 @@ def invoke(
         raise click.UsageError("--doctor needs the answer: leave --async out")
     payload = event.read_bytes() if event else EVENT
     endpoint = access.function_compute()
-    with terminal.waiting(f"waiting for {name}, at most {fc.MAX_SECONDS:g} s"):
+    with terminal.waiting(f"waiting for {name}, at most {fc.MAX_SECONDS:g} s", quiet=as_json):
         if service:
             invoked = fc.invoke_v2(endpoint, service, name, payload, asynchronous=asynchronous, qualifier=qualifier)
         else:
             with access.session(fc.MAX_SECONDS, read_seconds=fc.MAX_SECONDS) as session:
                 invoked = fc.invoke(session, endpoint, name, payload, asynchronous=asynchronous, qualifier=qualifier)
     if invoked.error:
-        _show_failure(invoked)
-    _show(invoked, asynchronous=asynchronous, ask_doctor=ask_doctor)
-
-
-def _show(invoked: fc.Invoked, *, asynchronous: bool, ask_doctor: bool) -> None:
-    """Print what came back, and end as the records in it say."""
+        _show_failure(invoked, as_json=as_json)
     if invoked.log:
         click.secho(invoked.log.rstrip("\n"), err=True, dim=True)
     click.echo(f"request id {invoked.request_id}", err=True)
     answer = invoked.answer.decode("utf-8", "replace")
     if ask_doctor:
-        doctor.show(json.loads(answer))
+        doctor.show(json.loads(answer), as_json=as_json)
     elif asynchronous:
-        click.echo("accepted")
+        click.echo(_json({"request_id": invoked.request_id}) if as_json else "accepted")
     else:
+        _show_answer(answer, as_json=as_json)
+
+
+def _show_answer(answer: str, *, as_json: bool) -> None:
+    """Print a summary as ``run`` does, and end as the records in it say; any other answer is printed as it is."""
+    summary = _summary(answer)
+    if summary is None:
         click.echo(answer)
-        exits.end(_results(answer))
+        return
+    _show(summary, as_json=as_json)
+    exits.end(summary["results"])
 
 
-def _show_failure(invoked: fc.Invoked) -> NoReturn:
+def _show(summary: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(_json(summary))
+    else:
+        terminal.show_results(summary["results"])
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _show_failure(invoked: fc.Invoked, *, as_json: bool) -> NoReturn:
     """Report, once, why a function failed; raises the ClickException that ends the command.
 
     Where it raised for a redelivery, Function Compute drops what it had to say: what became of the records is read from
@@ -73,9 +117,12 @@ def _show_failure(invoked: fc.Invoked) -> NoReturn:
         click.secho((invoked.log or failure.trace).rstrip("\n"), err=True, dim=True)
         raise click.ClickException(terminal.printable(f"the function failed with {failure.kind}: {failure.text}"))
     lines = list(_lines(invoked.log))
-    results = [line for line in lines if line.get("event") == "record" and "outcome" in line]
-    if results:
-        terminal.show_results(results)
+    logged = [line for line in lines if line.get("event") == "record" and "outcome" in line]
+    results = [{name: value for name, value in line.items() if name in _OF_A_RECORD} for line in logged]
+    if results or as_json:
+        counts = Counter(result["outcome"] for result in results)
+        whole = {"request_id": invoked.request_id, "records": len(results), "counts": counts, "results": results}
+        _show(whole, as_json=as_json)
     if any(line.get("event") == "invocation" and line.get("records") == len(results) for line in lines):
         exits.end(results)
     told = f"The end of the function's log shows {len(results)} records; the result topic has all"
@@ -93,11 +140,12 @@ def _lines(log: str) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def _results(answer: str) -> list[dict[str, Any]]:
-    """Return the lines of the summary in an answer, also where it is the body of an HTTP response; [] if it has none."""
+def _summary(answer: str) -> dict[str, Any] | None:
+    """Return the summary that an answer is, also where it is the body of an HTTP response; None if it is none."""
     try:
         summary = json.loads(answer)
         summary = json.loads(summary["body"]) if "body" in summary else summary
-        return [result for result in summary["results"] if "outcome" in result]
+        is_one = all(isinstance(result, dict) and "outcome" in result for result in summary["results"])
     except (ValueError, TypeError, KeyError):
-        return []
+        return None
+    return summary if is_one else None

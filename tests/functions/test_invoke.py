@@ -73,10 +73,12 @@ def test_event_can_be_queued(served: Served, tmp_path: Path, service: list[str])
     """An asynchronous call is accepted at once, and the function runs."""
     done = run(served, tmp_path, b"later", "--function", "echo", "--async", *service)
     assert (done.exit_code, done.stdout) == (0, "accepted\n")
+    queued = run(served, tmp_path, b"later", "--function", "echo", "--async", "--json", *service)
+    assert f"request id {json.loads(queued.stdout)['request_id']}" in queued.stderr
     fc = served.products["FC"]
     fc.drain()
     function = next(each for each in fc.functions if each.config.service == (service[1] if service else ""))
-    assert [b"saw 5" in log for _, log in function.logs] == [True]
+    assert [b"saw 5" in log for _, log in function.logs] == [True, True]
 
 
 @pytest.mark.parametrize("service", BOTH)
@@ -97,24 +99,55 @@ def test_failed_function_is_told_once(served: Served, tmp_path: Path, service: l
     assert done.stderr.count("in handler") == 1
 
 
+AUTHORIZED = {"outcome": "authorized", "name": "orders", "target": "i-1:80 in vpc-1"}
+
+
 @pytest.mark.parametrize("service", BOTH)
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        pytest.param({"results": [{"outcome": "authorized"}]}, 0, id="authorized"),
-        pytest.param({"results": [{"outcome": "authorized"}, {"outcome": "refused"}]}, 3, id="refused"),
+        pytest.param({"results": [AUTHORIZED]}, 0, id="authorized"),
+        pytest.param({"results": [AUTHORIZED, {"outcome": "refused"}]}, 3, id="refused"),
         pytest.param({"results": [{"outcome": "planned", "reason": "refuse: NameTaken"}]}, 3, id="dry-run"),
+        pytest.param({"results": [{"outcome": "kept", "reason": "InUse"}]}, 3, id="kept"),
         pytest.param({"statusCode": 403, "body": '{"results": [{"outcome": "rejected"}]}'}, 3, id="http"),
         pytest.param({"statusCode": 503, "body": '{"results": [{"outcome": "failed", "retry": true}]}'}, 4, id="later"),
-        pytest.param({"results": 1}, 0, id="of-another-function"),
-        pytest.param(["results"], 0, id="list"),
     ],
 )
-def test_answer_is_the_exit_code(served: Served, tmp_path: Path, service: list[str], answer: Any, code: int) -> None:
-    """The answer is printed as it came, and what became of the records in it is the exit code."""
+def test_summary_is_shown_as_run_shows_it(
+    served: Served, tmp_path: Path, service: list[str], answer: Any, code: int
+) -> None:
+    """A summary is a table, or JSON of its own, and what became of its records is the exit code."""
+    event, summary = json.dumps(answer).encode(), json.loads(answer.get("body", "null")) or answer
+    shown = run(served, tmp_path, event, "--function", "echo", *service)
+    printed = run(served, tmp_path, event, "--function", "echo", "--json", *service)
+
+    first = shown.stdout.splitlines()
+    assert [line.split()[0] for line in first] == ["outcome", *(result["outcome"] for result in summary["results"])]
+    assert ("i-1:80 in vpc-1" in shown.stdout) == (AUTHORIZED in summary["results"])
+    assert json.loads(printed.stdout) == summary
+    assert (shown.exit_code, printed.exit_code) == (code, code)
+
+
+@pytest.mark.parametrize("service", BOTH)
+@pytest.mark.parametrize("arguments", [pytest.param([], id="table"), pytest.param(["--json"], id="json")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"results": 1}, id="no-list"),
+        pytest.param({"results": [1]}, id="no-records"),
+        pytest.param({"results": ["outcome"]}, id="texts"),
+        pytest.param(["results"], id="list"),
+        pytest.param({"results": [{"no": "outcome"}]}, id="no-outcome"),
+    ],
+)
+def test_another_answer_is_printed_as_it_came(
+    served: Served, tmp_path: Path, service: list[str], arguments: list[str], answer: Any
+) -> None:
+    """An answer that is no summary of ours is not interpreted."""
     text = json.dumps(answer)
-    done = run(served, tmp_path, text.encode(), "--function", "echo", *service)
-    assert (done.exit_code, done.stdout) == (code, text + "\n")
+    done = run(served, tmp_path, text.encode(), "--function", "echo", *arguments, *service)
+    assert (done.exit_code, done.stdout) == (0, text + "\n")
 
 
 @pytest.mark.parametrize("service", BOTH)
@@ -215,21 +248,44 @@ def test_our_request_means_what_the_vendors_means(served: Served, tmp_path: Path
 
 def test_deployed_zip_is_called_by_hand(deployed: Deployed, tmp_path: Path) -> None:
     """An event file sent to the deployed zip is authorized, and the command prints the summary."""
-    done = run(deployed.cloud, tmp_path, json.dumps(request()).encode())
+    done = run(deployed.cloud, tmp_path, json.dumps(request()).encode(), "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["counts"] == {"authorized": 1}
     assert [result["type"] for result in deployed.results(1)] == ["vpcaccess.authorized"]
 
 
+def test_the_doctors_report_can_be_json(deployed: Deployed) -> None:
+    """The report of the deployed function comes as JSON for programs, and its exit code says if something is missing."""
+    environment = {
+        "FC_ENDPOINT": deployed.cloud.endpoint,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": deployed.cloud.temporary.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": deployed.cloud.temporary.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": deployed.cloud.temporary.security_token,
+    }
+    done = CliRunner().invoke(main, ["invoke", "--doctor", "--json"], env=environment)
+    report = json.loads(done.stdout)
+    assert (done.exit_code, report["ok"]) == (0, True), done.output
+    assert {"subject", "state", "text"} <= set(report["doctor"][0])
+
+
 def test_partly_failed_batch_is_told_record_by_record(deployed: Deployed, tmp_path: Path) -> None:
     """The deployed zip raises for one record of two: both are shown, each reason once, and the command says "later"."""
-    deployed.cloud.faults.set([{"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission", "nth": 1}])
-    done = run(deployed.cloud, tmp_path, json.dumps([request(), request(Name="ssh", Port=22)]).encode())
+    fault = {"operation": "CloudAPI.SetVpcAccess", "status": 403, "code": "NoPermission", "nth": 1}
+    event = json.dumps([request(), request(Name="ssh", Port=22)]).encode()
+    deployed.cloud.faults.set([fault])
+    done = run(deployed.cloud, tmp_path, event)
     assert done.exit_code == 4, done.output
     assert done.stderr.splitlines()[-1] == "Error: 1 of 2 records failed for now; the same event can succeed later"
     assert {line.split()[0] for line in done.stdout.splitlines() if line[0] != " "} == {"outcome", "failed", "refused"}
     assert done.output.count("(HTTP 403)") == 1
     assert "stackTrace" not in done.output
+
+    deployed.cloud.faults.set([fault])
+    printed = run(deployed.cloud, tmp_path, event, "--json")
+    summary = json.loads(printed.stdout)
+    assert (printed.exit_code, summary["records"], summary["counts"]) == (4, 2, {"failed": 1, "refused": 1})
+    assert {"outcome", "name", "target", "reason", "text"} <= set(summary["results"][0])
+    assert "level" not in summary["results"][0]
 
 
 def test_records_that_the_log_lost_are_counted(served: Served, tmp_path: Path) -> None:
