@@ -10,6 +10,7 @@ import pytest
 
 from functions.set_vpc_access.index import work
 from shared import settings
+from shared.access.release import CHECKS, Case, Check, Kept
 from shared.clock import Clock
 from shared.cloud.transport import Transport
 from shared.events import parsing
@@ -18,7 +19,8 @@ from shared.flow.engine import Engine
 from shared.model.access import VpcAccess
 from shared.model.outcome import Job
 from shared.model.records import Ignored, Invalid, Record
-from tests.invoking import SETTINGS, VPC, Invoker, Watched, queue_event, request, state_change
+from tests.invoking import SETTINGS, VPC, Answer, Invoker, Watched, queue_event, request, state_change
+from tests.release_worlds import schedule, with_checks
 
 SEAMS = ["DescribeInstances", "DescribeVpcAccesses", "SetVpcAccess", "PublishMessage"]
 
@@ -237,3 +239,104 @@ def test_a_stage_is_done_for_each_alone_if_it_fails_for_all() -> None:
     assert [job.outcome is None for job in done] == [True, True, True, False, True]
     assert done[3].outcome is not None
     assert (done[3].outcome.reason, done[3].outcome.retry) == ("Unexpected", True)
+
+
+MARKS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
+RELEASE_SEAMS = [
+    *("DescribeVpcAccesses", "DescribeInstances", "DescribeApisByVpcAccess", "DescribeBackendList"),
+    *("DescribeBackendInfo", "DescribePlugins", "RemoveVpcAccess", "PublishMessage"),
+]
+
+
+def _three_due(releasing: Invoker) -> list[Any]:
+    """Let three entries' instances be gone; return the event that releases them."""
+    releasing.given(
+        entries=[request(Name=f"n-{number}", InstanceId=f"i-gone{number}", Tag=MARKS) for number in range(3)],
+        instances=[{"InstanceId": "i-living", "VpcId": VPC}],
+        backends=[{"BackendId": "b-1", "BackendType": "HTTP"}],
+    )
+    return queue_event(*map(schedule, releasing.accesses()))
+
+
+def _told(invoke: Invoker) -> list[tuple[str, str]]:
+    """Return the entries that were told as released, each with the id of its result."""
+    released = [message for message in invoke.messages() if message["type"] == "vpcaccess.released"]
+    return sorted({(message["data"]["Name"], message["id"]) for message in released})
+
+
+def _costs_one(invoke: Invoker, answer: Answer, event: list[Any]) -> None:
+    """Of three records one is due again, with its trace in the log; then all three are released, each under one id."""
+    told = [line for line in invoke.lines() if line["event"] == "unexpected"]
+
+    assert "1 of 3 records" in str(answer.error)
+    assert len([line for line in invoke.lines() if line["event"] == "record"]) == 3
+    assert "Surprise" in told[0]["trace"]
+    invoke.before = lambda _: None
+    assert invoke(event).error is None
+    assert not invoke.accesses()
+    assert [name for name, _ in _told(invoke)] == ["n-0", "n-1", "n-2"]
+    assert [call.status for call in invoke.served.world.journal("CloudAPI.RemoveVpcAccess")] == [200] * 3
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("operation", RELEASE_SEAMS)
+def test_no_seam_of_a_release_ends_the_batch(releasing: Invoker, operation: str, nth: int) -> None:
+    """Whichever call throws, the other entries are released, and this one when its message comes again."""
+    event = _three_due(releasing)
+    _throw_once(releasing, operation, nth)
+
+    _costs_one(releasing, releasing(event), event)
+
+
+@pytest.mark.parametrize("place", range(len(CHECKS)), ids=[check.holds.replace(" ", "-") for check in CHECKS])
+def test_a_check_that_throws_releases_nothing(releasing: Invoker, place: int) -> None:
+    """A check has to find that its condition holds: one that fails keeps its entry until it does."""
+    event = _three_due(releasing)
+
+    def why_not(case: Case) -> Kept | None:
+        if case.scheduled.name == "n-1":
+            raise Surprise
+        return CHECKS[place].why_not(case)
+
+    broken = Check(CHECKS[place].holds, why_not)
+    releasing.work = with_checks([*CHECKS[:place], broken, *CHECKS[place + 1 :]])
+    releasing.configure()
+    answer = releasing(event)
+    left = [entry["Name"] for entry in releasing.accesses()]
+    releasing.work = with_checks(CHECKS)
+    releasing.configure()
+
+    assert left == ["n-1"]
+    _costs_one(releasing, answer, event)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("operation", ["DescribeVpcAccesses", "PublishMessage"])
+def test_an_end_that_could_not_be_scheduled_comes_again(releasing: Invoker, operation: str, nth: int) -> None:
+    """Whichever call throws (a message to a queue is one of SMQ's, too), the other ends are scheduled."""
+    _three_due(releasing)
+    event = [state_change(f"i-gone{number}", "Deleted") for number in range(3)]
+    _throw_once(releasing, operation, nth)
+    first = releasing(event)
+    releasing.before = lambda _: None
+
+    assert "1 of 3 records" in str(first.error)
+    assert releasing(event).error is None
+    assert releasing.due(3600).error is None
+    assert not releasing.accesses()
+    assert [name for name, _ in _told(releasing)] == ["n-0", "n-1", "n-2"]
+
+
+def test_a_result_that_cannot_be_written_costs_its_record_only(releasing: Invoker) -> None:
+    """The entry is gone then, and is told as released when its message comes again."""
+    event = _three_due(releasing)
+    Mark.written = 0
+    whole = releasing.configure()
+    releasing.engine = Engine(
+        whole.settings._replace(owner=Mark("team-a")),
+        with_checks(CHECKS),
+        Transport(inner=Watched(releasing)),
+        whole._clock,
+    )
+
+    _costs_one(releasing, releasing(event), event)
