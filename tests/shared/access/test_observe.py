@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from shared.access.observe import Recent
+from shared.access.plan import Present
+from shared.clock import Clock
+from shared.model.access import VpcAccess
 from tests.invoking import VPC, Invoker, request
 
 READ, WRITE = "CloudAPI.DescribeVpcAccesses", "CloudAPI.SetVpcAccess"
@@ -74,3 +78,31 @@ def test_entries_added_during_the_sweep_do_not_cost_look_ups(invoke: Invoker) ->
 
     assert answer.summary["counts"] == {"unchanged": 3}
     assert len(invoke.calls(READ)) == 3
+
+
+A = VpcAccess("a", VPC, "i-1", 80)
+B = VpcAccess("b", VPC, "i-1", 80)
+MOVED = VpcAccess("a", VPC, "i-2", 80)
+
+
+@pytest.mark.parametrize(
+    ("wrote", "seen", "asked", "rival"),
+    [
+        pytest.param([A], [], B, A, id="its-target-is-held"),
+        pytest.param([A], [], MOVED, A, id="its-name-is-held"),
+        pytest.param([A], [A], B, None, id="what-was-seen-frees-its-target"),
+        pytest.param([A], [A], MOVED, None, id="what-was-seen-frees-its-name"),
+        pytest.param([A, B], [A], A._replace(name="c"), B, id="another-holds-the-target-still"),
+        pytest.param([A, MOVED], [], B, None, id="what-was-written-anew-frees-its-old-target"),
+    ],
+)
+def test_what_was_just_written_holds_its_name_and_target(
+    wrote: list[VpcAccess], seen: list[VpcAccess], asked: VpcAccess, rival: VpcAccess | None
+) -> None:
+    """Both, until it is seen; then neither, but for what another entry holds."""
+    recent = Recent(Clock(monotonic=lambda: 0.0))
+    for access in wrote:
+        recent.wrote(access)
+    recent.saw(Present(seen))
+
+    assert recent.rival(asked) == rival
