@@ -68,20 +68,17 @@ def settings(endpoint: str) -> dict[str, str]:
 def local_cloud(
     secret: str = "test-access-key-secret", denied: frozenset[str] = frozenset()
 ) -> Iterator[tuple[Cloud, Server, Credential]]:
-    """Serve a stand-in on a free loopback port, with the demo's instances and topics in it.
+    """Serve a stand-in on a free loopback port, with what the events are about and what the demo needs besides.
 
     The key may do everything but the ``denied`` RAM actions.
     """
     cloud = build_cloud()
     key = cloud.world.add_credential(Credential("test-access-key-id", secret, denied=denied))
+    seed(cloud, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
+    seed(cloud, {"instances": NEW_INSTANCES, "hooks": [HOOK], "queues": [REQUESTS, INBOX]})
     smq = cloud["SMQ"]
-    for queue in (REQUESTS, RELEASES, INBOX):
-        smq.create_queue(queue)
-    smq.create_topic(RESULTS)
     smq.create_topic(SCALING)
     smq.subscribe(RESULTS, "to-inbox", queue=INBOX, format="SIMPLIFIED")
-    seed(cloud, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
-    seed(cloud, {"instances": NEW_INSTANCES, "hooks": [HOOK]})
     with Server(cloud) as server:
         yield cloud, server, key
 

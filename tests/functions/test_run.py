@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from functions._operator import catalogue
+from tests.cloud.fixtures import Served
+from tests.cloud.seeds import seed
 from tests.running import Run
 
 pytestmark = pytest.mark.enable_socket
@@ -89,6 +91,23 @@ def test_an_event_goes_to_the_function_that_its_folder_is_named_for(run: Run, dr
 def test_one_rule_says_which_function_an_event_file_is_for(file: str, name: str) -> None:
     """The folder decides; what stands in none that a function is named for is an event of the first one."""
     assert catalogue.for_event(Path(file)) == name
+
+
+@pytest.mark.parametrize(
+    ("event", "word"),
+    [
+        pytest.param(EVENT, "authorized", id="request"),
+        pytest.param("events/release/deleted.json", "scheduled", id="end"),
+        pytest.param("events/release/due.json", "released", id="due"),
+    ],
+)
+def test_a_stand_in_of_its_own_has_all_that_the_events_need(run: Run, cloud: Served, event: str, word: str) -> None:
+    """What `make cloud` serves is enough for `make run CLOUD=http://…`: topic and queue are there, too."""
+    seed(cloud.app, json.loads((ROOT / "events" / "cloud.json").read_text(encoding="utf-8")))
+    done = run("--cloud", cloud.endpoint, event)
+
+    assert done.code == 0, done.all
+    assert word in done.all
 
 
 def test_the_plan_can_be_json(run: Run) -> None:
