@@ -22,7 +22,10 @@ from tests.invoking import VPC, Invoker, new_invoker, queue_event, request, stat
 HOUR = 3600.0
 TARGETS = {"ecs": "i-bp1example0001", "clb": "lb-bp1example0001", "alb": "alb-bp1example0001", "address": "10.0.0.1"}
 LIVING, ELSEWHERE = "i-bp1example0002", "i-bp1example0003"
-READS = ("DescribeVpcAccesses", "DescribeInstances", "DescribeLoadBalancerAttribute")
+READS = (
+    *("DescribeVpcAccesses", "DescribeInstances", "DescribeLoadBalancerAttribute"),
+    *("DescribeBackendList", "DescribePlugins"),
+)
 PLUGINS = {
     "json": lambda name: json.dumps({"routes": [{"backend": {"type": "HTTP-VPC", "vpcAccessName": name}}]}),
     "yaml": lambda name: f"routes:\n- backend:\n    type: HTTP-VPC\n    vpcAccessName: {name}\n",

@@ -17,13 +17,9 @@ _PART = r"[\w.-]"  # of a name: team-a-i-1-80 is not in team-a-i-1-8080
 def users(entry: VpcAccess, references: References) -> list[str]:
     """Return what refers to ``entry``, each in words; empty if everything was read and nothing does.
 
-    Raises the errors of ``Session.call``: what could not be read as a whole may hold a reference.
+    APIs, which come and go most often, are looked up last, so that nothing but the removal follows. Raises the errors of
+    ``Session.call``: what could not be read as a whole may hold a reference.
     """
-    apis = [
-        f"API {api.api_name} ({api.api_id})" + (f" in stage {api.stage_name}" if api.stage_name else " as a draft")
-        for api in references.apis(entry.name)
-        if api.vpc_name in ("", entry.name)
-    ]
     keys = {entry.name, entry.vpc_access_id} - {""}
     backends = [
         f"backend object {backend.backend_name} ({backend.backend_id})"
@@ -34,6 +30,11 @@ def users(entry: VpcAccess, references: References) -> list[str]:
         f"routing plug-in {plugin.plugin_name} ({plugin.plugin_id})"
         for plugin in references.routing_plugins()
         if any(mentions(plugin.data, key) for key in keys)
+    ]
+    apis = [
+        f"API {api.api_name} ({api.api_id})" + (f" in stage {api.stage_name}" if api.stage_name else " as a draft")
+        for api in references.apis(entry.name)
+        if api.vpc_name in ("", entry.name)
     ]
     return [*apis, *backends, *plugins]
 

@@ -80,6 +80,7 @@ def worlds(draw: st.DrawFn, *, faults: bool = True) -> World:
 @given(worlds())
 @example(World(origin="named", any_origin=True, sent_by_hand=True))
 @example(World(meanwhile="moved-and-taken", twice=True))
+@example(World(published_after="DescribePlugins"))
 @example(World(fault=Fault("SMQ.SendMessage", {"cut": "after"}, 1)))
 @example(World(fault=Fault("CloudAPI.RemoveVpcAccess", {"cut": "after"}), absent="accept"))
 @example(World(fault=Fault("CloudAPI.DescribeVpcAccesses", {"odd": "null-key", "key": "Tags"})))
