@@ -31,6 +31,7 @@ from shared.settings import Settings
 _MAX_SECONDS = 3600.0  # seconds for everything, the time to think about the question with it
 _CHECKS = tuple(check for check in checks.CHECKS if check is not checks.FROM_ANNOUNCEMENT)
 _LAST_WORD = (checks.UNCHANGED, checks.OURS)  # where one of these says no, nothing lifts it, and the rest is not asked
+_IN_DOUBT = "it is not known whether it is removed: give the command again. If it finds nothing then, it was, and nobody was told"
 _ALIVE, _IN_USE = "--although-alive", "--although-in-use"
 
 
@@ -141,9 +142,9 @@ def _examined(case: Case, lifted: Mapping[Check, str]) -> Findings:
             continue
         kept[check] = found
         if check in lifted:
-            _show("lifted", "yellow", f"{check.holds}: {found.text} (lifted by {lifted[check]})")
+            _show("lifted", "yellow", f"{found.reason}: {found.text} (lifted by {lifted[check]})")
         else:
-            _show("no", "red", f"{check.holds}: {found.reason}, {found.text}")
+            _show("no", "red", f"{found.reason}: {found.text}")
         if check in _LAST_WORD:
             break
     return Findings(kept, lifted)
@@ -152,7 +153,7 @@ def _examined(case: Case, lifted: Mapping[Check, str]) -> Findings:
 def _finding(check: Check, case: Case, lifted: Collection[Check]) -> Kept | None:
     """Return why a check does not hold. That it cannot be made ends the command, unless a flag lifts it."""
     try:
-        with terminal.waiting(f"checking that {check.holds}"):
+        with terminal.waiting(check.holds):
             return check.why_not(case)
     except AuthorizerError as error:
         if check in lifted:
@@ -207,7 +208,7 @@ def _remove(case: Case, findings: Findings) -> None:
         with terminal.waiting("removing it"):
             removed = remove(case)
     except Transient:
-        _show("unclear", "red", "nobody knows whether it is removed: give the command again. If it finds nothing then,")
+        _show("unclear", "red", _IN_DOUBT)
         _show_what_tells(entry, because, case.settings)
         raise
     if isinstance(removed, Kept):
@@ -225,7 +226,7 @@ def _tell(case: Case, entry: VpcAccess, because: str, removed: Removed) -> None:
     run = Run(loaded, session, topic, awaited=True, recent=Recent(session.clock), originals={})
     told = run.publish(released(record, entry, because, removed))
     if told.retry:
-        _show("problem", "red", f"it is released, but {told.text}. Correct that, and then,")
+        _show("problem", "red", f"it is released, but {told.text}. Correct that first")
         _show_what_tells(entry, because, loaded)
         sys.exit(exits.ERROR)
     _show("released", "green", f"{entry.name}; its result was published to {loaded.result_topic}")

@@ -167,9 +167,7 @@ def _unused(case: Case) -> Kept | None:
 
 _NAMED, _LISTED = 3, 20  # of the users of an entry: in a sentence, in a list
 
-UNCHANGED = Check(
-    "it is the entry that was seen when its release was decided, and the only one of its target", _unchanged
-)
+UNCHANGED = Check("it is the entry that was seen before, and no other opens its target", _unchanged)
 OURS = Check("it carries our owner's mark", _ours)
 FROM_ANNOUNCEMENT = Check("it was made for an announced backend", _announced)
 AN_INSTANCE = Check("it opens an instance or a classic load balancer", _an_instance)

@@ -217,6 +217,24 @@ def test_a_missing_permission_is_named(served: Served, denied: str, done: bool, 
     assert "Traceback" not in ended.output
 
 
+@pytest.mark.parametrize(
+    ("denied", "flag"),
+    [
+        pytest.param("ecs:DescribeInstances", "--although-alive", id="life"),
+        pytest.param("apigateway:DescribeBackendList", "--although-in-use", id="use"),
+    ],
+)
+def test_a_flag_lifts_a_check_that_cannot_be_made(served: Served, denied: str, flag: str) -> None:
+    """What may not be looked up is lifted by the flag of its check as a no would be, and by no other."""
+    served.world.add_credential(replace(TEMPORARY, denied=frozenset({denied})))
+    other = ({"--although-alive", "--although-in-use"} - {flag}).pop()
+
+    assert (run(served, NAME, "--yes", other).exit_code, names(served)) == (1, [NAME])
+    done = run(served, NAME, "--yes", flag)
+    assert (done.exit_code, names(served)) == (0, []), done.output
+    assert results(served)[0]["data"]["Because"].endswith(f"although NotKnown ({flag})")
+
+
 def test_what_could_not_be_told_can_be_told_later(served: Served, tmp_path: Path) -> None:
     """If the result cannot be published, the line that is printed lets the function publish it later, under the same id."""
     served.faults.set([{"operation": "SMQ.PublishMessage", "status": 403, "code": "AccessDenied", "times": 9}])
@@ -249,7 +267,7 @@ def test_a_removal_in_doubt_is_looked_at(served: Served, rule: dict[str, Any], c
 
     assert (ended.exit_code, names(served)) == (code, left), ended.output
     assert json.loads(ended.stdout)["Name"] == NAME
-    assert ("nobody knows whether it is removed" in ended.stderr) == (code == 4)
+    assert ("it is not known whether it is removed" in ended.stderr) == (code == 4)
 
 
 def test_nothing_is_cut_at_80_columns(served: Served) -> None:
