@@ -45,7 +45,7 @@ format: .dev ## format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-chaos: .dev ## the storm: faults, odd answers, kills, a hostile producer; prints its ledger, in 10 min (ARGS='--seed 2 --messages 1000')
+chaos: .dev ## the storm: faults, odd answers, kills, a hostile producer; prints its ledger, in 15 min (ARGS='--seed 2 --messages 1000')
 	$(PY) -m tests.chaos $(ARGS)
 
 fuzz: .dev .fuzz ## property tests with examples of their own, then the parser by coverage for SECONDS (600)

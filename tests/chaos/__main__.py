@@ -30,9 +30,9 @@ from tests.chaos.storm import Plan, run
 def main(messages: int, seeds: tuple[int, ...], duplicates: tuple[str, ...], rounds: int) -> None:
     """Run the storm for each seed and behaviour and print its ledger.
 
-    A storm of 10,000 messages makes some 70,000 calls. That takes four to five minutes on two cores that others use, too, so
-    the default is one seed, which makes two storms. A storm is called off after a quarter of an hour; what has no answer by
-    then has starved.
+    A storm of 10,000 messages makes 80,000 calls and more. That takes five to eight minutes on two cores that others use,
+    too, so the default is one seed, which makes two storms. A storm is called off after a quarter of an hour; what has no
+    answer by then has starved.
     """
     good = True
     with TemporaryDirectory() as folder:

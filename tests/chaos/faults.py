@@ -25,13 +25,13 @@ ODD: Mapping[str, tuple[str, ...]] = {
     LOOK_UP: (*_NO_ANSWERS, *_NO_LISTS, *_NO_VALUES, "endless", *_without("Instances", "InstanceId")),
 }
 """The odd forms that fit an operation's answers (tests/cloud/odd.py), a key after a blank where the form takes one."""
-ODD_EVERY = {WRITE: 10, READ: 20, PUBLISH: 40, BALANCER: 2, LOOK_UP: 5}
+ODD_EVERY = {WRITE: 10, READ: 20, PUBLISH: 40, BALANCER: 10, LOOK_UP: 5}
 """Calls; the forms take turns. A delivery reads up to a hundred pages and publishes up to a thousand results: where one in
 ten is odd, three in a row keep nearly every delivery from ending. It looks up few targets, and each form has to come once."""
 
 
 def faults(seed: int) -> list[dict[str, Any]]:
-    """Return the rules: 20 % throttled, 5 % 5xx, 5 % cut after the effect, 3 to 50 % odd, for every operation in use.
+    """Return the rules: 20 % throttled, 5 % 5xx, 5 % cut after the effect, 3 to 20 % odd, for every operation in use.
 
     The role may not answer hooks: a forged one is due again until the trigger gives up the batch that it is in.
     """

@@ -38,15 +38,25 @@ def messages(count: int, seed: int) -> list[Sent]:
     return mixed
 
 
-def instances(count: int) -> list[dict[str, Any]]:
-    """Return what has to be there for ``count`` messages, as the stand-in's seeds describe it."""
-    ids = {FOREIGN["InstanceId"], *(f"i-bp1chaos{number // 100:06}" for number in range(count))}
-    ids |= {f"i-bp1hostile{number}" for number in range(count)}
-    return [{"InstanceId": item, "VpcId": VPC} for item in sorted(map(str, ids))]
+def instances(count: int) -> dict[str, list[dict[str, Any]]]:
+    """Return what has to be there for ``count`` messages, as a document of the stand-in's seeds."""
+    ids = {FOREIGN["InstanceId"], *(f"i-bp1hostile{number}" for number in range(count))}
+    ids |= {_backend(number) for number in range(count)}
+    balancers = {item for item in ids if item.startswith("lb-")}
+    return {
+        "instances": [{"InstanceId": item, "VpcId": VPC} for item in sorted(ids - balancers)],
+        "load_balancers": [{"LoadBalancerId": item, "VpcId": VPC} for item in sorted(balancers)],
+    }
+
+
+def _backend(number: int) -> str:
+    """Return the backend that a hundred good requests share; every tenth is a load balancer, which is looked up alone."""
+    place = number // 100
+    return f"{'lb' if place % 10 == 5 else 'i'}-bp1chaos{place:06}"
 
 
 def _good(number: int) -> Sent:
-    target = Target(f"backend-{number}", VPC, f"i-bp1chaos{number // 100:06}", 8000 + number % 100)
+    target = Target(f"backend-{number}", VPC, _backend(number), 8000 + number % 100)
     return Sent(json.dumps(target._asdict()), target)
 
 

@@ -62,7 +62,7 @@ def run(plan: Plan, package: Path) -> Ledger:
     smq.queue(DEAD).attributes["MaximumMessageSize"] = _LARGEST_EVENT
     smq.create_topic(RESULTS)
     smq.subscribe(RESULTS, "to-inbox", queue=INBOX, format="SIMPLIFIED")
-    put(cloud, {"vpc_accesses": [FOREIGN], "instances": instances(plan.size)})
+    put(cloud, {"vpc_accesses": [FOREIGN], **instances(plan.size)})
     put(cloud, flooded(plan.rounds))
     cloud.faults.set(faults(plan.seed))
     sent, within_policy = _send(cloud, plan)
