@@ -56,7 +56,7 @@ class World(NamedTuple):
     backend: str = "gone"  # or the status in which it lives
     sight: str = "all"  # "hidden": no instance shows; "denied": no right, an empty list; "refused": no right, in words
     uses: tuple[str, ...] = ()
-    near: str = ""  # what uses an entry whose name only begins or ends like this one's
+    near: str = ""  # what uses an entry whose name only begins or ends like this one's; "twin": one that is there
     meanwhile: str = ""  # what happens to the entry between the two steps
     published_after: str = ""  # an API goes online right after the first call of this operation when it is due
     fault: Fault | None = None
@@ -90,7 +90,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "backend": ("Running", "Stopped"),
     "sight": ("hidden", "denied", "refused"),
     "uses": tuple((use,) for use in ("api", "draft", "api-by-backend", "backend", "backend-by-id", *PLUGINS)),
-    "near": ("plug-in", "api", "backend"),
+    "near": ("plug-in", "api", "backend", "twin"),
     "meanwhile": ("removed", "remade", "moved", "moved-and-taken", "renamed", "taken-over"),
     "published_after": READS,
     "mode": ("report", "off"),
@@ -199,7 +199,7 @@ class _Stage:
     def _furnish(self) -> None:
         world, name = self.world, self.world.name
         near = f"{name}80"
-        vpc_name = {"api": near}.get(world.near, "")
+        vpc_name = near if world.near in ("api", "twin") else ""
         apis = [{"ApiId": "near", "VpcName": vpc_name}] if vpc_name else []
         plugins = [_plugin("near", PLUGINS["yaml"](near) + PLUGINS["quoted"](f"x-{name}"))] * (world.near == "plug-in")
         backends = [_backend("near", Name=near)] * (world.near == "backend")
@@ -223,8 +223,9 @@ class _Stage:
         theirs = request(Name=NOT_TOUCHED[0], InstanceId=world.instance_id, Port=8443, Tag=_marks("team-b"))
         ours = request(Name=NOT_TOUCHED[1], InstanceId=LIVING, Port=80, Tag=_marks("team-a"))
         entry = request(Name=name, InstanceId=world.instance_id, Port=80, Tag=world.tags(), VpcAccessId="id-1")
+        twin = request(Name=near, InstanceId=world.instance_id, Port=8080, Tag=world.tags(), VpcAccessId="id-2")
         self.invoke.given(
-            entries=[theirs, entry, ours],
+            entries=[theirs, *([twin] if world.near == "twin" else []), entry, ours],
             instances=living,
             load_balancers=balancers,
             apis=apis,
@@ -241,7 +242,7 @@ class _Stage:
     def _ended(self) -> list[str]:
         """Let the end be told, or write the message by hand; return the messages that will be due."""
         if self.world.sent_by_hand:
-            return [schedule(self.entry)]
+            return [schedule(entry) for entry in self.invoke.accesses() if entry["Name"].startswith(self.world.name)]
         self._serve(state_change(self.world.instance_id, "Deleted"))
         self.invoke.clock.advance(HOUR)
         bodies, smq = [], self.invoke.served.products["SMQ"]
@@ -327,6 +328,7 @@ class _Stage:
                 before = reasons(world._replace(meanwhile="", message=""), published=False)
                 self._expect(message, allowed | set(before))
         told = [message for message in late if message["type"] in ("vpcaccess.kept", "vpcaccess.released")]
+        told = [message for message in told if message["data"]["Name"] == world.name]
         for message in told:
             self._expect(message, allowed | set(why))
             kept = message["data"].get("ReasonCode")
