@@ -137,6 +137,28 @@ def test_a_removal_that_still_shows_is_checked_again(releasing: Invoker) -> None
     assert len({told["id"] for told in releasing.messages() if told["type"] == "vpcaccess.released"}) == 1
 
 
+@pytest.mark.parametrize("target", [{}, {"InstanceId": ALIVE}, {"Name": "another"}], ids=["same", "target", "name"])
+def test_what_is_made_again_at_once_is_another_entry(releasing: Invoker, target: dict[str, str]) -> None:
+    """The removal is told, though its name or its target is in the list again, under another id."""
+    message = given(releasing)
+    again = request(Name=NAME, InstanceId=GONE, Port=80) | target
+    releasing.after = lambda operation: releasing.given(entries=[again] if operation == "RemoveVpcAccess" else [])
+    answer = due(releasing, message)
+
+    assert became(answer) == ["released"]
+    assert [entry["Name"] for entry in releasing.accesses()] == [again["Name"]]
+
+
+def test_an_entry_that_was_made_again_is_released_under_an_id_of_its_own(releasing: Invoker) -> None:
+    """The same name and target under another VpcAccessId is another release, which no consumer drops as a repeat."""
+    first = due(releasing, given(releasing))
+    second = due(releasing, given(releasing))
+    told = releasing.messages()
+
+    assert [became(first), became(second)] == [["released"], ["released"]]
+    assert len({one["data"]["VpcAccessId"] for one in told}) == len({one["id"] for one in told}) == 2
+
+
 def test_a_removal_that_has_to_wait_is_checked_anew(releasing: Invoker) -> None:
     """Checks that have passed hold for seconds: where the gateway asks to wait, an API may come to use the entry."""
     message = given(releasing)
