@@ -272,6 +272,12 @@ class Answer(NamedTuple):
         return [] if self.fields.get(outer) is None else self.rows(outer, inner)
 
 
+def read_tags(answer: Answer) -> list[tuple[str, str, str]]:
+    """Read a page of ListTagResources, the same in all products: (resource, key, value)."""
+    rows = answer.rows("TagResources", "TagResource")
+    return [(row.identity("ResourceId"), row.required_text("TagKey"), row.text("TagValue")) for row in rows]
+
+
 def message_id(operation: str, status: int, body: bytes) -> str:
     """Return the MessageId of a successful publication; without one it is Doubtful: whoever answered was not the topic."""
     found = xml_text(body.decode("utf-8", "replace"), "MessageId")

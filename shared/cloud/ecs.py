@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from shared.cloud.answers import Answer
+from shared.cloud.answers import Answer, read_tags
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.errors import CloudRefused, UnknownRefusal
@@ -17,6 +17,7 @@ from shared.model.backend import Backend
 VERSION = "2014-05-26"
 MAX_IDS = 100  # per call; with the default page size of 10 a longer answer would be cut silently
 _MAX_ASKED = 90  # ids to be proven absent in one call, beside up to ten that exist
+_MOST_BY_TAG = 1_000  # instances that a listing by tag can have: https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-describeinstances
 _DRY_RUN = "DryRunOperation"  # https://www.alibabacloud.com/help/doc-detail/25506.htm
 
 
@@ -37,6 +38,27 @@ class Ecs:
         for start in range(0, len(instance_ids), MAX_IDS):
             found |= self._describe(instance_ids[start : start + MAX_IDS])
         return found
+
+    def tagged(self, key: str) -> list[Backend]:
+        """Return every instance that carries the tag ``key``. A listing by tag ends at 1,000, so more are found by their ids.
+
+        Raises the errors of ``Session.call``. https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-listtagresources
+        """
+        parameters = {"RegionId": self._region_id, "Tag.1.Key": key, "MaxResults": str(MAX_IDS)}
+        found: dict[str, Backend] = {}
+        for page in self._service.pages("DescribeInstances", parameters, _read_listed):
+            found |= {backend.instance_id: backend for backend in page}
+            if len(found) >= _MOST_BY_TAG:
+                break
+        if len(found) < _MOST_BY_TAG:
+            return list(found.values())
+        parameters = {"RegionId": self._region_id, "ResourceType": "instance", "Tag.1.Key": key}
+        ids = [item for page in self._service.pages("ListTagResources", parameters, read_tags) for item, _, _ in page]
+        described = self.describe_instances(list(dict.fromkeys(ids)))
+        for answer in described.values():
+            if not isinstance(answer, Backend):
+                raise answer
+        return [backend for backend in described.values() if isinstance(backend, Backend) and key in backend.tags]
 
     def proven_absent(self, instance_ids: Sequence[str]) -> set[str]:
         """Return those of the instances that are proven to be gone; the others may exist, though no look-up shows them.
@@ -85,6 +107,11 @@ class Ecs:
         return {backend.instance_id: backend for backend in backends}
 
 
+def _read_listed(answer: Answer) -> list[Backend]:
+    """Read one page of a listing."""
+    return [_read_instance(row) for row in answer.rows("Instances", "Instance")]
+
+
 def _read_instances(answer: Answer) -> list[Backend]:
     """Read the one page of a look-up by at most 100 ids. TotalCount means nothing where MaxResults is given."""
     if answer.text("NextToken"):
@@ -102,4 +129,5 @@ def _read_instance(row: Answer) -> Backend:
             tag.text("TagKey") or tag.required_text("Key"): tag.text("TagValue") or tag.text("Value") for tag in tags
         },
         classic=row.text("InstanceNetworkType") == "classic",
+        status=row.text("Status"),
     )

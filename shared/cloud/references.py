@@ -15,7 +15,6 @@ from shared.cloud.answers import Answer, error_of_look
 from shared.cloud.apigateway import PAGE_SIZE, VERSION
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.errors import Doubtful
 
 Item = TypeVar("Item")
 
@@ -57,12 +56,7 @@ class References:
             "DescribeApisByVpcAccess",
             {"VpcName": name},
             lambda answer: answer.rows("ApiVpcAccessInfos", "ApiVpcAccessInfo"),
-            lambda row: Api(
-                row.identity("ApiId"),
-                row.text("ApiName"),
-                row.text("StageName"),
-                row.identity("VpcName", optional=True),
-            ),
+            _read_api,
         )
 
     def backends(self) -> list[BackendObject]:
@@ -100,32 +94,8 @@ class References:
         rows: Callable[[Answer], list[Answer]],
         read: Callable[[Answer], Item],
     ) -> list[Item]:
-        """Return the items of all pages; where they shift while they are read, one may be hidden, and that is Doubtful.
-
-        They have if the count changes, or if a page repeats an item of one before it.
-        """
-        found: list[Item] = []
-        counted: int | None = None
-        for number in range(1, _MAX_PAGES + 1):
-            page = {**parameters, "PageNumber": str(number), "PageSize": str(PAGE_SIZE)}
-
-            def read_page(answer: Answer) -> tuple[int, list[Item]]:
-                total, items = answer.whole("TotalCount"), [read(row) for row in rows(answer)]
-                if len(found) + len(items) > total or (not items and len(found) < total):  # noqa: B023 - called at once
-                    raise answer.odd(f"TotalCount is {total}, and there are {len(found) + len(items)}")  # noqa: B023
-                return total, items
-
-            total, items = self._service.call(operation, page, read_page, repeatable=True, read_error=error_of_look)
-            if (counted is not None and total != counted) or any(item in found for item in items):
-                raise Doubtful(operation, "PagesShifted", 200, "the list changed while it was read")
-            counted = total
-            found += items
-            if len(found) == total:
-                return found
-        raise Doubtful(operation, "TooManyPages", 200, f"the list has more than {_MAX_PAGES} pages")
-
-
-_MAX_PAGES = 1_000
+        page = {**parameters, "PageSize": str(PAGE_SIZE)}
+        return self._service.numbered(operation, page, rows, read, lambda item: item, read_error=error_of_look)
 
 
 def _read_api(row: Answer) -> Api:

@@ -6,16 +6,19 @@ https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from shared.cloud.answers import Answer, error_of
 from shared.cloud.session import ReadError, Session, Sign
 from shared.cloud.signing import Credentials, acs3_headers, canonical_query
 from shared.cloud.transport import HttpRequest, HttpResponse
+from shared.errors import Doubtful
 
 Result = TypeVar("Result")
 
+_MAX_PAGES = 1_000
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -54,6 +57,56 @@ class RpcService(NamedTuple):
         sign = self.signer(action, parameters, form)
         return self.session.call(action, sign, answered, repeatable=repeatable, read_error=read_error)
 
+    def pages(self, action: str, parameters: Mapping[str, str], read: Callable[[Answer], Result]) -> Iterator[Result]:
+        """Yield what ``read`` makes of each page of a listing that goes by NextToken; raises the errors of ``Session.call``."""
+        token = ""
+        while True:
+            page, following = self.call(
+                action, parameters, lambda answer: (read(answer), answer.text("NextToken")), repeatable=True
+            )
+            if following and following == token:
+                raise Doubtful(action, "UnreadableAnswer", 200, "the answer names itself as its next page")
+            yield page
+            if not following:
+                return
+            token = following
+            parameters = {**parameters, "NextToken": token}
+
+    def numbered(
+        self,
+        action: str,
+        parameters: Mapping[str, str],
+        rows: Callable[[Answer], list[Answer]],
+        read: Callable[[Answer], Result],
+        key: Callable[[Result], Hashable],
+        *,
+        read_error: ReadError = error_of,
+    ) -> list[Result]:
+        """Return the items of all pages of a listing that goes by PageNumber and counts its items in TotalCount.
+
+        Where pages shift while they are read, one may hide an item, and that is Doubtful: they have if the count changes, or
+        if a page repeats an item, by ``key``, of one before it. Raises the errors of ``Session.call``.
+        """
+        found, keys = list[Result](), set[Hashable]()
+        counted: int | None = None
+        for number in range(1, _MAX_PAGES + 1):
+            page = {**parameters, "PageNumber": str(number)}
+            total, items = self.call(
+                action,
+                page,
+                partial(_read_numbered, rows, read, len(found)),
+                repeatable=True,
+                read_error=read_error,
+            )
+            if (counted is not None and total != counted) or any(key(item) in keys for item in items):
+                raise Doubtful(action, "PagesShifted", 200, "the list changed while it was read")
+            counted = total
+            found += items
+            keys.update(map(key, items))
+            if len(found) == total:
+                return found
+        raise Doubtful(action, "TooManyPages", 200, f"the list has more than {_MAX_PAGES} pages")
+
     def signer(self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None) -> Sign:
         """Return what makes a freshly signed request of this call each time."""
         query = canonical_query(parameters.items())
@@ -79,3 +132,13 @@ class RpcService(NamedTuple):
             return HttpRequest("POST", self.endpoint, f"/?{query}", headers, body)
 
         return sign
+
+
+def _read_numbered(
+    rows: Callable[[Answer], list[Answer]], read: Callable[[Answer], Result], before: int, answer: Answer
+) -> tuple[int, list[Result]]:
+    """Return how many items there are in all, and those of this page; ``before`` have been read from others."""
+    total, items = answer.whole("TotalCount"), [read(row) for row in rows(answer)]
+    if before + len(items) > total or (not items and before < total):
+        raise answer.odd(f"TotalCount is {total}, and there are {before + len(items)}")
+    return total, items

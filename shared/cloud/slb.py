@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from shared.cloud.answers import Answer
+from shared.cloud.answers import Answer, read_tags
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.errors import AuthorizerError, CloudRefused, Doubtful
+from shared.errors import AuthorizerError, CloudRefused
 from shared.model.backend import Backend
 
 VERSION = "2014-05-15"
 MAX_IDS = 20  # per call of ListTagResources
+_MAX_LISTED = 10  # ids per call of DescribeLoadBalancers and DescribeLoadBalancerListeners
 _NOT_FOUND = (
     "InvalidLoadBalancerId.NotFound"  # https://github.com/aliyun/terraform-provider-alicloud, service_alicloud_slb.go
 )
@@ -55,6 +56,47 @@ class Slb:
         described = {item: self._described(item, tags) for item in load_balancer_ids}
         return {item: backend for item, backend in described.items() if backend is not None}
 
+    def tagged(self, key: str) -> list[Backend]:
+        """Return every load balancer that carries the tag ``key``, without its listeners.
+
+        Pages go by number and can shift while they are read, which the count tells. Raises the errors of ``Session.call``.
+        https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-describeloadbalancers
+        """
+        return self._listed({"Tag.1.Key": key})
+
+    def showing(self, load_balancer_ids: Sequence[str]) -> set[str]:
+        """Return which of these load balancers a listing shows, 10 ids a call; that one is missing proves nothing."""
+        found: set[str] = set()
+        for start in range(0, len(load_balancer_ids), _MAX_LISTED):
+            some = ",".join(load_balancer_ids[start : start + _MAX_LISTED])
+            found.update(backend.instance_id for backend in self._listed({"LoadBalancerId": some}))
+        return found
+
+    def listening(self, load_balancer_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Return the ports that load balancers have listeners on, 10 ids a call; whoever has none is missing.
+
+        https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-describeloadbalancerlisteners
+        """
+        ports: dict[str, tuple[int, ...]] = {}
+        for start in range(0, len(load_balancer_ids), _MAX_LISTED):
+            some = enumerate(load_balancer_ids[start : start + _MAX_LISTED], 1)
+            parameters = {"RegionId": self._region_id, "MaxResults": "100"}
+            parameters |= {f"LoadBalancerId.{number}": item for number, item in some}
+            for page in self._service.pages("DescribeLoadBalancerListeners", parameters, _read_listeners):
+                for balancer, port in page:
+                    ports[balancer] = (*ports.get(balancer, ()), port)
+        return ports
+
+    def _listed(self, filters: Mapping[str, str]) -> list[Backend]:
+        parameters = {"RegionId": self._region_id, "PageSize": "100", **filters}
+        return self._service.numbered(
+            "DescribeLoadBalancers",
+            parameters,
+            lambda answer: answer.rows("LoadBalancers", "LoadBalancer"),
+            _read_row,
+            lambda backend: backend.instance_id,
+        )
+
     def _described(self, load_balancer_id: str, tags: Mapping[str, str]) -> Backend | AuthorizerError | None:
         try:
             return self._attribute(load_balancer_id, tags)
@@ -68,29 +110,16 @@ class Slb:
         tags: dict[str, dict[str, str]] = {}
         parameters = {"RegionId": self._region_id, "ResourceType": "instance"}
         parameters |= {f"ResourceId.{number}": item for number, item in enumerate(ids, 1)}
-        while True:
-            rows, following = self._service.call("ListTagResources", parameters, _read_tags, repeatable=True)
-            for balancer, key, value in rows:
+        for page in self._service.pages("ListTagResources", parameters, read_tags):
+            for balancer, key, value in page:
                 tags.setdefault(balancer, {})[key] = value
-            if not following:
-                return tags
-            if following == parameters.get("NextToken"):
-                raise Doubtful("ListTagResources", "UnreadableAnswer", 200, "the answer names itself as its next page")
-            parameters["NextToken"] = following
+        return tags
 
     def _attribute(self, load_balancer_id: str, tags: Mapping[str, str]) -> Backend:
         parameters = {"RegionId": self._region_id, "LoadBalancerId": load_balancer_id}
         return self._service.call(
             "DescribeLoadBalancerAttribute", parameters, lambda answer: _read_balancer(answer, tags), repeatable=True
         )
-
-
-def _read_tags(answer: Answer) -> tuple[list[tuple[str, str, str]], str]:
-    """Read a page of tags as (balancer, key, value), and the token of the next page, "" at the end."""
-    rows = answer.rows("TagResources", "TagResource")
-    return [
-        (row.identity("ResourceId"), row.required_text("TagKey"), row.text("TagValue")) for row in rows
-    ], answer.text("NextToken")
 
 
 def _read_balancer(answer: Answer, tags: Mapping[str, str]) -> Backend:
@@ -105,4 +134,23 @@ def _read_balancer(answer: Answer, tags: Mapping[str, str]) -> Backend:
         tags=tags,
         classic=answer.text("NetworkType") == "classic",
         listener_ports=tuple(listening),
+        status=answer.text("LoadBalancerStatus"),
     )
+
+
+def _read_row(row: Answer) -> Backend:
+    """Read a balancer of a listing, which has tags and no listeners."""
+    tags = row.optional_rows("Tags", "Tag")
+    return Backend(
+        instance_id=row.identity("LoadBalancerId"),
+        vpc_id=row.identity("VpcId", optional=True),
+        tags={tag.required_text("TagKey"): tag.text("TagValue") for tag in tags},
+        classic=row.text("NetworkType") == "classic",
+        status=row.text("LoadBalancerStatus"),
+    )
+
+
+def _read_listeners(answer: Answer) -> list[tuple[str, int]]:
+    """Read a page of listeners; an answer without any has no list of them."""
+    rows = answer.objects("Listeners") if answer.fields.get("Listeners") is not None else []
+    return [(row.identity("LoadBalancerId"), row.whole("ListenerPort")) for row in rows]

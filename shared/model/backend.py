@@ -48,3 +48,9 @@ class Backend(NamedTuple):
     tags: Mapping[str, str]
     classic: bool = False
     listener_ports: tuple[int, ...] = ()
+    status: str = ""  # the product's own word: Running, Stopped, active; "" where its answer has none
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it is known to run, so that a sweep may open it."""
+        return self.status in ("Running", "active")
