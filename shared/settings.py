@@ -47,6 +47,8 @@ class Settings(NamedTuple):
     release_delay_seconds: int
     release_origin: str
     release_queue: str
+    release_max_per_run: int
+    reconcile_mode: str
     dry_run: bool
     concurrency: int
     max_calls_per_second: float
@@ -164,6 +166,17 @@ VARIABLES = (
         "`announced`: only entries made for announced backends are released; `any`: requested ones, too",
     ),
     Variable("RELEASE_QUEUE", "", "name of the SMQ queue that holds scheduled releases; `release_vpc_access` needs it"),
+    Variable(
+        "RELEASE_MAX_PER_RUN",
+        "10",
+        "if a sweep finds more entries to release than this, and than 30 % of ours, it schedules none of them, 0 to 10000",
+    ),
+    Variable(
+        "RECONCILE_MODE",
+        "plan",
+        "what `reconcile_vpc_access` does on its timer: `off`, `plan` (it only tells), or `apply`: authorize what is tagged and "
+        "missing, and schedule releases",
+    ),
     Variable("DRY_RUN", "false", "`true`: plan and report, but write and publish nothing"),
     Variable("CONCURRENCY", "8", "how many records of a batch are processed at once, 1 to 64"),
     Variable(
@@ -233,6 +246,8 @@ class _Reader:
             release_queue=self._matching(
                 "RELEASE_QUEUE", r"[A-Za-z0-9][A-Za-z0-9-]{0,119}", "the name of an SMQ queue: letters, digits and '-'"
             ),
+            release_max_per_run=int(self._number("RELEASE_MAX_PER_RUN", 0, 10_000, whole=True)),
+            reconcile_mode=self._choice("RECONCILE_MODE", ("plan", "off", "apply")),
             dry_run=self._switch("DRY_RUN"),
             concurrency=int(self._number("CONCURRENCY", 1, 64, whole=True)),
             max_calls_per_second=self._number("MAX_CALLS_PER_SECOND", 0.5, 10_000),

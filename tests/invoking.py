@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.reconcile_vpc_access.index import work as reconcile
 from functions.release_vpc_access.index import work as release
 from functions.set_vpc_access.index import work as authorize
 from shared import log, settings
@@ -46,6 +47,7 @@ SETTINGS = {
     "MAX_CALLS_PER_SECOND": "1000",
     "CONCURRENCY": "1",
     "RELEASE_MODE": "apply",
+    "RECONCILE_MODE": "apply",
     "RELEASE_QUEUE": "releases",
 }
 
@@ -235,6 +237,12 @@ def invoke() -> Iterator[Invoker]:
 def releasing(invoke: Invoker) -> Invoker:
     """The function that releases, on the same stand-in."""
     return invoke.doing(release)
+
+
+@pytest.fixture
+def sweeping(invoke: Invoker) -> Invoker:
+    """The function that reconciles, on the same stand-in."""
+    return replace(invoke, work=reconcile, engine=None)
 
 
 def request(**changes: Any) -> dict[str, Any]:

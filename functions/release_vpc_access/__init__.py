@@ -1,1 +1,1 @@
-"""Authorizes API Gateway to reach backends: of those that somebody requests, and of those that appear."""
+"""Releases the authorizations of backends that are gone."""

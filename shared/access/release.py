@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from shared import log
+from shared.access.releasable import Kept, not_an_instance, not_announced, not_ours
 from shared.access.usage import users
 from shared.backends.lookup import look_up, prove_absent
 from shared.clock import Deadline
@@ -18,7 +19,7 @@ from shared.cloud.apigateway import ApiGateway, Removed
 from shared.cloud.references import References
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful
-from shared.model.access import ANNOUNCED, REQUESTED, VpcAccess
+from shared.model.access import VpcAccess
 from shared.model.backend import kind_of
 from shared.settings import Settings
 
@@ -28,14 +29,6 @@ _FIRST_WAIT = 0.2  # seconds between them, doubled each time
 _FRESH = 5.0  # seconds that the checks hold; a removal that has not ended by then is due again
 _GONE, _USED = "NotFound", "DependencyViolation"
 """Families of codes: https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table"""
-
-
-class Kept(NamedTuple):
-    """An entry stays, because of ``reason`` (a short fixed word); ``used_by`` names what uses it."""
-
-    reason: str
-    text: str
-    used_by: Sequence[str] = ()
 
 
 class Case(NamedTuple):
@@ -103,35 +96,15 @@ def _unchanged(case: Case) -> Kept | None:
 
 
 def _ours(case: Case) -> Kept | None:
-    owner = case.entry.owner if case.entry else None
-    if owner == case.settings.owner:
-        return None
-    return Kept(
-        "NotOurs", f"its owner is {owner or 'nobody'}, not {case.settings.owner}: remove it by hand if it is not needed"
-    )
+    return not_ours(case.entry or case.scheduled, case.settings)
 
 
 def _announced(case: Case) -> Kept | None:
-    origin = case.entry.origin if case.entry else None
-    other = origin in (None, REQUESTED)
-    if origin == ANNOUNCED or (other and case.settings.release_origin == "any"):
-        return None
-    text = (
-        f"its origin is {origin or 'not known'}, not {ANNOUNCED}: only what was authorized for an announced backend is released by "
-        f"itself. Release it with `python -m functions release NAME`{', or set RELEASE_ORIGIN=any' if other else ''}"
-    )
-    return Kept("NotAnnounced", text)
+    return not_announced(case.entry or case.scheduled, case.settings)
 
 
 def _an_instance(case: Case) -> Kept | None:
-    kind = kind_of(case.scheduled.instance_id)
-    if kind is not None and kind.is_id(case.scheduled.instance_id):
-        return None
-    text = (
-        f"{case.scheduled.instance_id} is neither an instance (i-…) nor a classic load balancer (lb-…), so nothing can prove "
-        "that it is gone. If it is not needed: `python -m functions release NAME --although-alive`"
-    )
-    return Kept("NotAnInstance", text)
+    return not_an_instance(case.scheduled)
 
 
 def _gone(case: Case) -> Kept | None:

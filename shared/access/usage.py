@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from shared.cloud.references import References
+from shared.cloud.references import References, Shared
 from shared.model.access import VpcAccess
 
 _ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
@@ -14,21 +14,23 @@ _CONTINUED = re.compile(r"\\\r?\n[ \t]*")
 _PART = r"[\w.-]"  # of a name: team-a-i-1-80 is not in team-a-i-1-8080
 
 
-def users(entry: VpcAccess, references: References) -> list[str]:
+def users(entry: VpcAccess, references: References, shared: Shared | None = None) -> list[str]:
     """Return what refers to ``entry``, each in words; empty if everything was read and nothing does.
 
-    APIs, which come and go most often, are looked up last, so that nothing but the removal follows. Raises the errors of
-    ``Session.call``: what could not be read as a whole may hold a reference.
+    Whoever asks for many entries hands over what is ``shared``; before a removal it is looked up anew. APIs, which come and
+    go most often, are looked up last, so that nothing but the removal follows. Raises the errors of ``Session.call``: what
+    could not be read as a whole may hold a reference.
     """
+    backend_objects, routing = shared or references.shared()
     keys = {entry.name, entry.vpc_access_id} - {""}
     backends = [
         f"backend object {backend.backend_name} ({backend.backend_id})"
-        for backend in references.backends()
+        for backend in backend_objects
         if not keys.isdisjoint(backend.refers_to)
     ]
     plugins = [
         f"routing plug-in {plugin.plugin_name} ({plugin.plugin_id})"
-        for plugin in references.routing_plugins()
+        for plugin in routing
         if any(mentions(plugin.data, key) for key in keys)
     ]
     apis = [

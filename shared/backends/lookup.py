@@ -68,7 +68,7 @@ def _unfound(job: Job) -> tuple[tuple[str, ...], str] | None:
 def _notice(job: Job) -> Appeared | None:
     """Return the notice that still has to be looked up."""
     content = job.record.content
-    return content if isinstance(content, Appeared) and job.outcome is None else None
+    return content if isinstance(content, Appeared) and job.outcome is None and job.access is None else None
 
 
 def _without_asking(job: Job, settings: Settings) -> Job:

@@ -83,6 +83,10 @@ class Ecs:
                 absent.update(item for item in ids if item not in found)
         return absent
 
+    def require_permission(self) -> None:
+        """Raise OperatorNeeded unless the caller may list instances: without the right every list is empty."""
+        self._is_permitted([])
+
     def _is_permitted(self, ids: Sequence[str]) -> bool:
         """Ask for a dry run: its answer is an error with the code DryRunOperation if the caller has the right."""
         parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "DryRun": "true"}

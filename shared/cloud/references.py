@@ -44,6 +44,13 @@ class Plugin(NamedTuple):
     data: str
 
 
+class Shared(NamedTuple):
+    """All backend objects and all routing plug-ins, which can refer to any authorization."""
+
+    backends: list[BackendObject]
+    plugins: list[Plugin]
+
+
 class References:
     """The look-ups. All raise the errors of ``Session.call``; what cannot be read as a whole is Doubtful."""
 
@@ -77,6 +84,10 @@ class References:
             lambda answer: answer.rows("Plugins", "PluginAttribute"),
             lambda row: Plugin(row.identity("PluginId"), row.text("PluginName"), row.required_text("PluginData")),
         )
+
+    def shared(self) -> Shared:
+        """Return what is looked up in the same way for every authorization."""
+        return Shared(self.backends(), self.routing_plugins())
 
     def _backend(self, backend_id: str) -> BackendObject:
         return self._service.call(

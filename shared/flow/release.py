@@ -10,7 +10,8 @@ from typing import Any
 
 from shared import log
 from shared.access import release as checks
-from shared.access.release import Case, Check, Kept, examine, open_case, remove
+from shared.access.releasable import Kept
+from shared.access.release import Case, Check, examine, open_case, remove
 from shared.backends.rules import foreign
 from shared.cloud.apigateway import ApiGateway, Removed
 from shared.cloud.smq import SmqQueue

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from shared.model.outcome import FAILED, GRANTED, IGNORED, OF_AN_ENTRY, REFUSED, REJECTED, HookAnswer, Outcome
 from shared.model.records import Appeared
 
+RECONCILE = "reconcile"  # source of what a sweep found
 MAX_MESSAGE_BYTES = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
 _MAX_FIELD_BYTES = (
     3_100  # bytes that a name of 256 characters can take; longer ones are not names of ours, but must fit
@@ -31,6 +32,8 @@ def result_id(outcome: Outcome, owner: str) -> str:
         return _hash(owner, outcome.access.vpc_access_id, outcome.access.name, outcome.type, outcome.reason)
     key = record.message_id or sha256(_canonical(record.original).encode("utf-8", "surrogatepass")).hexdigest()
     target = outcome.access.target if outcome.access else ()
+    if outcome.type in GRANTED and outcome.access is not None and record.source == RECONCILE:
+        return _hash(owner, outcome.access.vpc_access_id, outcome.access.name, "granted")
     if outcome.type in GRANTED and outcome.access is not None:
         return _hash(owner, key, record.part, target, "granted", outcome.access.vpc_access_id)
     return _hash(owner, key, record.part, target, outcome.type)

@@ -54,3 +54,15 @@ class Backend(NamedTuple):
     def is_running(self) -> bool:
         """Tell whether it is known to run, so that a sweep may open it."""
         return self.status in ("Running", "active")
+
+
+class Inventory(NamedTuple):
+    """What there is. ``problems`` says what could not be looked up: then it is only a part, and nothing may be taken for gone.
+
+    ``tagged`` has the backends that opted in by their ids, ``alive`` those that were asked for: whether they exist. One that
+    is missing there is not known.
+    """
+
+    tagged: Mapping[str, Backend]
+    alive: Mapping[str, bool]
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,50 @@
+"""What an entry alone says about its release. Pure: nothing is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.model.access import ANNOUNCED, REQUESTED, VpcAccess
+from shared.model.backend import kind_of
+from shared.settings import Settings
+
+
+class Kept(NamedTuple):
+    """An entry stays, because of ``reason`` (a short fixed word); ``used_by`` names what uses it."""
+
+    reason: str
+    text: str
+    used_by: Sequence[str] = ()
+
+
+def not_ours(entry: VpcAccess, settings: Settings) -> Kept | None:
+    """Return why an entry is not ours to release."""
+    if entry.owner == settings.owner:
+        return None
+    text = f"its owner is {entry.owner or 'nobody'}, not {settings.owner}: remove it by hand if it is not needed"
+    return Kept("NotOurs", text)
+
+
+def not_announced(entry: VpcAccess, settings: Settings) -> Kept | None:
+    """Return why an entry is not released by itself: only what was made for an announced backend is."""
+    other = entry.origin in (None, REQUESTED)
+    if entry.origin == ANNOUNCED or (other and settings.release_origin == "any"):
+        return None
+    text = (
+        f"its origin is {entry.origin or 'not known'}, not {ANNOUNCED}: only what was authorized for an announced backend is "
+        f"released by itself. Release it with `python -m functions release NAME`{', or set RELEASE_ORIGIN=any' if other else ''}"
+    )
+    return Kept("NotAnnounced", text)
+
+
+def not_an_instance(entry: VpcAccess) -> Kept | None:
+    """Return why nothing can prove that what an entry opens is gone."""
+    kind = kind_of(entry.instance_id)
+    if kind is not None and kind.is_id(entry.instance_id):
+        return None
+    text = (
+        f"{entry.instance_id} is neither an instance (i-…) nor a classic load balancer (lb-…), so nothing can prove that it "
+        "is gone. If it is not needed: `python -m functions release NAME --although-alive`"
+    )
+    return Kept("NotAnInstance", text)

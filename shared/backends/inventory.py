@@ -1,0 +1,75 @@
+"""Everything that opted in by its tag, and which of the backends that are open still exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from shared.backends.lookup import prove_absent
+from shared.backends.rules import LISTENER
+from shared.cloud.ecs import Ecs
+from shared.cloud.session import Session
+from shared.cloud.slb import Slb
+from shared.errors import AuthorizerError
+from shared.model.backend import CLB, ECS, Backend, Inventory, kind_of
+from shared.settings import Settings
+
+
+def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
+    """Return what is tagged, and of the backends ``ids`` whether they exist. Never raises our errors: they are problems."""
+    problems = list[str]()
+    tagged: dict[str, Backend] = {}
+    ecs = Ecs(session, settings.ecs_endpoint, settings.region_id)
+    slb = Slb(session, settings.slb_endpoint, settings.region_id)
+    with _noting("the tagged instances could not be listed", problems):
+        instances = ecs.tagged(settings.port_tag)
+        if not instances:
+            ecs.require_permission()  # without it the list is empty, too
+        tagged |= {backend.instance_id: backend for backend in instances}
+    with _noting("the tagged load balancers could not be listed", problems):
+        tagged |= {backend.instance_id: backend for backend in _balancers(slb, settings.port_tag)}
+    alive = dict.fromkeys(tagged, True)
+    others = sorted({item for item in ids if item not in tagged})
+    with _noting("the instances of authorizations could not be looked up", problems):
+        alive |= _instances_alive([item for item in others if kind_of(item) == ECS], ecs, session, settings)
+    with _noting("the load balancers of authorizations could not be looked up", problems):
+        alive |= _balancers_alive([item for item in others if kind_of(item) == CLB], slb)
+    return Inventory(tagged, alive, tuple(problems))
+
+
+@contextmanager
+def _noting(what: str, problems: list[str]) -> Iterator[None]:
+    """Note an error of ours as a problem."""
+    try:
+        yield
+    except AuthorizerError as error:
+        problems.append(f"{what}: {error}")
+
+
+def _balancers(slb: Slb, tag: str) -> list[Backend]:
+    """Return the load balancers with the tag; where its value says so, with the ports of their listeners."""
+    balancers = slb.tagged(tag)
+    ports = slb.listening([backend.instance_id for backend in balancers if backend.tags.get(tag) == LISTENER])
+    return [backend._replace(listener_ports=ports.get(backend.instance_id, ())) for backend in balancers]
+
+
+def _instances_alive(ids: list[str], ecs: Ecs, session: Session, settings: Settings) -> dict[str, bool]:
+    found = ecs.describe_instances(ids)
+    alive = {item: True for item, answer in found.items() if isinstance(answer, Backend)}
+    missing = [item for item in ids if item not in found]
+    for item, proof in prove_absent(missing, session, settings).items():
+        if isinstance(proof, AuthorizerError):
+            raise proof
+        if proof:
+            alive[item] = False
+    return alive
+
+
+def _balancers_alive(ids: list[str], slb: Slb) -> dict[str, bool]:
+    """Tell by lists which exist, and of the others by the code of their look-up; other errors leave it open."""
+    alive = dict.fromkeys(slb.showing(ids), True)
+    missing = [item for item in ids if item not in alive]
+    described = slb.attributes(missing)
+    alive |= {item: True for item, answer in described.items() if isinstance(answer, Backend)}
+    alive |= {item: False for item in missing if item not in described}
+    return alive
