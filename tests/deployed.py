@@ -39,6 +39,9 @@ class Parts(NamedTuple):
 FUNCTIONS = {
     "set_vpc_access": Parts("Function", "Role", "MostInstances", "AsyncInvocations"),
     "release_vpc_access": Parts("ReleaseFunction", "ReleaseRole", "MostReleaseInstances", "AsyncReleaseInvocations"),
+    "reconcile_vpc_access": Parts(
+        "ReconcileFunction", "ReconcileRole", "MostReconcileInstances", "AsyncReconcileInvocations"
+    ),
 }
 
 
@@ -100,7 +103,8 @@ def statements(stack: Stack, function: str = "set_vpc_access") -> list[dict[str,
 
 def allowed(stack: Stack, function: str = "set_vpc_access") -> set[str]:
     """Return the actions that a function's role allows to the code; Function Compute uses the others with it."""
-    letters = stack.properties(FUNCTIONS[function].asynchronous)["DestinationConfig"]["OnFailure"]["Destination"]
+    destinations = stack.properties(FUNCTIONS[function].asynchronous).get("DestinationConfig")
+    letters = destinations["OnFailure"]["Destination"] if destinations else None
     ours = [
         statement["Action"]
         for statement in statements(stack, function)

@@ -37,5 +37,5 @@ def _other(record: Record) -> list[Outcome]:
     return [job.outcome]
 
 
-function = Function(work)
+function = Function("reconcile_vpc_access", work)
 initialize, handler = function.initialize, function.handler

@@ -6,12 +6,12 @@ https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from shared.cloud.answers import Answer, read_tags
+from shared.cloud.answers import Answer, error_of, read_tags
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
-from shared.errors import CloudRefused, UnknownRefusal
+from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.model.backend import Backend
 
 VERSION = "2014-05-26"
@@ -53,7 +53,8 @@ class Ecs:
         if len(found) < _MOST_BY_TAG:
             return list(found.values())
         parameters = {"RegionId": self._region_id, "ResourceType": "instance", "Tag.1.Key": key}
-        ids = [item for page in self._service.pages("ListTagResources", parameters, read_tags) for item, _, _ in page]
+        pages = self._service.pages("ListTagResources", parameters, read_tags, read_error=_error_of_tags)
+        ids = [item for page in pages for item, _, _ in page]
         described = self.describe_instances(list(dict.fromkeys(ids)))
         for answer in described.values():
             if not isinstance(answer, Backend):
@@ -109,6 +110,11 @@ class Ecs:
             middle = len(ids) // 2
             return self._describe(ids[:middle]) | self._describe(ids[middle:])
         return {backend.instance_id: backend for backend in backends}
+
+
+def _error_of_tags(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:
+    """Map an error of an operation that other products have, too: its RAM action is another one there."""
+    return error_of(f"{operation} of ECS", status, headers, body)
 
 
 def _read_listed(answer: Answer) -> list[Backend]:

@@ -57,12 +57,23 @@ class RpcService(NamedTuple):
         sign = self.signer(action, parameters, form)
         return self.session.call(action, sign, answered, repeatable=repeatable, read_error=read_error)
 
-    def pages(self, action: str, parameters: Mapping[str, str], read: Callable[[Answer], Result]) -> Iterator[Result]:
+    def pages(
+        self,
+        action: str,
+        parameters: Mapping[str, str],
+        read: Callable[[Answer], Result],
+        *,
+        read_error: ReadError = error_of,
+    ) -> Iterator[Result]:
         """Yield what ``read`` makes of each page of a listing that goes by NextToken; raises the errors of ``Session.call``."""
         token = ""
         while True:
             page, following = self.call(
-                action, parameters, lambda answer: (read(answer), answer.text("NextToken")), repeatable=True
+                action,
+                parameters,
+                lambda answer: (read(answer), answer.text("NextToken")),
+                repeatable=True,
+                read_error=read_error,
             )
             if following and following == token:
                 raise Doubtful(action, "UnreadableAnswer", 200, "the answer names itself as its next page")

@@ -67,12 +67,14 @@ def questions(function: str, settings: Settings, session: Session) -> list[Quest
             operation,
             product.setting,
             product.refusal,
-            RpcService(session, getattr(settings, product.setting.lower()), product.version).signer(operation, values),
+            RpcService(session, getattr(settings, product.setting.lower()), product.version).signer(
+                operation.partition(" of ")[0], values
+            ),
         )
         for product, operation, values in _CALLS[function](settings, session)
     ]
     targets = {} if settings.sends_to_sns else {"PublishMessage": f"/topics/{settings.result_topic}/messages"}
-    if function == RELEASE and settings.release_queue:
+    if function != AUTHORIZE and settings.release_queue:
         targets["SendMessage"] = f"/queues/{settings.release_queue}/messages"
     for operation, target in targets.items():
         sign = signer(session, settings.smq_endpoint, "POST", target, _UNREADABLE)
@@ -81,8 +83,8 @@ def questions(function: str, settings: Settings, session: Session) -> list[Quest
 
 
 def unset(function: str, settings: Settings) -> str:
-    """Return what is missing among the settings that only ``function`` needs, "" if nothing is."""
-    if function == RELEASE and not settings.release_queue:
+    """Return what is missing among the settings that not every function needs, "" if nothing is."""
+    if function != AUTHORIZE and not settings.release_queue:
         return "RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"
     return ""
 
@@ -119,9 +121,28 @@ def _of_release_vpc_access(settings: Settings, session: Session) -> Iterator[_Ca
         yield _GATEWAY, "RemoveVpcAccess", _NOWHERE
 
 
-RELEASE = "release_vpc_access"
+def _of_reconcile_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
+    """Entries are made, and the role may do it, with RECONCILE_MODE=apply only."""
+    del session
+    region = {"RegionId": settings.region_id}
+    yield _GATEWAY, "DescribeVpcAccesses", _PAGE
+    yield _GATEWAY, "DescribeApisByVpcAccess", {"VpcName": MADE_UP, **_PAGE}
+    yield _GATEWAY, "DescribeBackendList", _PAGE
+    yield _GATEWAY, "DescribeBackendInfo", {"BackendId": MADE_UP}
+    yield _GATEWAY, "DescribePlugins", {"PluginType": "routing", **_PAGE}
+    yield _SERVERS, "DescribeInstances", {**region, "DryRun": "true"}
+    yield _SERVERS, "ListTagResources of ECS", {**region, "ResourceType": "instance", "ResourceId.1": "i-doctor"}
+    yield _BALANCERS, "DescribeLoadBalancers", {**region, **_PAGE}
+    yield _BALANCERS, "DescribeLoadBalancerListeners", {**region, "LoadBalancerId.1": "lb-doctor"}
+    yield _BALANCERS, "DescribeLoadBalancerAttribute", {**region, "LoadBalancerId": "lb-doctor"}
+    if settings.reconcile_mode == "apply":
+        yield _GATEWAY, "SetVpcAccess", {"Name": MADE_UP, **_NOWHERE}
+
+
+AUTHORIZE = "set_vpc_access"
 _CALLS: Mapping[str, Callable[[Settings, Session], Iterator[_Call]]] = {
-    "set_vpc_access": _of_set_vpc_access,
-    RELEASE: _of_release_vpc_access,
+    AUTHORIZE: _of_set_vpc_access,
+    "release_vpc_access": _of_release_vpc_access,
+    "reconcile_vpc_access": _of_reconcile_vpc_access,
 }
 """Function → what its role is for, but for messages."""

@@ -75,9 +75,24 @@ def taking_back(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
         yield corpus(path.read_bytes())
 
 
+def sweeping(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
+    """Sweep once over what is tagged by the thousand, with balancers, and with an instance and a balancer that are gone."""
+    corpus.configure(**mode)
+    tags = [{"Key": OWNER_TAG, "Value": "team-a"}, {"Key": ORIGIN_TAG, "Value": "announced"}]
+    corpus.given(
+        instances=[
+            {"InstanceId": f"i-bp1many{n:04}", "VpcId": VPC, "Tags": {"apigateway-port": "0"}} for n in range(1_000)
+        ],
+        entries=[request(Name=item, InstanceId=item, Tag=tags) for item in ("i-bp1gone0001", "lb-bp1gone0001")],
+        backends=[{"BackendId": "b-1", "BackendName": "another"}],
+    )
+    yield corpus({"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""}, timeout=600.0)
+
+
 HELD = {
     "set_vpc_access": Held(MODIFY, "OnConflict", "refuse", "replace", authorizing),
     "release_vpc_access": Held(REMOVE, "ReleaseMode", "report", "apply", taking_back),
+    "reconcile_vpc_access": Held("apigateway:SetVpcAccess", "ReconcileMode", "plan", "apply", sweeping),
 }
 MODES = [
     pytest.param(function, mode, id=f"{function}-{mode}")
