@@ -101,10 +101,15 @@ def statements(stack: Stack, function: str = "set_vpc_access") -> list[dict[str,
     return list(policy["Statement"])
 
 
+def dead_letters(stack: Stack, function: str) -> str | None:
+    """Return where a function's failed asynchronous calls go, None if nowhere."""
+    destinations = stack.properties(FUNCTIONS[function].asynchronous).get("DestinationConfig")
+    return str(destinations["OnFailure"]["Destination"]) if destinations else None
+
+
 def allowed(stack: Stack, function: str = "set_vpc_access") -> set[str]:
     """Return the actions that a function's role allows to the code; Function Compute uses the others with it."""
-    destinations = stack.properties(FUNCTIONS[function].asynchronous).get("DestinationConfig")
-    letters = destinations["OnFailure"]["Destination"] if destinations else None
+    letters = dead_letters(stack, function)
     ours = [
         statement["Action"]
         for statement in statements(stack, function)

@@ -18,7 +18,8 @@ from functions._operator import access, exits, terminal
 from shared import log, settings
 from shared.access import release as checks
 from shared.access.observe import Recent
-from shared.access.release import Case, Check, Kept, open_case, remove
+from shared.access.releasable import Kept
+from shared.access.release import Case, Check, open_case, remove
 from shared.cloud.apigateway import ApiGateway, Removed
 from shared.errors import AuthorizerError, Transient
 from shared.events.schedule import schedule_message

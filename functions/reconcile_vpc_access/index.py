@@ -10,31 +10,25 @@ from collections.abc import Sequence
 from shared.flow.engine import Run
 from shared.flow.reconcile import sweep
 from shared.flow.runtime import Function
-from shared.model.outcome import FAILED, IGNORED, REJECTED, HookAnswer, Job, Outcome
+from shared.model.outcome import IGNORED, REJECTED, HookAnswer, Outcome
 from shared.model.records import Ignored, Invalid, Record, Timer
 
 
 def work(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
-    """Sweep once if a timer fired, whatever else came with it; return what became of each record."""
-    outcomes = [outcome for record in records for outcome in _other(record)]
+    """Sweep once if a timer fired, whatever else came with it; return what became of each record. None is due again."""
     timers = [record for record in records if isinstance(record.content, Timer)]
-    return [*outcomes, *(sweep(timers[0], run) if timers else [])], []
+    others = [_told(record) for record in records if not isinstance(record.content, Timer)]
+    return [*others, *(sweep(timers[0], run) if timers else [])], []
 
 
-def _other(record: Record) -> list[Outcome]:
+def _told(record: Record) -> Outcome:
+    """Return the outcome of what is not a timer. Nobody who sends that to this function waits for a result message."""
     content = record.content
-    if isinstance(content, Timer):
-        return []
     if isinstance(content, Invalid):
-        kind = FAILED if content.retry else REJECTED
-        job = Job(record).ended(kind, "InvalidRecord", content.text)
-    else:
-        ignored = (
-            content if isinstance(content, Ignored) else Ignored("not-a-timer", "this function acts on its timer only")
-        )
-        job = Job(record).ended(IGNORED, ignored.reason, ignored.text)
-    assert job.outcome is not None
-    return [job.outcome]
+        return Outcome(record, REJECTED, None, "InvalidRecord", content.text)
+    if isinstance(content, Ignored):
+        return Outcome(record, IGNORED, None, content.reason, content.text)
+    return Outcome(record, IGNORED, None, "not-a-timer", "this function acts on its timer only")
 
 
 function = Function("reconcile_vpc_access", work)

@@ -10,7 +10,7 @@ from shared.backends.rules import LISTENER
 from shared.cloud.ecs import Ecs
 from shared.cloud.session import Session
 from shared.cloud.slb import Slb
-from shared.errors import AuthorizerError
+from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.model.backend import CLB, ECS, Backend, Inventory, kind_of
 from shared.settings import Settings
 
@@ -66,10 +66,13 @@ def _instances_alive(ids: list[str], ecs: Ecs, session: Session, settings: Setti
 
 
 def _balancers_alive(ids: list[str], slb: Slb) -> dict[str, bool]:
-    """Tell by lists which exist, and of the others by the code of their look-up; other errors leave it open."""
+    """Tell by lists which exist, and of the others by the code of their look-up; where it refuses one, that is left open."""
     alive = dict.fromkeys(slb.showing(ids), True)
     missing = [item for item in ids if item not in alive]
     described = slb.attributes(missing)
+    for answer in described.values():
+        if not isinstance(answer, (Backend, CloudRefused, UnknownRefusal)):
+            raise answer
     alive |= {item: True for item, answer in described.items() if isinstance(answer, Backend)}
     alive |= {item: False for item in missing if item not in described}
     return alive

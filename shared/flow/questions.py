@@ -73,8 +73,10 @@ def questions(function: str, settings: Settings, session: Session) -> list[Quest
         )
         for product, operation, values in _CALLS[function](settings, session)
     ]
-    targets = {} if settings.sends_to_sns else {"PublishMessage": f"/topics/{settings.result_topic}/messages"}
-    if function != AUTHORIZE and settings.release_queue:
+    targets: dict[str, str] = {}
+    if not settings.sends_to_sns and _writes(function, settings):
+        targets["PublishMessage"] = f"/topics/{settings.result_topic}/messages"
+    if settings.release_queue and _schedules(function, settings):
         targets["SendMessage"] = f"/queues/{settings.release_queue}/messages"
     for operation, target in targets.items():
         sign = signer(session, settings.smq_endpoint, "POST", target, _UNREADABLE)
@@ -84,9 +86,19 @@ def questions(function: str, settings: Settings, session: Session) -> list[Quest
 
 def unset(function: str, settings: Settings) -> str:
     """Return what is missing among the settings that not every function needs, "" if nothing is."""
-    if function != AUTHORIZE and not settings.release_queue:
+    if _schedules(function, settings) and not settings.release_queue:
         return "RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"
     return ""
+
+
+def _writes(function: str, settings: Settings) -> bool:
+    """Tell whether a function makes, schedules or publishes anything under these settings: a sweep does so in apply only."""
+    return function != RECONCILE or settings.reconcile_mode == "apply"
+
+
+def _schedules(function: str, settings: Settings) -> bool:
+    """Tell whether a function sends messages to the queue of releases under these settings."""
+    return function != AUTHORIZE and _writes(function, settings)
 
 
 def _of_set_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
@@ -122,7 +134,7 @@ def _of_release_vpc_access(settings: Settings, session: Session) -> Iterator[_Ca
 
 
 def _of_reconcile_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
-    """Entries are made, and the role may do it, with RECONCILE_MODE=apply only."""
+    """Entries are made, and results published, and the role may do it, with RECONCILE_MODE=apply only."""
     del session
     region = {"RegionId": settings.region_id}
     yield _GATEWAY, "DescribeVpcAccesses", _PAGE
@@ -139,10 +151,10 @@ def _of_reconcile_vpc_access(settings: Settings, session: Session) -> Iterator[_
         yield _GATEWAY, "SetVpcAccess", {"Name": MADE_UP, **_NOWHERE}
 
 
-AUTHORIZE = "set_vpc_access"
+AUTHORIZE, RECONCILE = "set_vpc_access", "reconcile_vpc_access"
 _CALLS: Mapping[str, Callable[[Settings, Session], Iterator[_Call]]] = {
     AUTHORIZE: _of_set_vpc_access,
     "release_vpc_access": _of_release_vpc_access,
-    "reconcile_vpc_access": _of_reconcile_vpc_access,
+    RECONCILE: _of_reconcile_vpc_access,
 }
 """Function → what its role is for, but for messages."""

@@ -96,7 +96,7 @@ RELEASES = [
     # one look finds the entries of the instance, and each is sent
     pytest.param(
         release(
-            state_change("i-bp1example0109", "Deleted"), 268, {"CloudAPI.DescribeVpcAccesses": 1, "SMQ.SendMessage": 1}
+            state_change("i-bp1example0109", "Deleted"), 269, {"CloudAPI.DescribeVpcAccesses": 1, "SMQ.SendMessage": 1}
         ),
         id="schedule",
     ),
@@ -104,15 +104,15 @@ RELEASES = [
     pytest.param(
         release(
             queue_event(schedule(GONE)),
-            269,
+            270,
             {"CloudAPI.DescribeVpcAccesses": 4, "CloudAPI.RemoveVpcAccess": 1, **PROOF, **USE, **TOLD},
         ),
         id="release",
     ),
     # what is not ours costs no further look
-    pytest.param(release(queue_event(schedule(THEIRS)), 268, THE_ENTRY | TOLD), id="keep-foreign"),
+    pytest.param(release(queue_event(schedule(THEIRS)), 269, THE_ENTRY | TOLD), id="keep-foreign"),
     # nothing to do: no call at all
-    pytest.param(release(state_change(state="Stopped"), 266, {}), id="release-ignored"),
+    pytest.param(release(state_change(state="Stopped"), 267, {}), id="release-ignored"),
 ]
 
 

@@ -22,7 +22,7 @@ from shared.events.fields import text_of
 from shared.events.parsing import parse
 from shared.model.records import Appeared, Ended
 from tests.cloud.core import ManualClock, Switches, World
-from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, Retry, Trigger
+from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, Retry, TimerTrigger, Trigger
 from tests.cloud.fc.triggers.pattern import matches
 from tests.cloud.fc.triggers.queue import QueuePump
 from tests.cloud.fc.triggers.triggered import Delivery
@@ -229,7 +229,7 @@ def test_functions_share_their_environment() -> None:
     of = Stack(DOCUMENT, {**given, "MaxCallsPerSecond": 11, "BackgroundCallsPerSecond": 3})
     first, *others = (environment(of, function) for function in FUNCTIONS)
     assert first["MAX_CALLS_PER_SECOND"] == "11"
-    assert others == [{**first, "MAX_CALLS_PER_SECOND": "3"}]
+    assert others == [{**first, "MAX_CALLS_PER_SECOND": "3"}] * 2
 
 
 def test_parameters_default_to_the_settings_defaults() -> None:
@@ -259,14 +259,40 @@ def test_handlers_are_in_the_code(name: str) -> None:
 
 
 def test_every_function_is_whole() -> None:
-    """Each function of the stack is one of the code's, and differs from the others in its name, handler, role and pace only."""
+    """Each function of the stack is one of the code's, and differs from the others in what has to be its own only."""
     assert FUNCTIONS.keys() == set(catalogue.names())
     assert [len(stack().of_type(f"ALIYUN::FC3::{kind}")) for kind in PER_FUNCTION] == [len(FUNCTIONS)] * 3
     own = ("FunctionName", "Description", "Handler", "InstanceLifecycleConfig", "Role", "EnvironmentVariables")
+    size = ("Timeout", "MemorySize")  # of a sweep
     first, *others = (stack().properties(parts.function) for parts in FUNCTIONS.values())
     for function in others:
-        assert {**function, **{key: first[key] for key in own}} == first
-        assert all(function[key] != first[key] for key in own)
+        apart = own + size * (function["Handler"] == "reconcile_vpc_access.handler")
+        assert {**function, **{key: first[key] for key in apart}} == first
+        assert all(function[key] != first[key] for key in apart)
+
+
+def test_one_sweep_at_a_time() -> None:
+    """A sweep has ten minutes and one instance, ends before the next begins, and is not repeated if it fails."""
+    parts = FUNCTIONS["reconcile_vpc_access"]
+    assert (
+        stack().properties(parts.function)["Timeout"]
+        == 600
+        < 60 * DOCUMENT["Parameters"]["ReconcileMinutes"]["MinValue"]
+    )
+    assert stack().properties(parts.instances)["ReservedConcurrency"] == 1
+    asynchronous = stack().properties(parts.asynchronous)
+    assert asynchronous["MaxAsyncRetryAttempts"] == 0
+    assert asynchronous["MaxAsyncEventAgeInSeconds"] <= 60 * DOCUMENT["Parameters"]["ReconcileMinutes"]["MinValue"]
+    assert "DestinationConfig" not in asynchronous
+
+
+def test_timer_fires_the_sweep() -> None:
+    """The timer belongs to the function that reconciles and is enabled; how often it fires is a parameter."""
+    (timer,) = [each for each in triggers(stack(ReconcileMinutes=45)).values() if isinstance(each, TimerTrigger)]
+    (trigger,) = [each for each in stack().of_type("ALIYUN::FC3::Trigger") if each["TriggerType"] == "timer"]
+    assert (timer.name, timer.enabled, timer.payload) == ("reconcile", True, "")
+    assert trigger["FunctionName"] == stack().properties("ReconcileFunction")["FunctionName"]
+    assert trigger["TriggerConfig"]["cronExpression"] == "@every 60m"
 
 
 def test_offered_runtimes_are_built_for() -> None:
@@ -459,7 +485,10 @@ BALANCER_RECORDS = frozenset({"slb:ActionTrail:ApiCall", "slb:ActionTrail:Consol
 def test_filter_lets_through_what_the_function_acts_on(
     path: Path, name: str, types: frozenset[str], wanted: type[Appeared | Ended]
 ) -> None:
-    """A filter takes the sample events of its types that the function acts on, and state changes whose data has no state."""
+    """A filter takes the sample events of its types that the function acts on, and those that only the function can judge.
+
+    These are state changes whose data has no state, and calls that have failed.
+    """
     trigger = triggers(stack())[name]
     assert isinstance(trigger, EventBridgeTrigger)
     raw = path.read_bytes()
@@ -470,6 +499,7 @@ def test_filter_lets_through_what_the_function_acts_on(
     single = isinstance(event, dict) and event.get("type") in types
     acted_on = any(isinstance(record.content, wanted) for record in parse(raw))
     unsure = types == STATE_CHANGES and not text_of(event, "data", "state")
+    unsure |= wanted is Ended and bool(text_of(event, "data", "errorCode"))
     assert (isinstance(event, dict) and matches(trigger.pattern, event)) == (single and (acted_on or unsure))
 
 

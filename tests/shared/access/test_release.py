@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.access.release import CHECKS, UNCHANGED, Case, Kept, examine, open_case
+from shared.access.releasable import Kept
+from shared.access.release import CHECKS, UNCHANGED, Case, examine, open_case
 from shared.cloud.apigateway import ApiGateway
 from shared.flow.engine import Invocation
 from shared.model.access import VpcAccess

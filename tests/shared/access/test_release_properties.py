@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, example, find, given, settings
 from hypothesis import strategies as st
 
+from shared.access.releasable import Kept
 from shared.access.release import (
     AN_INSTANCE,
     CHECKS,
@@ -20,7 +21,6 @@ from shared.access.release import (
     UNUSED,
     Case,
     Check,
-    Kept,
 )
 from shared.access.usage import users
 from shared.backends.lookup import look_up

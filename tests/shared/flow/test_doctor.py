@@ -33,7 +33,7 @@ from tests.invoking import SETTINGS, Invoker, queue_event, request
 
 NOW = 1_795_000_000.0
 KEY = Credentials("id", "secret")
-ALL = template(OnConflict="replace", ReleaseMode="apply")
+ALL = template(OnConflict="replace", ReleaseMode="apply", ReconcileMode="apply")
 ACTIONS = {function: allowed(ALL, function) for function in FUNCTIONS}
 EACH = [
     pytest.param(name, action, id=f"{name}-{action}") for name, found in ACTIONS.items() for action in sorted(found)
@@ -109,6 +109,9 @@ def test_missing_permission_is_named(served: Served, function: str, action: str)
         pytest.param("set_vpc_access", {"ON_CONFLICT": "refuse"}, "ModifyVpcAccessAndUpdateApis", id="refuse"),
         pytest.param("release_vpc_access", {"RELEASE_MODE": "report"}, "RemoveVpcAccess", id="report"),
         pytest.param("release_vpc_access", {"RELEASE_MODE": "off"}, "RemoveVpcAccess", id="off"),
+        pytest.param("reconcile_vpc_access", {"RECONCILE_MODE": "plan"}, "SetVpcAccess", id="plan"),
+        pytest.param("reconcile_vpc_access", {"RECONCILE_MODE": "plan"}, "PublishMessage", id="plan-results"),
+        pytest.param("reconcile_vpc_access", {"RECONCILE_MODE": "plan"}, "SendMessage", id="plan-releases"),
     ],
 )
 def test_permission_that_a_setting_does_without_is_not_missed(
@@ -120,7 +123,7 @@ def test_permission_that_a_setting_does_without_is_not_missed(
     done = diagnose(served, function, **changes)
     assert done.exit_code == 0, done.output
     assert action not in done.output
-    assert f"CloudAPI.{operation}" not in [entry.operation for entry in served.world.journal()]
+    assert operation not in [entry.operation.partition(".")[2] for entry in served.world.journal()]
 
 
 @pytest.mark.enable_socket
@@ -130,6 +133,8 @@ def test_release_queue_that_is_not_set_is_told(served: Served) -> None:
     (problem,) = [line for line in done.output.splitlines() if line.startswith("problem")]
     assert "RELEASE_QUEUE is missing" in problem
     assert diagnose(served, RELEASE_QUEUE="").exit_code == 0
+    assert diagnose(served, "reconcile_vpc_access", RELEASE_QUEUE="").exit_code == 1
+    assert diagnose(served, "reconcile_vpc_access", RELEASE_QUEUE="", RECONCILE_MODE="plan").exit_code == 0
 
 
 @pytest.mark.enable_socket

@@ -10,7 +10,8 @@ import pytest
 
 from functions.set_vpc_access.index import work
 from shared import settings
-from shared.access.release import CHECKS, Case, Check, Kept
+from shared.access.releasable import Kept
+from shared.access.release import CHECKS, Case, Check
 from shared.clock import Clock
 from shared.cloud.transport import Transport
 from shared.events import parsing
