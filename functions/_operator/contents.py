@@ -100,9 +100,8 @@ def _entries(session: Session, places: Places, owner: str) -> Holding:
         return Holding("none", f"no authorization of the owner {owner}")
     more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
     listed = ", ".join(names[:_MAX_NAMES]) + more
-    return Holding(
-        "stays", f"authorizations of the owner {owner}, open until somebody removes them: {len(names)} ({listed})"
-    )
+    how = "open until you release them (`python -m functions release NAME`)"
+    return Holding("stays", f"authorizations of the owner {owner}, {how}: {len(names)} ({listed})")
 
 
 def _attached(queue: SmqQueue | None) -> Holding:
