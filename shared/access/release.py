@@ -27,7 +27,7 @@ IN_USE = "InUse"
 _ROUNDS = 5  # looks after a removal
 _FIRST_WAIT = 0.2  # seconds between them, doubled each time
 _FRESH = 5.0  # seconds that the checks hold; a removal that has not ended by then is due again
-_GONE, _USED = "NotFound", "DependencyViolation"
+NOT_FOUND, _USED = "NotFound", "DependencyViolation"
 """Families of codes: https://help.aliyun.com/en/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table"""
 
 
@@ -176,7 +176,7 @@ def remove(case: Case) -> Removed | Kept:
     for round_ in range(_ROUNDS):
         if not _still_shows(case):
             return removed
-        if isinstance(trouble, CloudRefused) and not trouble.code.startswith(_GONE):
+        if isinstance(trouble, CloudRefused) and not trouble.code.startswith(NOT_FOUND):
             break
         wait = _FIRST_WAIT * 2**round_
         if wait + 1 > case.session.deadline.remaining():

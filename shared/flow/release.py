@@ -15,7 +15,7 @@ from shared.access.release import Case, Check, examine, open_case, remove
 from shared.backends.rules import foreign
 from shared.cloud.apigateway import ApiGateway, Removed
 from shared.cloud.smq import SmqQueue
-from shared.errors import AuthorizerError, CloudRefused, SettingsError
+from shared.errors import AuthorizerError, CloudRefused, SettingsError, UnknownRefusal
 from shared.events.schedule import schedule_message
 from shared.flow.engine import Run
 from shared.flow.report import line
@@ -117,7 +117,13 @@ def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run, wh
     case = open_case(access, gateway, run.session, settings)
     if not case.present:  # the last delivery may have removed it and not have come to say so
         return released(record, access, scheduled.because)
-    done: Kept | Removed | None = _finding(case, when_due)
+    try:
+        done: Kept | Removed | None = _finding(case, when_due)
+    except UnknownRefusal as refusal:  # as it comes if another delivery has removed the entry meanwhile
+        gone = refusal.code.startswith(checks.NOT_FOUND)
+        if not gone or open_case(access, gateway, run.session, settings).present:
+            raise
+        return released(record, access, scheduled.because)
     if done is None and settings.release_mode == "report":
         done = Kept("ReportOnly", "all checks passed: with RELEASE_MODE=apply it would have been released now")
     if done is None and settings.dry_run:

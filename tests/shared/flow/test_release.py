@@ -75,6 +75,27 @@ def test_a_removal_is_told_under_one_id_however_often_it_is_due(releasing: Invok
     assert releasing.calls().count("CloudAPI.RemoveVpcAccess") == 1
 
 
+@pytest.mark.parametrize(
+    "operation",
+    ["DescribeInstances", "DescribeBackendList", "DescribePlugins", "DescribeApisByVpcAccess", "RemoveVpcAccess"],
+)
+def test_what_another_delivery_has_removed_meanwhile_is_released(releasing: Invoker, operation: str) -> None:
+    """An entry that vanishes between any two calls is told as released, at once and under the same id."""
+    _ended(releasing)
+    gateway = releasing.served.products["CloudAPI"].entries
+    account = releasing.served.world.account_id
+
+    def vanish(called: str) -> None:
+        if called == operation and gateway.everything(account):
+            gateway.remove(account, VPC, GONE, 8080)
+
+    releasing.before = vanish
+    answer = releasing.due(HOUR)
+
+    assert answer.error is None
+    assert answer.result["outcome"] == "released"
+
+
 API = {"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": NAME}
 PLUGIN = {"PluginId": "p-1", "PluginName": "blue", "PluginData": json.dumps({"vpcAccessName": NAME})}
 BACKEND = {
