@@ -159,11 +159,14 @@ def test_the_json_of_a_partly_failed_batch_is_whole(run: Run, tmp_path: Path) ->
     ("event", "code"),
     [
         pytest.param("events/manual/port-not-allowed.json", 3, id="would-be-refused"),
+        pytest.param("events/release/due-used-by-api.json", 3, id="would-be-kept"),
+        pytest.param("events/release/due-malformed.json", 3, id="would-be-rejected"),
+        pytest.param("events/release/deleted.json", 0, id="would-be-scheduled"),
         pytest.param("no/such/file.json", 64, id="usage"),
     ],
 )
 def test_a_dry_run_can_gate(run: Run, event: str, code: int) -> None:
-    """The exit code of a dry run says that something would be refused."""
+    """The exit code of a dry run says that something would be refused, rejected or kept."""
     assert run(event, DRY_RUN="1").code == code
 
 
