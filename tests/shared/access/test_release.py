@@ -79,6 +79,26 @@ def test_only_the_entry_that_was_scheduled_is_unchanged(
     assert words in (kept.text if kept else "")
 
 
+@pytest.mark.parametrize(
+    ("owners", "owner"),
+    [
+        pytest.param(["team-a"], "team-a", id="one"),
+        pytest.param(["team-a", "team-a"], "team-a", id="the-same-twice"),
+        pytest.param([], None, id="none"),
+        pytest.param(["team-a", "team-b"], None, id="two"),
+        pytest.param(["team-b", "team-a"], None, id="two-in-any-order"),
+        pytest.param(["team-a", ""], None, id="one-is-empty"),
+        pytest.param(["Team-A"], "Team-A", id="as-it-is-written"),
+    ],
+)
+def test_an_entry_with_two_owners_is_nobody_s(owners: list[str], owner: str | None) -> None:
+    """A mark that stands there twice with two values says nothing."""
+    tags = tuple(("vpc-access-owner", value) for value in owners)
+
+    assert SCHEDULED._replace(tags=tags).owner == owner
+    assert SCHEDULED._replace(tags=tuple(("vpc-access-origin", value) for value in owners)).origin == owner
+
+
 @pytest.mark.parametrize("key", ["VpcAccessId", "CreatedTime"])
 def test_an_entry_without_identity_is_not_even_scheduled(releasing: Invoker, key: str) -> None:
     """A gateway that gives no id or no time of creation leaves nothing by which it is known again."""
