@@ -323,9 +323,9 @@ class _Stage:
         odd = bool(world.fault and "odd" in world.fault.effect)
         why = reasons(world, published=self.published)
         allowed = {"Changed", "NotOurs", "NotAnnounced", "TargetNotVerifiable"} if odd else set[str]()
+        before = reasons(world._replace(meanwhile="", message=""), published=False)
         for message in early:
             if message["data"].get("VpcAccessId") == mine:
-                before = reasons(world._replace(meanwhile="", message=""), published=False)
                 self._expect(message, allowed | set(before))
         told = [message for message in late if message["type"] in ("vpcaccess.kept", "vpcaccess.released")]
         told = [message for message in told if message["data"]["Name"] == world.name]
@@ -336,6 +336,13 @@ class _Stage:
                 self.broken.append(f"kept as {kept}, though {why[0]} comes first")
         removed = {message["id"] for message in told if message["type"] == "vpcaccess.released"}
         there = mine in {entry["VpcAccessId"] for entry in self.invoke.accesses()}
+        if (
+            not due
+            and not odd
+            and world.mode != "off"
+            and not set(before) & {"NotOurs", "NotAnnounced", "NotAnInstance"}
+        ):
+            self.broken.append("its release was never scheduled")
         stays = bool(why) or bool(world.message) or world.mode != "apply" or not due
         gone_by_us = not there and world.meanwhile not in ("removed", "remade", "renamed")
         if gone_by_us and len(removed) != 1:

@@ -11,10 +11,11 @@ import pytest
 from shared.access.releasable import Kept
 from shared.access.release import CHECKS, UNCHANGED, Case, examine, open_case
 from shared.cloud.apigateway import ApiGateway
-from shared.flow.engine import Invocation
+from shared.cloud.transport import HttpRequest, HttpResponse, Transport
+from shared.flow.engine import Engine, Invocation
 from shared.model.access import VpcAccess
 from tests.invoking import VPC, Answer, Invoker, queue_event, request, state_change
-from tests.release_worlds import PLUGINS, World, play, schedule
+from tests.release_worlds import PLUGINS, World, play, read, schedule
 
 GONE, ALIVE = "i-bp1example0001", "i-bp1example0002"
 HOUR = 3600.0
@@ -282,6 +283,41 @@ def test_threads_with_the_same_release_remove_once(releasing: Invoker) -> None:
     assert became(answer) == ["released"] * 4
     assert len({one["id"] for one in told}) == 1
     assert [call.status for call in releasing.served.world.journal(REMOVE)].count(200) == 1
+
+
+class Loose(Transport):
+    """A gateway whose filters match more than they should, and a queue; keeps what is sent to it."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows, self.sent = rows, list[dict[str, Any]]()
+
+    def send(self, request: HttpRequest, seconds: float) -> HttpResponse:  # noqa: ARG002
+        if "x-acs-action" not in request.headers:
+            body = request.body.decode().partition("<MessageBody>")[2].partition("</MessageBody>")[0]
+            self.sent.append(read(body))
+            return HttpResponse(201, {}, b"<Message><MessageId>m-1</MessageId></Message>")
+        listed = {"TotalCount": len(self._rows), "VpcAccessAttributes": {"VpcAccessAttribute": self._rows}}
+        return HttpResponse(200, {}, json.dumps({"RequestId": "r-1", **listed}).encode())
+
+
+def test_an_end_schedules_what_opens_exactly_that_instance(releasing: Invoker) -> None:
+    """No page says what the filters of DescribeVpcAccesses match: an id that begins alike is another instance."""
+    tags = {"TagInfo": OURS}
+    row = {
+        "Name": NAME,
+        "VpcId": VPC,
+        "InstanceId": GONE,
+        "Port": 80,
+        "CreatedTime": "t",
+        "VpcAccessId": "1",
+        "Tags": tags,
+    }
+    whole = releasing.configure()
+    gateway = Loose([{**row, "InstanceId": f"{GONE}0", "Name": "longer", "VpcAccessId": "2"}, row])
+    releasing.engine = Engine(whole.settings, whole._work, gateway, whole._clock)
+
+    assert became(releasing(state_change(GONE, "Deleted"))) == ["scheduled"]
+    assert [one["Release"]["Name"] for one in gateway.sent] == [NAME]
 
 
 @pytest.mark.parametrize("event", [state_change(GONE, "Deleted"), "due"])
