@@ -15,7 +15,8 @@ from shared.cloud.transport import HttpRequest, HttpResponse, Transport
 from shared.flow.engine import Engine, Invocation
 from shared.model.access import VpcAccess
 from tests.invoking import VPC, Answer, Invoker, queue_event, request, state_change
-from tests.release_worlds import PLUGINS, World, play, read, schedule
+from tests.release_stage import play
+from tests.release_worlds import PLUGINS, World, read, schedule
 
 GONE, ALIVE = "i-bp1example0001", "i-bp1example0002"
 HOUR = 3600.0

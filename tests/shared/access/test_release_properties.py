@@ -27,7 +27,8 @@ from shared.backends.lookup import look_up
 from shared.cloud.ecs import Ecs
 from shared.cloud.references import Api, BackendObject, Plugin, References
 from shared.model.backend import Backend
-from tests.release_worlds import OPTIONS, Fault, World, play
+from tests.release_stage import play
+from tests.release_worlds import OPTIONS, Fault, World
 
 FORMS = (
     *("empty-object", "error-object", "only-request-id", "null", "list", "null-list", "no-list", "null-wrapper"),

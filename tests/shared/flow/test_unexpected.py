@@ -21,7 +21,8 @@ from shared.model.access import VpcAccess
 from shared.model.outcome import Job
 from shared.model.records import Ignored, Invalid, Record
 from tests.invoking import SETTINGS, VPC, Answer, Invoker, Watched, queue_event, request, state_change
-from tests.release_worlds import schedule, with_checks
+from tests.release_stage import with_checks
+from tests.release_worlds import schedule
 
 SEAMS = ["DescribeInstances", "DescribeVpcAccesses", "SetVpcAccess", "PublishMessage"]
 
