@@ -65,8 +65,8 @@ class Ecs:
         """Return those of the instances that are proven to be gone; the others may exist, though no look-up shows them.
 
         Proof takes three things: a dry run says that the caller may look for these ids, a listing shows that there are
-        instances to see, and one look-up shows at least one of those but not this id. Two calls and one more for every
-        90 ids. Raises OperatorNeeded where the right is missing, and the other errors of ``Session.call``.
+        instances to see, and not this one, and one look-up shows at least one of those but not this id. Two calls and one
+        more for every 90 ids. Raises OperatorNeeded where the right is missing, and the other errors of ``Session.call``.
         """
         absent: set[str] = set()
         if not instance_ids or not self._is_permitted(instance_ids[:_MAX_ASKED]):
@@ -78,10 +78,7 @@ class Ecs:
             repeatable=True,
         )
         for start in range(0, len(instance_ids), _MAX_ASKED):
-            ids = instance_ids[start : start + _MAX_ASKED]
-            found = self._describe([*ids, *seen])
-            if any(isinstance(found.get(item), Backend) for item in seen):
-                absent.update(item for item in ids if item not in found)
+            absent |= self._missing(instance_ids[start : start + _MAX_ASKED], seen)
         return absent
 
     def require_permission(self) -> None:
@@ -99,17 +96,34 @@ class Ecs:
             raise
         return False  # it was carried out, so it was not a dry run
 
+    def _missing(self, ids: Sequence[str], seen: Sequence[str]) -> set[str]:
+        """Return those of ``ids`` that a look-up leaves out which shows one of ``seen``; by halves if it is refused."""
+        answer = self._ask([*ids, *seen])
+        if isinstance(answer, list):
+            shown = {backend.instance_id for backend in answer}
+            return set() if shown.isdisjoint(seen) else set(ids) - shown - set(seen)
+        if len(ids) == 1:
+            return set()
+        middle = len(ids) // 2
+        return self._missing(ids[:middle], seen) | self._missing(ids[middle:], seen)
+
     def _describe(self, ids: Sequence[str]) -> dict[str, Backend | CloudRefused | UnknownRefusal]:
         """Ask for up to 100; if one of them makes the API refuse the call, find it by halves instead of failing all."""
+        answer = self._ask(ids)
+        if isinstance(answer, list):
+            return {backend.instance_id: backend for backend in answer}
+        if len(ids) == 1:
+            return {ids[0]: answer}
+        middle = len(ids) // 2
+        return self._describe(ids[:middle]) | self._describe(ids[middle:])
+
+    def _ask(self, ids: Sequence[str]) -> list[Backend] | CloudRefused | UnknownRefusal:
+        """Return what shows of up to 100 instances, or the refusal of all that one of them may be the cause of."""
         parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MAX_IDS)}
         try:
-            backends = self._service.call("DescribeInstances", parameters, _read_instances, repeatable=True)
+            return self._service.call("DescribeInstances", parameters, _read_instances, repeatable=True)
         except (CloudRefused, UnknownRefusal) as error:
-            if len(ids) == 1:
-                return {ids[0]: error}
-            middle = len(ids) // 2
-            return self._describe(ids[:middle]) | self._describe(ids[middle:])
-        return {backend.instance_id: backend for backend in backends}
+            return error
 
 
 def _error_of_tags(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:

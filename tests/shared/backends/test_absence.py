@@ -64,3 +64,35 @@ def test_a_dry_run_that_was_none_proves_nothing() -> None:
     ecs = Ecs(session_answering({"RequestId": "r", "Instances": {"Instance": [live]}}), HERE, "cn-hangzhou")
 
     assert ecs.proven_absent(["i-gone"]) == set()
+
+
+@pytest.mark.parametrize("hidden_after", [2, 3])
+def test_what_a_listing_has_just_shown_is_not_absent(invoke: Invoker, hidden_after: int) -> None:
+    """One look that shows an instance outweighs another that does not: a policy changed, or the list lags."""
+    seed(invoke.served.app, {"instances": LIVE})
+
+    def after(_: str) -> None:
+        if len(invoke.calls()) == hidden_after:
+            seed(invoke.served.app, {"permissions": [{"unseen": ["i-live0"]}]})
+
+    invoke.after = after
+
+    assert _ecs(invoke).proven_absent(["i-live0", "i-gone"]) == {"i-gone"}
+
+
+def test_a_look_up_that_had_to_be_made_in_parts_proves_for_each_part(invoke: Invoker) -> None:
+    """Where ECS refuses to answer for all at once, an empty answer about some proves nothing, whatever another part shows."""
+    refused = {"operation": "ECS.DescribeInstances", "from": 3, "to": 4, "status": 400, "code": "UnheardOf"}
+    empty = {"operation": "ECS.DescribeInstances", "nth": 5, "odd": "counted-empty"}
+    instances = [{"InstanceId": f"i-live{number}", "VpcId": VPC} for number in range(12)]
+    invoke.given(instances=instances, faults=[refused, empty])
+
+    assert _ecs(invoke).proven_absent(["i-live10", "i-live11"]) == set()
+
+
+def test_parts_are_proven_too(invoke: Invoker) -> None:
+    """One look-up that is refused once costs nobody the proof."""
+    refused = {"operation": "ECS.DescribeInstances", "nth": 3, "status": 400, "code": "UnheardOf"}
+    invoke.given(instances=LIVE, faults=[refused])
+
+    assert _ecs(invoke).proven_absent(["i-gone", "i-live0", "i-away"]) == {"i-gone", "i-away"}
