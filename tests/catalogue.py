@@ -32,7 +32,7 @@ WHAT = {
     "cloudmonitor": "`Instance:StateChange` of CloudMonitor or ECS; an event subscription sends JSON or a webhook's form",
     "ess-hook": "Auto Scaling lifecycle hook",
     "actiontrail": "ActionTrail record by itself",
-    "timer": "timer; it is ignored",
+    "timer": "timer; only `reconcile_vpc_access` acts on it, whatever its payload is",
     "schedule": "release that is due, as `release_vpc_access` sends it to itself",
 }
 
@@ -51,8 +51,9 @@ def catalogue() -> str:
             "## What becomes of each file",
             "",
             "Every file under `events/` runs with `make run EVENT=events/…`. The stand-in then holds what is in `cloud.json`.",
-            "Those under `release/` are for `release_vpc_access`, all others for `set_vpc_access`: a function gets the folder",
-            "that has its first word. `2x(…)` stands for the same calls twice.",
+            "Those under `release/` are for `release_vpc_access`, those under `reconcile/` for `reconcile_vpc_access` (with",
+            "`RECONCILE_MODE=plan`), all others for `set_vpc_access`: a function gets the folder that has its first word. `2x(…)`",
+            "stands for the same calls twice.",
             "",
             "| file | recognised as | what becomes of it | calls | and |",
             "|---|---|---|---|---|",

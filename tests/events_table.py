@@ -34,6 +34,8 @@ PRODUCTS = {
     "DescribeBackendInfo": "CloudAPI",
     "DescribePlugins": "CloudAPI",
     "SendMessage": "SMQ",
+    "DescribeLoadBalancers": "SLB",
+    "DescribeLoadBalancerListeners": "SLB",
 }
 
 # file | recognised as | what becomes of it | calls, in their order | raises, HTTP status, what a hook is told
@@ -162,6 +164,10 @@ manual/vpc-not-allowed.json | manual request | refused VpcNotAllowed | PublishMe
 mqtt/batch.json | mqtt request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rabbitmq/raw-data.json | rabbitmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+reconcile/payload-nonsense.json | timer timer | 8x planned create, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
+reconcile/request.json | manual request | ignored not-a-timer
+reconcile/several-in-one.json | timer timer, manual invalid, timer timer | ignored not-a-timer, 8x planned create, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
+reconcile/timer.json | timer timer | 8x planned create, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
 release/balancer-delete-failed.json | eventbridge/actiontrail ignored | ignored call-failed
 release/balancer-deleted.json | eventbridge/actiontrail ended | scheduled | DescribeVpcAccesses SendMessage
 release/delete-instances-dry-run.json | eventbridge/actiontrail ignored | ignored event-name

@@ -81,7 +81,11 @@ class Sweep(NamedTuple):
             else item
             for item in self.items
         ]
-        return self._replace(items=tuple(items))
+        return self._replace(items=tuple(sorted(items, key=_place)))
+
+
+def _place(item: Item) -> tuple[int, str, tuple[str, str, int]]:
+    return KINDS.index(item.kind), item.access.name, item.access.target
 
 
 def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Settings) -> Sweep:

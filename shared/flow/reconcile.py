@@ -20,7 +20,7 @@ from shared.errors import AuthorizerError, SettingsError
 from shared.events.schedule import schedule_message
 from shared.flow.authorize import authorize
 from shared.flow.engine import Run
-from shared.flow.report import RECONCILE
+from shared.flow.report import RECONCILE, line
 from shared.model.backend import kind_of
 from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, Job, Outcome
 from shared.model.records import Appeared, Record
@@ -39,7 +39,9 @@ def sweep(record: Record, run: Run) -> list[Outcome]:
     """
     mode = "plan" if run.settings.dry_run else run.settings.reconcile_mode
     if mode == "off":
-        return [Outcome(record, IGNORED, None, "reconcile-off", "nothing is reconciled with RECONCILE_MODE=off")]
+        return [
+            logged(Outcome(record, IGNORED, None, "reconcile-off", "nothing is reconciled with RECONCILE_MODE=off"))
+        ]
     session = run.session
     run = run._replace(session=session._replace(deadline=session.deadline.part(_SHARE)))
     began = session.clock.monotonic()
@@ -50,12 +52,19 @@ def sweep(record: Record, run: Run) -> list[Outcome]:
             outcomes = carry_out(plan, record, run) if mode == "apply" else []
     except AuthorizerError as error:
         log.error("sweep incomplete", code=error.code, text=str(error))
-        return [Outcome(record, FAILED, None, error.code, str(error))]
+        return [logged(Outcome(record, FAILED, None, error.code, str(error)))]
     done = {outcome.access.target for outcome in outcomes if outcome.access}
     told = [item for item in plan.items if item.kind != KEEP and item.access.target not in done]
-    outcomes += [_told(record, item) for item in told[:_SHOWN]]
+    outcomes += [logged(_told(record, item)) for item in told[:_SHOWN]]
     _close(plan, outcomes, session.clock.monotonic() - began)
     return outcomes
+
+
+def logged(outcome: Outcome) -> Outcome:
+    """Write the line of what became of a record, or of an item of the plan: nobody reads the answer to a timer."""
+    write = log.warning if outcome.type == FAILED else log.info
+    write("record", **line(outcome))
+    return outcome
 
 
 def look(run: Run) -> Sweep:
@@ -86,7 +95,7 @@ def carry_out(plan: Sweep, record: Record, run: Run, progress: Progress = lambda
         progress(len(made))
     scheduled = [] if run.settings.release_mode != "apply" else plan.of(RELEASE)
     for item in scheduled:
-        made.append(_schedule(item, record, run))
+        made.append(logged(_schedule(item, record, run)))
         progress(len(made))
     return made
 

@@ -10,7 +10,7 @@ import pytest
 from functions._operator import interpreters
 from functions._operator.build import Package
 from tests.cloud.fixtures import Served
-from tests.deployed import Deployed, deploy, template
+from tests.deployed import FUNCTIONS, Deployed, deploy, template
 from tests.invoking import request
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -97,10 +97,39 @@ def test_invented_end_on_the_request_queue_removes_nothing(cloud: Served, packag
     assert smq.receive("set-vpc-access-releases", 1) == []
 
 
-@pytest.mark.parametrize("name", ["set_vpc_access", "release_vpc_access"])
+def test_sweep_opens_and_releases_what_no_event_told(cloud: Served, package: Package) -> None:
+    """The timer's function opens what is tagged and schedules what is gone; the function that releases does the rest."""
+    deployed = deploy(cloud, package, template(ReconcileMode="apply", ReleaseMode="apply", ReleaseDelaySeconds=1))
+    before = deployed.names()
+    deployed.fc.fire_timer("reconcile")
+    results = deployed.results(13)
+    names = {
+        kind: {result["data"]["Name"] for result in results if result["type"] == f"vpcaccess.{kind}"}
+        for kind in ("authorized", "released")
+    }
+    assert {kind: len(found) for kind, found in names.items()} == {"authorized": 8, "released": 5}
+    assert {result["data"]["Source"] for result in results if result["type"] == "vpcaccess.authorized"} == {"reconcile"}
+    assert deployed.names() == (before | names["authorized"]) - names["released"]
+
+
+def test_sweep_only_tells_unless_asked(deployed: Deployed) -> None:
+    """By default the role may not write, and the sweep does not try: it tells what it would do."""
+    before = deployed.names()
+    event = (EVENTS / "reconcile" / "timer.json").read_bytes()
+    summary = json.loads(deployed.fc.invoke("set-vpc-access-reconcile", event).body)
+    assert {(line["outcome"], line["reason"].partition(":")[0]) for line in summary["results"]} == {
+        ("planned", word) for word in ("create", "release", "in use", "drift", "refused", "stays")
+    }
+    assert deployed.names() == before
+    assert not [
+        entry for entry in deployed.cloud.world.journal() if entry.write and entry.operation != "FC.InvokeFunction"
+    ]
+
+
+@pytest.mark.parametrize("name", ["set_vpc_access", "release_vpc_access", "reconcile_vpc_access"])
 def test_runtime_is_the_real_one(deployed: Deployed, name: str) -> None:
     """The code runs on the Python version that it was built for, from the zip's bytecode."""
-    key = {"set_vpc_access": "set-vpc-access", "release_vpc_access": "set-vpc-access-release"}[name]
+    key = deployed.stack.properties(FUNCTIONS[name].function)["FunctionName"]
     deployed.fc.invoke(key, json.dumps(request()).encode())
     function = deployed.fc.function(key)
     assert interpreters.version_of(Path(function.config.runtime)) == deployed.package.version

@@ -558,3 +558,68 @@ def test_alarms_tell_of_what_is_gone_and_used(releasing: Invoker, alarm: str, be
         releasing.before = lambda operation: releasing.given(apis=[api] if operation == "RemoveVpcAccess" else [])
     releasing.due(3600.0)
     assert [line["name"] for line in found_by(alarm, releasing)] == [NAME] * found
+
+
+GONE = [request(Name=f"gone-{n}", InstanceId=f"i-bp1gone{n:04}", Tag=OURS) for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "denied", "told"),
+    [
+        pytest.param([], [], {"NoSweepAlarm"}, id="complete"),
+        pytest.param(GONE, [], {"NoSweepAlarm", "HeldBackAlarm"}, id="too-many-gone"),
+        pytest.param(GONE[:1], ["slb:DescribeLoadBalancers"], {"HeldBackAlarm", "IncompleteAlarm"}, id="half-a-view"),
+        pytest.param([], ["apigateway:DescribeVpcAccesses"], {"IncompleteAlarm"}, id="no-view"),
+    ],
+)
+def test_alarms_tell_of_sweeps(
+    sweeping: Invoker, entries: list[dict[str, Any]], denied: list[str], told: set[str]
+) -> None:
+    """Each alarm finds the line of a sweep that it is about: it completed, held back, or could not see everything."""
+    sweeping.given(
+        instances=[{"InstanceId": "i-bp1example0001", "VpcId": VPC}],
+        entries=entries,
+        permissions=[{"denied": denied}] if denied else [],
+    )
+    sweeping({"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""})
+    alarms = ("NoSweepAlarm", "HeldBackAlarm", "IncompleteAlarm")
+    assert {alarm: len(found_by(alarm, sweeping)) for alarm in alarms} == {
+        alarm: int(alarm in told) for alarm in alarms
+    }
+
+
+@pytest.mark.parametrize(
+    "minutes", [DOCUMENT["Parameters"]["ReconcileMinutes"][key] for key in ("MinValue", "MaxValue")]
+)
+@pytest.mark.parametrize("takes", [0, 10])
+@pytest.mark.parametrize("checked", [0.0, 0.5, 1.0])
+def test_alarm_waits_for_two_intervals(minutes: int, takes: int, checked: float) -> None:
+    """Neither a new stack nor one sweep that is missing raises the alarm; a timer that stops does, in its third interval."""
+    detail = stack(ReconcileMinutes=minutes).properties("NoSweepAlarm")["Detail"]
+    query, schedule = detail["Configuration"]["QueryList"][0], detail["Schedule"]
+    assert (schedule["Interval"], schedule["RunImmediately"]) == (f"{minutes}m", False)
+    back = int(query["Start"].removeprefix("-").removesuffix("m"))
+    assert back <= 24 * 60  # https://www.alibabacloud.com/help/doc-detail/91784.htm
+
+    def raised(sweeps: list[int]) -> list[float]:
+        """Return when the alarm is raised if these sweeps complete, in minutes from the stack's beginning."""
+        row, found = 0, []
+        for check in range(1, 12):
+            now = (check + checked) * minutes
+            done = [sweep for sweep in sweeps if now - back <= sweep * minutes + takes <= now]
+            row = 0 if done else row + 1
+            if row >= detail["Configuration"]["Threshold"]:
+                found.append(now)
+        return found
+
+    assert raised(list(range(1, 13))) == []
+    assert raised([each for each in range(1, 13) if each != 5]) == []
+    last = 3 * minutes + takes
+    assert 2 * minutes <= raised([1, 2, 3])[0] - last <= 3 * minutes + 15
+
+
+def test_alarms_of_sweeps_go_with_them() -> None:
+    """Where nothing is swept nothing is missed."""
+    alarms = [DOCUMENT["Resources"][name] for name in ("NoSweepAlarm", "HeldBackAlarm", "IncompleteAlarm")]
+    assert [alarm["Condition"] for alarm in alarms] == ["Sweeps"] * 3
+    assert [stack(ReconcileMode=mode).holds("Sweeps") for mode in ("off", "plan", "apply")] == [False, True, True]

@@ -39,6 +39,10 @@ class Stack(NamedTuple):
         resources = self.document["Resources"].items()
         return [self.properties(name) for name, resource in resources if resource["Type"] == type_name]
 
+    def holds(self, condition: str) -> bool:
+        """Tell whether a condition is true."""
+        return self._holds(self.document["Conditions"][condition])
+
     def _value(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self._value(item) for item in value]
@@ -54,7 +58,7 @@ class Stack(NamedTuple):
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(own.get(found[1]) or self._named(found[1])), text)
         if "Fn::If" in value:
             condition, if_true, if_false = value["Fn::If"]
-            return self._value(if_true if self._holds(self.document["Conditions"][condition]) else if_false)
+            return self._value(if_true if self.holds(condition) else if_false)
         if "Fn::Calculate" in value:
             expression, _, numbers = value["Fn::Calculate"]
             return calculated(expression, self._value(numbers))

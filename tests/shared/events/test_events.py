@@ -25,7 +25,9 @@ EACH = [pytest.param(row, id=row.file) for row in ROWS]
 def cloud(invoke: Invoker, row: Row) -> Invoker:
     """The function that the row's file is for, on the cloud that the files are about."""
     seed(invoke.served.app, json.loads((EVENTS / "cloud.json").read_text(encoding="utf-8")))
-    return invoke.doing(function_of(EVENTS / row.file))
+    function = invoke.doing(function_of(EVENTS / row.file))
+    function.configure(RECONCILE_MODE="plan")
+    return function
 
 
 def _also(cloud: Invoker, raised: bool, report: Report | None) -> str:
