@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.model.access import ANNOUNCED, REQUESTED, VpcAccess
+from shared.model.access import ANNOUNCED, ORIGIN_TAG, REQUESTED, VpcAccess
 from shared.model.backend import kind_of
 from shared.settings import Settings
 
@@ -27,8 +27,11 @@ def not_ours(entry: VpcAccess, settings: Settings) -> Kept | None:
 
 
 def not_announced(entry: VpcAccess, settings: Settings) -> Kept | None:
-    """Return why an entry is not released by itself: only what was made for an announced backend is."""
-    other = entry.origin in (None, REQUESTED)
+    """Return why an entry is not released by itself: only what was made for an announced backend is.
+
+    Any origin is one of those that requests and announcements leave, or none: whoever left another looks after the entry.
+    """
+    other = {value for key, value in entry.tags if key == ORIGIN_TAG} <= {ANNOUNCED, REQUESTED}
     if entry.origin == ANNOUNCED or (other and settings.release_origin == "any"):
         return None
     text = (

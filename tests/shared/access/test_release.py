@@ -227,12 +227,13 @@ def test_a_dead_backend_in_use_is_an_alarm(releasing: Invoker) -> None:
         pytest.param("", "released", id="older-than-the-mark"),
         pytest.param("named", "kept NotAnnounced", id="named"),
         pytest.param("who-knows", "kept NotAnnounced", id="of-a-later-version"),
+        pytest.param("announced named", "kept NotAnnounced", id="two"),
     ],
 )
 def test_any_origin_is_announced_requested_or_untold(releasing: Invoker, origin: str, said: str) -> None:
     """RELEASE_ORIGIN=any adds what was requested, not what another function of ours looks after."""
     releasing.configure(RELEASE_ORIGIN="any")
-    mark = [{"Key": "vpc-access-origin", "Value": origin}] if origin else []
+    mark = [{"Key": "vpc-access-origin", "Value": each} for each in origin.split()]
 
     assert became(due(releasing, given(releasing, Tag=[OURS[0], *mark]))) == [said]
 
