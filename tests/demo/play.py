@@ -1,4 +1,4 @@
-"""``make demo``: eleven events and their answers, each received from a queue that is subscribed to the result topic."""
+"""``make demo``: twelve events and their answers, each received from a queue that is subscribed to the result topic."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ ROWS = (
     Row("a call over HTTP (answer: 200)", lambda s: s.call(CALLED), "authorized", then=Stage.called_well),
     Row("an instance is deleted", lambda s: s.delete(ENDED), "released", same_id_as=1, then=_is_closed),
     Row("one that an API uses is deleted", lambda s: s.delete(USED, used=True), "kept", "InUse", same_id_as=6),
+    Row("a sweep finds an older instance", Stage.sweep, "authorized"),
 )
 _WITH_ID = ("authorized", "unchanged", "released", "kept")
 

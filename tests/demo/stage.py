@@ -1,4 +1,4 @@
-"""The stage of the demo: a served stand-in, queues and topics, a producer, and both functions deployed with their triggers."""
+"""The stage of the demo: a served stand-in, queues and topics, a producer, and all functions deployed with their triggers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ from shared.settings import ENDPOINTS
 from tests.cloud.app import Cloud, build_cloud
 from tests.cloud.core import Credential
 from tests.cloud.fc.config import FunctionConfig
-from tests.cloud.fc.triggers.config import EventBridgeTrigger, HttpTrigger, QueueTrigger, TopicTrigger
+from tests.cloud.fc.triggers.config import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger, TopicTrigger
 from tests.cloud.seeds import seed
 from tests.cloud.server import Server
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
-SERVICE, FUNCTION, RELEASING = "vpc-access", "set-vpc-access", "set-vpc-access-release"
+SERVICE, FUNCTION, RELEASING, SWEEPING = (
+    "vpc-access",
+    "set-vpc-access",
+    "set-vpc-access-release",
+    "set-vpc-access-reconcile",
+)
 REQUESTS, RELEASES, RESULTS = "vpc-access-requests", "vpc-access-releases", "vpc-access-results"
 INBOX, SCALING = "demo-inbox", "scaling"
 SETTINGS = {
@@ -38,6 +43,9 @@ SETTINGS = {
     "RELEASE_MODE": "apply",
     "RELEASE_QUEUE": RELEASES,
 }
+_OLDER_VPC = "vpc-bp1older0001"
+OLDER = {"InstanceId": "i-bp1older0001", "VpcId": _OLDER_VPC, "Tags": {"apigateway-port": "8080"}}
+"""Was running and tagged before anything was deployed, so that no event ever tells of it."""
 NEW_INSTANCES = [
     {"InstanceId": f"i-bp1scaling000{number}", "VpcId": "vpc-bp1example0001", "Tags": {"apigateway-port": "8080"}}
     for number in (1, 2, 3)
@@ -137,6 +145,10 @@ class Stage:
         self.cloud["ECS"].remove(instance_id)
         self.announce(json.loads(DELETED.replace("i-bp1gone0001", instance_id)))
 
+    def sweep(self) -> None:
+        """Let the timer of the function that reconciles fire for the first time."""
+        self.cloud["FC"].fire_timer("reconcile")
+
     def opens(self, instance_id: str) -> bool:
         """Tell whether API Gateway may still reach an instance."""
         return any(entry["InstanceId"] == instance_id for entry in self.cloud["CloudAPI"].state()["vpc_accesses"])
@@ -165,8 +177,8 @@ class Stage:
         return result
 
 
-def _functions(package: Path, endpoint: str) -> tuple[FunctionConfig, FunctionConfig]:
-    """Return both functions of the one zip, each with its triggers."""
+def _functions(package: Path, endpoint: str) -> tuple[FunctionConfig, ...]:
+    """Return the functions of the one zip, each with its triggers."""
     authorizing = FunctionConfig(
         name=FUNCTION,
         service=SERVICE,
@@ -194,13 +206,29 @@ def _functions(package: Path, endpoint: str) -> tuple[FunctionConfig, FunctionCo
             EventBridgeTrigger("ends", ended),
         ),
     )
-    return authorizing, releasing
+    sweeping = replace(
+        authorizing,
+        name=SWEEPING,
+        handler="reconcile_vpc_access.handler",
+        initializer="reconcile_vpc_access.initialize",
+        # for a VPC of its own: in the other one everything that is tagged would be opened
+        environment={
+            **settings(endpoint),
+            "RECONCILE_MODE": "apply",
+            "ALLOWED_VPC_IDS": _OLDER_VPC,
+            "RELEASE_MODE": "report",
+        },
+        timeout=600,
+        triggers=(TimerTrigger("reconcile"),),
+    )
+    return authorizing, releasing, sweeping
 
 
 @contextmanager
 def stage(package: Path) -> Iterator[Stage]:
     """Deploy the built ``package`` (zip or folder) and open the curtain; ends every process and thread it started."""
     with local_cloud() as (cloud, server, key):
+        seed(cloud, {"instances": [OLDER]})
         for function in _functions(package, server.endpoint):
             cloud["FC"].create_function(function)
         account = Account(server.endpoint, key.access_key_id, key.access_key_secret, "")
