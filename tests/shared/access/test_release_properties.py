@@ -77,7 +77,7 @@ def worlds(draw: st.DrawFn, *, faults: bool = True) -> World:
     return world._replace(fault=draw(st.none() | FAULTS)) if faults else world
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(worlds())
 @example(World(origin="named", any_origin=True, sent_by_hand=True))
 @example(World(meanwhile="moved-and-taken", twice=True))
@@ -90,7 +90,7 @@ def test_only_what_is_dead_ours_announced_and_unused_is_released(world: World) -
     assert play(world).broken == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(sorted(LOOKS)), st.sampled_from(EFFECTS), st.integers(0, 3))
 @example("CloudAPI.DescribeBackendInfo", {"odd": "missing-key", "key": "VpcConfig"}, 0)
 @example("ECS.DescribeInstances", {"odd": "counted-empty"}, 1)
