@@ -14,6 +14,7 @@ from functions._operator.interpreters import execute
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 _READABLE = 0o100644 << 16  # a regular file that everybody may read
 _UNIX = 3
+_OPTIMIZED = ".opt-2"
 CODE = "/code"  # where Function Compute mounts the zip; https://help.aliyun.com/zh/functioncompute/user-guide/install-third-party-dependencies-for-a-function
 
 
@@ -22,14 +23,17 @@ def compile_bytecode(folder: Path, interpreter: Path) -> None:
 
     Unchecked hashes: a ``.pyc`` that goes by the source's time would never fit the fixed times of the zip, and
     ``/code`` cannot be written to, so every cold start would compile anew. File names inside are those in the function.
+    Docstrings and assertions are left out, as ``python -OO`` does, and stay in the sources: 0.1 MB of the zip less.
     """
-    mode = ["--invalidation-mode", "unchecked-hash"]
+    mode = ["--invalidation-mode", "unchecked-hash", "-o", "2"]
     done = execute(
         [interpreter, "-m", "compileall", "-q", *mode, "-s", folder, "-p", CODE, folder],
         environment={**os.environ, "PYTHONHASHSEED": "0"},  # the order inside constant sets
     )
     if done.returncode:
         raise click.ClickException(f"not every module compiles:\n{done.stdout}{done.stderr}")
+    for path in list(folder.rglob(f"*{_OPTIMIZED}.pyc")):
+        path.rename(path.with_name(path.name.replace(_OPTIMIZED, "")))  # an interpreter without -OO looks for this name
 
 
 def pack(folder: Path, archive: Path) -> str:

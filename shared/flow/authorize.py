@@ -37,8 +37,9 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     places = {id(job.record): place for place, job in enumerate(jobs)}
     turns = turns_of(jobs)
     jobs.sort(key=lambda job: turns[id(job.record)])
-    looking = run._replace(session=run.session._replace(deadline=run.session.deadline.part(_LOOKING)))
-    jobs = guarded("look-up", jobs, lambda some: _resolve(some, looking))
+    if run.settings.verify_target or any(isinstance(job.record.content, Appeared) for job in jobs):
+        looking = run._replace(session=run.session._replace(deadline=run.session.deadline.part(_LOOKING)))
+        jobs = guarded("look-up", jobs, lambda some: _resolve(some, looking))
     jobs, present = _observe(jobs, gateway, run.settings, run.session.clock.now())
     run.recent.saw(present)
     jobs, decisions = _plan(jobs, present, run.settings)

@@ -63,7 +63,8 @@ def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool 
         "datacontenttype": "application/json",
         "data": data,
     }
-    _add(outcome.more, data, MAX_MESSAGE_BYTES - len(_json(message)))
+    if outcome.more:
+        _add(outcome.more, data, MAX_MESSAGE_BYTES - len(_json(message)))
     if original_in:
         data["OriginalIn"] = original_in
     elif has_original(outcome):

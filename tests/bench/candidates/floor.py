@@ -31,7 +31,9 @@ def handler(event: bytes, _context: Any) -> Any:
         if setting.get("BENCH_DESCRIBE") == "yes":
             _rpc("DescribeVpcAccesses", {"PageNumber": "1", "PageSize": "100"})
         parameters = {name: str(value) for name, value in request.items() if name != "Tag"}
-        for number, tag in enumerate([*request["Tag"], {"Key": "vpc-access-owner", "Value": setting["OWNER"]}], 1):
+        marks = {"vpc-access-owner": setting["OWNER"], "vpc-access-origin": "requested"}
+        tags = [*request["Tag"], *({"Key": key, "Value": value} for key, value in marks.items())]
+        for number, tag in enumerate(tags, 1):
             parameters |= {f"Tag.{number}.Key": tag["Key"], f"Tag.{number}.Value": tag["Value"]}
         answer = json.loads(_rpc("SetVpcAccess", parameters))
         _publish(json.dumps(_result(message, request, answer), separators=(",", ":")))
@@ -87,7 +89,7 @@ def _rpc(action: str, parameters: dict[str, str]) -> bytes:
 def _publish(message: str) -> None:
     body = (
         '<?xml version="1.0" encoding="utf-8"?><Message xmlns="http://mns.aliyuncs.com/doc/v1/">'
-        f"<MessageBody>{b64encode(message.encode()).decode()}</MessageBody></Message>"
+        f"<MessageBody>{b64encode(message.encode()).decode()}</MessageBody><MessageTag>authorized</MessageTag></Message>"
     ).encode()
     target = f"/topics/{setting['RESULT_TOPIC']}/messages"
     headers = {

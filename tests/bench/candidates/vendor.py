@@ -59,6 +59,7 @@ def _authorize(message: Any) -> dict[str, Any]:
             if entry.name == request.Name:
                 raise ValueError(f"{request.Name} is taken")
     tags = [SetVpcAccessRequestTag(key=tag.Key, value=tag.Value) for tag in request.Tag]
+    marks = {"vpc-access-owner": setting["OWNER"], "vpc-access-origin": "requested"}
     answer = gateway.set_vpc_access(
         SetVpcAccessRequest(
             name=request.Name,
@@ -67,7 +68,7 @@ def _authorize(message: Any) -> dict[str, Any]:
             port=request.Port,
             description=request.Description,
             vpc_target_host_name=request.VpcTargetHostName,
-            tag=[*tags, SetVpcAccessRequestTag(key="vpc-access-owner", value=setting["OWNER"])],
+            tag=[*tags, *(SetVpcAccessRequestTag(key=key, value=value) for key, value in marks.items())],
         )
     ).body
     result = {
@@ -89,6 +90,6 @@ def _authorize(message: Any) -> dict[str, Any]:
             "RequestId": answer.request_id,
         },
     }
-    published = topic.publish_message(Base64TopicMessage(json.dumps(result)))
+    published = topic.publish_message(Base64TopicMessage(json.dumps(result), "authorized"))
     logger.info("authorized %s %s %s", request.Name, answer.vpc_access_id, published.message_id)
     return result
