@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 # A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
 START := trap '' INT; exec $(PY)
 
-.PHONY: help demo run cloud test lint coverage check format build doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz .version
+.PHONY: help demo run cloud test lint coverage check format build plan doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz .version
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -62,6 +62,9 @@ lock: .dev ## pin what requirements/*.in name, as it stands: uv keeps a pin that
 
 build: .demo ## dist/vpc-access-authorizer.zip for PYTHON_VERSION
 	@$(START) -m functions build --python-version $(PYTHON_VERSION)
+
+plan: .demo ## what a sweep would do now (ARGS=json or ARGS=markdown for other forms)
+	@trap '' INT; $(PY) -m tests.demo.run --cloud $(CLOUD) --plan $(or $(ARGS),text); code=$$?; [ $$code -eq 2 ] || exit $$code
 
 doctor: .demo ## is everything there? settings, clock, keys, each permission (ARGS='--deny apigateway:SetVpcAccess')
 	@$(START) -m tests.demo.run --cloud $(CLOUD) --doctor $(ARGS)

@@ -18,6 +18,7 @@ from functions._operator.replay import replay
 from functions._operator.run import run
 from functions._operator.schema import schema
 from functions._operator.settings import settings
+from functions._operator.sweeps import apply, plan
 
 
 def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 
 
-for command in (run, invoke, settings, schema, build, doctor, replay, listing, release, deploy, destroy):
+for command in (run, invoke, plan, apply, listing, release, settings, schema, build, doctor, replay, deploy, destroy):
     main.add_command(command)
 
 if __name__ == "__main__":

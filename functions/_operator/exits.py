@@ -19,7 +19,7 @@ DONE, ERROR, NO, LATER, USAGE = 0, 1, 3, 4, 64
 MEANINGS = {
     DONE: "done",
     ERROR: "an error, or you said no: the text says what to do",
-    2: "not used: kept for a command that tells whether there are changes",
+    2: "`plan` only: there are changes",
     NO: "something was refused, rejected or kept; in a dry run, would be",
     LATER: "something failed that can succeed later, as it is",
     USAGE: "wrong usage",

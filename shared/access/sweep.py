@@ -44,6 +44,10 @@ class Item(NamedTuple):
     text: str = ""
     before: VpcAccess | None = None
 
+    def target_text(self) -> str:
+        """Return the target for people; of a backend that asks for nothing that can be followed its id."""
+        return self.access.target_text() if self.access.port else self.access.instance_id
+
 
 class Sweep(NamedTuple):
     """The whole plan, in an order that depends on what is in it only; ``problems`` is what could not be seen."""

@@ -93,7 +93,7 @@ def carry_out(plan: Sweep, record: Record, run: Run, progress: Progress = lambda
         outcomes, _ = authorize(jobs[start : start + _AT_ONCE], run)
         made += [outcome._replace(retry=False) for outcome in outcomes]
         progress(len(made))
-    scheduled = [] if run.settings.release_mode != "apply" else plan.of(RELEASE)
+    scheduled = plan.of(RELEASE) if run.settings.release_mode == "apply" and not run.settings.dry_run else []
     for item in scheduled:
         made.append(logged(_schedule(item, record, run)))
         progress(len(made))
@@ -127,7 +127,7 @@ def _schedule(item: Item, record: Record, run: Run) -> Outcome:
 
 def _told(record: Record, item: Item) -> Outcome:
     reason = f"{item.kind}: {item.reason}" if item.reason else item.kind
-    return Outcome(record, PLANNED, item.access, reason, item.text)
+    return Outcome(record, PLANNED, item.access if item.access.port else None, reason, item.text)
 
 
 def _close(plan: Sweep, outcomes: Sequence[Outcome], seconds: float) -> None:

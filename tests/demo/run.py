@@ -1,4 +1,4 @@
-"""``make run EVENT=file`` and ``make doctor``: the operator's commands, on an embedded stand-in unless told otherwise."""
+"""``make run EVENT=file``, ``make plan`` and ``make doctor``: the operator's commands, on a stand-in unless told otherwise."""
 
 from __future__ import annotations
 
@@ -38,15 +38,30 @@ def _where(_: click.Context, __: click.Parameter, given: str) -> str:
 @click.argument("event", type=click.Path(exists=True, dir_okay=False), required=False)
 @click.option("--cloud", "where", default="local", callback=_where, help="local (default), real, or a stand-in's URL.")
 @click.option("--doctor", is_flag=True, help="Instead of handling an event, check that everything is there.")
+@click.option(
+    "--plan",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    help="Instead of handling an event, show what a sweep would do.",
+)
 @click.option("--deny", multiple=True, type=click.Choice(_ACTIONS), metavar="ACTION", help="A RAM action to refuse.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing of the stand-in.")
 @click.option("--stand-in-secret", envvar="STAND_IN_SECRET", default=_STAND_IN[_CREDENTIALS[1]], hidden=True)
 def main(
-    event: str | None, where: str, stand_in_secret: str, deny: tuple[str, ...], *, doctor: bool, as_json: bool
+    event: str | None,
+    where: str,
+    stand_in_secret: str,
+    form: str | None,
+    deny: tuple[str, ...],
+    *,
+    doctor: bool,
+    as_json: bool,
 ) -> None:
     """Handle EVENT and print what became of each record; on the embedded stand-in also what it saw."""
     if doctor:
         command = ["doctor"]
+    elif form:
+        command, as_json = ["plan", "--format", form], form != "text"
     elif event:
         command = ["run", "--json", event] if as_json else ["run", event]
     else:

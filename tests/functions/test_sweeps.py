@@ -1,0 +1,142 @@
+"""``python -m functions plan`` and ``apply`` on the stand-in: what they show, and that they do what was shown or nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from functions.__main__ import main
+from tests.cloud.fixtures import Served
+from tests.cloud.seeds import permit, remove, seed
+from tests.invoking import VPC, operator_environment, request
+
+pytestmark = pytest.mark.enable_socket
+
+OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
+TAGGED, GONE = "i-bp1sweep0001", "i-bp1sweep0002"
+
+
+def _name(instance: str) -> str:
+    return f"team-a-{instance}-8080"
+
+
+@pytest.fixture
+def served(cloud: Served) -> Served:
+    """A served stand-in with an instance that asks to be opened, and an entry of ours whose instance is gone."""
+    topic = {"TopicName": "vpc-access-results", "Subscriptions": {"to-results": "results"}}
+    instance = {"InstanceId": TAGGED, "VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
+    entry = request(Name=_name(GONE), InstanceId=GONE, Tag=OURS)
+    seed(cloud.app, {"topics": [topic], "queues": ["releases"], "instances": [instance], "vpc_accesses": [entry]})
+    return cloud
+
+
+def run(cloud: Served, *arguments: str, **changes: str) -> Result:
+    """Run a command where nobody is at a terminal."""
+    return CliRunner().invoke(
+        main,
+        list(arguments),
+        env={**operator_environment(cloud), "COLUMNS": "200", "RELEASE_DELAY_SECONDS": "0", **changes},
+    )
+
+
+def names(cloud: Served) -> list[str]:
+    """Return the names of all authorizations."""
+    return sorted(entry["Name"] for entry in cloud.products["CloudAPI"].state()["vpc_accesses"])
+
+
+def planned(cloud: Served) -> Any:
+    """Return the plan as JSON."""
+    return json.loads(run(cloud, "plan", "--format", "json").stdout)
+
+
+def test_a_plan_shows_what_would_be_done_and_does_nothing(served: Served) -> None:
+    """Each change has a row, the counts a line, and the exit code says that there are changes."""
+    done = run(served, "plan")
+    lines = [line.split() for line in done.stdout.splitlines()]
+
+    assert done.exit_code == 2, done.output
+    assert ["create", _name(TAGGED), f"{TAGGED}:8080", "in", VPC] in lines
+    assert ["release", _name(GONE), f"{GONE}:8080", "in", VPC, GONE, "is", "gone"] in lines
+    assert "1 to create · 1 to release" in done.stdout
+    assert names(served) == [_name(GONE)]
+    assert not [entry for entry in served.world.journal() if entry.write]
+
+
+def test_a_plan_for_programs_and_one_for_a_pull_request(served: Served) -> None:
+    """JSON has every change with its target; Markdown is a table that no name can break."""
+    seed(served.app, {"vpc_accesses": [request(Name="a|b", InstanceId="i-bp1sweep0003", Tag=OURS)]})
+    whole = planned(served)
+    markdown = run(served, "plan", "--format", "markdown").stdout
+
+    assert whole["summary"] == "1 to create · 2 to release"
+    assert [(item["what"], item["name"]) for item in whole["items"]] == [
+        ("create", _name(TAGGED)),
+        ("release", "a|b"),
+        ("release", _name(GONE)),
+    ]
+    assert f"**1 to create · 2 to release** (checksum `{whole['checksum']}`)" in markdown
+    assert "| release | a\\|b |" in markdown
+
+
+def test_what_was_planned_is_applied(served: Served) -> None:
+    """With the plan's checksum the entry is made and told, and the release goes to the queue; nothing is removed."""
+    done = run(served, "apply", "--checksum", planned(served)["checksum"])
+
+    assert done.exit_code == 0, done.output
+    assert names(served) == [_name(TAGGED), _name(GONE)]
+    (message,) = served.products["SMQ"].receive("releases", 16)
+    assert message.body
+    assert len(served.products["SMQ"].receive("results", 16)) == 1
+    assert planned(served)["counts"] == {"release": 1, "keep": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "said"),
+    [
+        pytest.param(
+            {"instances": [TAGGED]}, ["--checksum"], "something changed since, so nothing was done", id="changed"
+        ),
+        pytest.param({}, [], "nobody is here to be asked", id="nobody-to-ask"),
+    ],
+)
+def test_nothing_else_is_applied(served: Served, change: dict[str, Any], arguments: list[str], said: str) -> None:
+    """A plan that is not the one with the checksum is shown and not done; without a checksum somebody has to say yes."""
+    checksum = planned(served)["checksum"]
+    remove(served.app, change)
+    done = run(served, "apply", *arguments, *([checksum] if arguments else []))
+
+    assert done.exit_code == 1
+    assert said in done.output
+    assert names(served) == [_name(GONE)]
+
+
+def test_a_higher_limit_for_once(served: Served) -> None:
+    """More ends than the setting allows are held back, unless --release-max says otherwise."""
+    held = run(served, "plan", RELEASE_MAX_PER_RUN="0")
+    done = run(served, "apply", "--yes", "--release-max", "1", RELEASE_MAX_PER_RUN="0")
+
+    assert "1 held back" in held.stdout
+    assert held.exit_code == 2
+    assert done.exit_code == 0, done.output
+    assert len(served.products["SMQ"].receive("releases", 16)) == 1
+
+
+def test_only_one_vpc(served: Served) -> None:
+    """With --vpc what is elsewhere is neither shown nor done."""
+    done = run(served, "plan", "--vpc", "vpc-another")
+
+    assert done.exit_code == 0
+    assert "nothing is tagged, and nothing is open" in done.stdout
+
+
+def test_a_part_of_the_view_is_an_error(served: Served) -> None:
+    """What could not be read is named with the permission, and nothing is to be scheduled."""
+    permit(served.world, {"denied": ["ecs:DescribeInstances"]})
+    done = run(served, "plan")
+
+    assert done.exit_code == 1
+    assert "ecs:DescribeInstances" in done.output
+    assert "to release" not in done.stdout
