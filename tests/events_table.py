@@ -185,19 +185,19 @@ release/deleted.json | eventbridge/ecs ended | scheduled | DescribeVpcAccesses S
 release/due-absent.json | schedule scheduled | released | 2x(DescribeVpcAccesses) PublishMessage
 release/due-address.json | schedule scheduled | kept NotAnInstance | 2x(DescribeVpcAccesses) PublishMessage
 release/due-alive.json | schedule scheduled | kept Alive | 2x(DescribeVpcAccesses) DescribeInstances PublishMessage
-release/due-balancer.json | schedule scheduled | released | 2x(DescribeVpcAccesses) DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
-release/due-bare.json | schedule scheduled | released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
+release/due-balancer.json | schedule scheduled | released | 2x(DescribeVpcAccesses) DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess DescribeVpcAccesses RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
+release/due-bare.json | schedule scheduled | released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess DescribeVpcAccesses RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
 release/due-changed.json | schedule scheduled | kept Changed | 2x(DescribeVpcAccesses) PublishMessage
 release/due-elsewhere.json | schedule scheduled | ignored foreign-region
 release/due-foreign.json | schedule scheduled | kept NotOurs | 2x(DescribeVpcAccesses) PublishMessage
 release/due-made-again.json | schedule scheduled | kept Changed | 2x(DescribeVpcAccesses) PublishMessage
 release/due-malformed.json | schedule invalid | rejected | PublishMessage
-release/due-repeated.json | 2x smq-queue/schedule scheduled | 2x released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage 2x(DescribeVpcAccesses) PublishMessage
+release/due-repeated.json | 2x smq-queue/schedule scheduled | 2x released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess DescribeVpcAccesses RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage 2x(DescribeVpcAccesses) PublishMessage
 release/due-requested.json | schedule scheduled | kept NotAnnounced | 2x(DescribeVpcAccesses) PublishMessage
 release/due-used-by-api.json | schedule scheduled | kept InUse | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess PublishMessage
 release/due-used-by-backend.json | schedule scheduled | kept InUse | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess PublishMessage
 release/due-used-by-plugin.json | schedule scheduled | kept InUse | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess PublishMessage
-release/due.json | smq-queue/schedule scheduled | released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
+release/due.json | smq-queue/schedule scheduled | released | 2x(DescribeVpcAccesses) 4x(DescribeInstances) DescribeBackendList DescribeBackendInfo DescribePlugins DescribeApisByVpcAccess DescribeVpcAccesses RemoveVpcAccess 2x(DescribeVpcAccesses) PublishMessage
 release/hook-scale-in-eventbridge.json | eventbridge/ess-hook leaving | ignored transition | CompleteLifecycleAction | hook CONTINUE
 release/hook-scale-in.json | smq-queue/ess-hook leaving | ignored transition | CompleteLifecycleAction | hook CONTINUE
 release/listener-deleted.json | eventbridge/actiontrail ignored | ignored event-name

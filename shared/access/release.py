@@ -159,6 +159,8 @@ def remove(case: Case) -> Removed | Kept:
     would have to be made again. For the same reason a removal that the gateway turns away is not put off for long.
     """
     scheduled = case.scheduled
+    if (another := _another_there(case)) is not None:
+        return another
     removed = Removed((), "")
     trouble: AuthorizerError = Doubtful(
         "RemoveVpcAccess", "NotConfirmed", 0, "the authorization still shows after its removal"
@@ -168,7 +170,8 @@ def remove(case: Case) -> Removed | Kept:
     except (CloudRefused, Doubtful) as error:
         if error.code.startswith(_USED):
             return Kept(IN_USE, f"API Gateway says that it is in use: {error}")
-        trouble = error
+        gone = isinstance(error, CloudRefused) and error.code.startswith(NOT_FOUND)  # then it shows late, not for good
+        trouble = Doubtful(error.operation, error.code, error.status, str(error)) if gone else error
     if removed.apis:
         log.error(
             "removed while in use", name=scheduled.name, vpc_access_id=scheduled.vpc_access_id, apis=list(removed.apis)
@@ -176,7 +179,7 @@ def remove(case: Case) -> Removed | Kept:
     for round_ in range(_ROUNDS):
         if not _still_shows(case):
             return removed
-        if isinstance(trouble, CloudRefused) and not trouble.code.startswith(NOT_FOUND):
+        if isinstance(trouble, CloudRefused):
             break
         wait = _FIRST_WAIT * 2**round_
         if wait + 1 > case.session.deadline.remaining():
@@ -184,6 +187,15 @@ def remove(case: Case) -> Removed | Kept:
         log.add(waited=wait)
         case.session.clock.sleep(wait)
     raise trouble
+
+
+def _another_there(case: Case) -> Kept | None:
+    """Look who has the target now, which is all that a removal goes by; None if it is still the entry, or nobody.
+
+    The checks can take minutes where there are many backend objects, and what is made meanwhile may be anybody's.
+    """
+    present = tuple(case.gateway.opening(case.scheduled))
+    return _unchanged(case._replace(present=present)) if present else None
 
 
 def _gateway_for(seconds: float, case: Case) -> ApiGateway:

@@ -18,7 +18,7 @@ def users(entry: VpcAccess, references: References, shared: Shared | None = None
     """Return what refers to ``entry``, each in words; empty if everything was read and nothing does.
 
     Whoever asks for many entries hands over what is ``shared``; before a removal it is looked up anew. APIs, which come and
-    go most often, are looked up last, so that nothing but the removal follows. Raises the errors of ``Session.call``: what
+    go most often, are looked up last, so that little more than the removal follows. Raises the errors of ``Session.call``: what
     could not be read as a whole may hold a reference.
     """
     backend_objects, routing = shared or references.shared()

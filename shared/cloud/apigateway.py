@@ -134,7 +134,12 @@ class ApiGateway:
         """Yield the entries that share a name or a target with one of ``wanted``: two look-ups each."""
         for access in wanted:
             yield from self.pages(Name=access.name)
-            yield from self.pages(VpcId=access.vpc_id, InstanceId=access.instance_id, Port=str(access.port))
+            yield from self.opening(access)
+
+    def opening(self, access: VpcAccess) -> Iterator[VpcAccess]:
+        """Yield the entries that open the target of ``access``."""
+        found = self.pages(VpcId=access.vpc_id, InstanceId=access.instance_id, Port=str(access.port))
+        return (entry for entry in found if entry.target == access.target)
 
 
 def _read_page(answer: Answer, number: int) -> Page:

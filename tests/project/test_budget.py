@@ -100,12 +100,12 @@ RELEASES = [
         ),
         id="schedule",
     ),
-    # everything anew, and once more after the removal
+    # everything anew, who has the target right before the removal, and once more after it
     pytest.param(
         release(
             queue_event(schedule(GONE)),
             270,
-            {"CloudAPI.DescribeVpcAccesses": 4, "CloudAPI.RemoveVpcAccess": 1, **PROOF, **USE, **TOLD},
+            {"CloudAPI.DescribeVpcAccesses": 5, "CloudAPI.RemoveVpcAccess": 1, **PROOF, **USE, **TOLD},
         ),
         id="release",
     ),
