@@ -22,7 +22,6 @@ from shared.flow.report import line
 from shared.model.access import VpcAccess
 from shared.model.outcome import IGNORED, KEPT, PLANNED, RELEASED, SCHEDULED, HookAnswer, Job, Outcome, stopped
 from shared.model.records import Ended, Ignored, Leaving, Record, Scheduled
-from shared.parallel import in_parallel
 
 _UNSEEN = ("stage variables of API groups", "definitions of APIs outside the gateway")
 
@@ -32,6 +31,7 @@ def release(
 ) -> tuple[list[Outcome], list[HookAnswer]]:
     """Return what became of each job, in their order, every result published, and the answers to hooks of scale-ins.
 
+    One after the other: together all would wait for the pace of the same calls, and run out of time together, each time anew.
     The end of a backend has an outcome for each entry that opens it. What is due is released if ``when_due`` holds; tests
     leave out checks to see what each is for. With DRY_RUN nothing is removed, sent, published or answered. Raises
     SettingsError if something is to be done and a setting for it, or the access key, is missing.
@@ -50,7 +50,7 @@ def release(
                 write("record", **line(outcome), **{name: round(amount, 3) for name, amount in tally.items()})
         return outcomes
 
-    outcomes = [outcome for done in in_parallel(finished, jobs, run.settings.concurrency) for outcome in done]
+    outcomes = [outcome for job in jobs for outcome in finished(job)]
     if run.settings.dry_run:
         return [_planned(outcome) for outcome in outcomes], []
     leaving = [outcome for outcome in outcomes if isinstance(outcome.record.content, Leaving)]
