@@ -11,7 +11,7 @@ made it, since nothing would be changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.model.access import ANNOUNCED, REQUESTED, Replaced, VpcAccess
@@ -89,6 +89,10 @@ class Present:
     def named(self, name: str) -> VpcAccess | None:
         """Return the entry of that name."""
         return self._by_name.get(name)
+
+    def all_at(self, target: tuple[str, str, int]) -> Sequence[VpcAccess]:
+        """Return every entry that opens that target."""
+        return self._by_target.get(target, ())
 
     def at(self, target: tuple[str, str, int], name: str, owner: str) -> VpcAccess | None:
         """Return the entry that opens that target.

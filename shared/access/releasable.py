@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from shared.model.access import ANNOUNCED, ORIGIN_TAG, REQUESTED, VpcAccess
@@ -51,3 +51,20 @@ def not_an_instance(entry: VpcAccess) -> Kept | None:
         "is gone. If it is not needed: `python -m functions release NAME --although-alive`"
     )
     return Kept("NotAnInstance", text)
+
+
+def not_identified(entry: VpcAccess) -> Kept | None:
+    """Return why nothing tells an entry from a newer one of the same name and target."""
+    if entry.vpc_access_id and entry.created_time:
+        return None
+    return Kept("Changed", "the gateway gives it no VpcAccessId or no CreatedTime, so it may be a newer one")
+
+
+def not_alone(entry: VpcAccess, at_its_target: Iterable[VpcAccess]) -> Kept | None:
+    """Return why an entry cannot be removed without another one: what opens the same target under another name."""
+    others = [one for one in at_its_target if one.name != entry.name]
+    if not others:
+        return None
+    names = ", ".join(sorted(repr(one.name) for one in others))
+    text = f"{entry.target_text()} is authorized under the name {names}, too, and a removal goes by the target"
+    return Kept("Changed" if all(one.owner == entry.owner for one in others) else "NotOurs", text)

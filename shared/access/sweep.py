@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from shared.access.plan import Create, Keep, Present, Refuse, Wanted, plan
-from shared.access.releasable import not_an_instance, not_announced
+from shared.access.releasable import not_alone, not_an_instance, not_announced, not_identified
 from shared.backends.rules import Unresolved, resolve
 from shared.model.access import ANNOUNCED, VpcAccess
 from shared.model.backend import Backend, Inventory, kind_of
@@ -32,7 +32,7 @@ RELEASE, HELD_BACK, IN_USE, STAYS = "release", "held back", "in use", "stays"
 KINDS = (CREATE, RELEASE, HELD_BACK, IN_USE, DRIFT, FOREIGN, REFUSED, STAYS, KEEP)
 """In the order in which people read them."""
 _PARTIAL = "PartialView", "not everything could be looked up, so nothing is scheduled: the next sweep tries again"
-_SHARE, _FEW = 0.3, 10  # of our entries may go in one sweep, if we have at least so many
+_SHARE, _FEW = 30, 10  # percent of our entries may go in one sweep, if we have at least so many
 
 
 class Item(NamedTuple):
@@ -93,26 +93,39 @@ def _place(item: Item) -> tuple[int, str, tuple[str, str, int]]:
 
 
 def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Settings) -> Sweep:
-    """Return the plan. Each entry of ours and each target that is asked for stands in it once."""
+    """Return the plan. Each entry of ours and each target that a running backend asks for stands in it once.
+
+    One item stands for both where the entry is what opens the target, or has the name that the target is to have (``before``).
+    """
+    present = Present(entries)
     asked, refused = _asked(inventory.tagged, settings)
-    running = [access for access in asked if inventory.tagged[access.instance_id].is_running]
-    made = [*_made(running, Present(entries), settings), *refused]
-    told = {item.access.name for item in made} | {item.before.name for item in made if item.before}
+    world = _World(present, inventory, {access.target for access in asked}, settings)
+    made = [*_made([access for access in asked if inventory.tagged[access.instance_id].is_running], world), *refused]
+    told = {(item.before or item.access).name for item in made if item.before or item.kind in (KEEP, DRIFT)}
     ours = [entry for entry in entries if entry.owner == settings.owner]
-    rest = [
-        _rest(entry, {access.target for access in asked}, inventory, settings)
-        for entry in ours
-        if entry.name not in told
-    ]
+    rest = [_rest(entry, world) for entry in ours if entry.name not in told]
     items = _guarded([*made, *rest], len(ours), inventory.problems, settings)
     order = {kind: place for place, kind in enumerate(KINDS)}
     items.sort(key=lambda item: (order[item.kind], item.access.name, item.access.target))
     return Sweep(tuple(items), inventory.problems)
 
 
+class _World(NamedTuple):
+    """What a plan is made of; ``asked`` has the targets that backends ask for, running or not."""
+
+    present: Present
+    inventory: Inventory
+    asked: set[tuple[str, str, int]]
+    settings: Settings
+
+    def is_gone(self, entry: VpcAccess) -> bool:
+        """Tell whether the backend of an entry is proven to be gone."""
+        return not_an_instance(entry) is None and self.inventory.alive.get(entry.instance_id) is False
+
+
 def most_releases(ours: int, settings: Settings) -> int:
     """Return how many entries one sweep may schedule for release, of so many that are ours."""
-    return max(settings.release_max_per_run, int(_SHARE * ours) if ours >= _FEW else 0)
+    return max(settings.release_max_per_run, ours * _SHARE // 100 if ours >= _FEW else 0)
 
 
 def _asked(tagged: Mapping[str, Backend], settings: Settings) -> tuple[list[VpcAccess], list[Item]]:
@@ -131,47 +144,65 @@ def _asked(tagged: Mapping[str, Backend], settings: Settings) -> tuple[list[VpcA
     return asked, refused
 
 
-def _made(running: Sequence[VpcAccess], present: Present, settings: Settings) -> Iterable[Item]:
+def _made(running: Sequence[VpcAccess], world: _World) -> Iterable[Item]:
     """Yield what becomes of each target that a running backend asks for. A sweep never replaces."""
+    present, owner = world.present, world.settings.owner
     wanted = {number: Wanted(access, any_name=True) for number, access in enumerate(running)}
-    for number, decision in plan(wanted, present, settings._replace(on_conflict="refuse")).items():
+    for number, decision in plan(wanted, present, world.settings._replace(on_conflict="refuse")).items():
         access = running[number]
+        ours = next((entry for entry in present.all_at(access.target) if entry.owner == owner), None)
         if isinstance(decision, Create):
             yield Item(CREATE, decision.access)
-        elif isinstance(decision, Keep):
-            if decision.access.owner != settings.owner:
-                text = f"opened by {decision.access.name!r} of {decision.access.owner or 'nobody'}, not by us: nothing is done"
-                yield Item(FOREIGN, access, "NotOurs", text, decision.access)
-            else:
-                yield Item(KEEP, decision.access)
-        elif isinstance(decision, Refuse) and decision.reason == "NameInUse":
-            before = present.named(access.name)
-            text = f"{access.name!r} opens {before.target_text() if before else 'something else'}: nothing is changed by a sweep"
-            yield Item(DRIFT, access, "Target", text, before)
+        elif isinstance(decision, Keep) and decision.access.owner == owner:
+            yield _kept(decision.access, present)
+        elif isinstance(decision, Keep) and ours is None:
+            there = decision.access
+            text = f"opened by {there.name!r} of {there.owner or 'nobody'}, not by us: nothing is done"
+            yield Item(FOREIGN, access, "NotOurs", text, there)
         elif isinstance(decision, Refuse):
-            yield Item(REFUSED, access, decision.reason, decision.text)
+            yield _refused(access, decision, ours, world)
 
 
-def _rest(entry: VpcAccess, asked: set[tuple[str, str, int]], inventory: Inventory, settings: Settings) -> Item:
+def _refused(access: VpcAccess, refusal: Refuse, ours: VpcAccess | None, world: _World) -> Item:
+    """Return what is told of a target that may not be opened, and of the entry of ours that has a part in it."""
+    if ours is not None:
+        return Item(REFUSED, access, refusal.reason, f"{refusal.text}; {ours.name!r} opens it all the same", ours)
+    holder = world.present.named(access.name)
+    if refusal.reason != "NameInUse" or holder is None:
+        return Item(REFUSED, access, refusal.reason, refusal.text)
+    if world.is_gone(holder) or holder.target in world.asked:  # then the entry stands in the plan for itself
+        text = f"{access.name!r} opens {holder.target_text()}: this is opened once that entry is released or has another name"
+        return Item(REFUSED, access, refusal.reason, text)
+    text = f"{access.name!r} opens {holder.target_text()}: nothing is changed by a sweep"
+    return Item(DRIFT, access, "Target", text, holder)
+
+
+def _kept(entry: VpcAccess, present: Present) -> Item:
+    """Return what is told of an entry that its backend asks for."""
+    kept = not_alone(entry, present.all_at(entry.target))
+    return Item(DRIFT, entry, "Twice", kept.text) if kept else Item(KEEP, entry)
+
+
+def _rest(entry: VpcAccess, world: _World) -> Item:
     """Return what becomes of an entry of ours that no running backend asks for."""
+    inventory, settings = world.inventory, world.settings
     if not_an_instance(entry) is not None:
         return Item(KEEP, entry)
-    alive = inventory.alive.get(entry.instance_id)
-    if alive is None:
-        return Item(
-            STAYS,
-            entry,
-            "TargetNotVerifiable",
-            f"{entry.instance_id} does not show, and nothing proves that it is gone",
+    if world.is_gone(entry):
+        kept = (
+            not_announced(entry, settings)
+            or not_identified(entry)
+            or not_alone(entry, world.present.all_at(entry.target))
         )
-    if not alive:
-        kept = not_announced(entry, settings)
-        return (
-            Item(STAYS, entry, kept.reason, kept.text)
-            if kept
-            else Item(RELEASE, entry, "", f"{entry.instance_id} is gone")
-        )
-    if entry.target in asked or entry.origin != ANNOUNCED or inventory.problems:
+        if kept:
+            return Item(STAYS, entry, kept.reason, kept.text)
+        return Item(RELEASE, entry, "", f"{entry.instance_id} is gone")
+    if entry.instance_id not in inventory.alive:
+        text = f"{entry.instance_id} does not show, and nothing proves that it is gone"
+        return Item(STAYS, entry, "TargetNotVerifiable", text)
+    if entry.target in world.asked:
+        return _kept(entry, world.present)
+    if entry.origin != ANNOUNCED or inventory.problems:
         return Item(KEEP, entry)
     if entry.instance_id in inventory.tagged:
         text = f"the tag {settings.port_tag!r} of {entry.instance_id} does not ask for port {entry.port} any more"
