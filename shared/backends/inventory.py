@@ -31,7 +31,12 @@ def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
     alive = dict.fromkeys(tagged, True)
     others = sorted({item for item in ids if item not in tagged})
     with _noting("the instances of authorizations could not be looked up", problems):
-        alive |= _instances_alive([item for item in others if kind_of(item) == ECS], ecs, session, settings)
+        listed = [item for item in others if kind_of(item) == ECS]
+        found = ecs.describe_instances(listed)
+        shown = {item: backend for item, backend in found.items() if isinstance(backend, Backend)}
+        tagged |= {item: backend for item, backend in shown.items() if settings.port_tag in backend.tags}
+        alive |= dict.fromkeys(shown, True)
+        alive |= _gone([item for item in listed if item not in found], session, settings)
     with _noting("the load balancers of authorizations could not be looked up", problems):
         alive |= _balancers_alive([item for item in others if kind_of(item) == CLB], slb)
     return Inventory(tagged, alive, tuple(problems))
@@ -53,26 +58,25 @@ def _balancers(slb: Slb, tag: str) -> list[Backend]:
     return [backend._replace(listener_ports=ports.get(backend.instance_id, ())) for backend in balancers]
 
 
-def _instances_alive(ids: list[str], ecs: Ecs, session: Session, settings: Settings) -> dict[str, bool]:
-    found = ecs.describe_instances(ids)
-    alive = {item: True for item, answer in found.items() if isinstance(answer, Backend)}
-    missing = [item for item in ids if item not in found]
-    for item, proof in prove_absent(missing, session, settings).items():
+def _gone(missing: list[str], session: Session, settings: Settings) -> dict[str, bool]:
+    """Return False for those instances that are proven to be gone; the others may be hidden, and are left out."""
+    proofs = prove_absent(missing, session, settings)
+    for proof in proofs.values():
         if isinstance(proof, AuthorizerError):
             raise proof
-        if proof:
-            alive[item] = False
-    return alive
+    return {item: False for item, proof in proofs.items() if proof}
 
 
 def _balancers_alive(ids: list[str], slb: Slb) -> dict[str, bool]:
-    """Tell by lists which exist, and of the others by the code of their look-up; where it refuses one, that is left open."""
+    """Tell by lists which exist, and of the others by the code of their look-up; one that is refused is left out.
+
+    Any other error is raised: it would be the same for the next, and what is not seen is not gone.
+    """
     alive = dict.fromkeys(slb.showing(ids), True)
-    missing = [item for item in ids if item not in alive]
-    described = slb.attributes(missing)
-    for answer in described.values():
-        if not isinstance(answer, (Backend, CloudRefused, UnknownRefusal)):
+    for item in [item for item in ids if item not in alive]:
+        answer = slb.attributes([item]).get(item)
+        if isinstance(answer, AuthorizerError) and not isinstance(answer, (CloudRefused, UnknownRefusal)):
             raise answer
-    alive |= {item: True for item, answer in described.items() if isinstance(answer, Backend)}
-    alive |= {item: False for item in missing if item not in described}
+        if not isinstance(answer, AuthorizerError):
+            alive[item] = answer is not None
     return alive

@@ -66,7 +66,7 @@ class RpcService(NamedTuple):
         read_error: ReadError = error_of,
     ) -> Iterator[Result]:
         """Yield what ``read`` makes of each page of a listing that goes by NextToken; raises the errors of ``Session.call``."""
-        token = ""
+        seen = set[str]()
         while True:
             page, following = self.call(
                 action,
@@ -75,13 +75,13 @@ class RpcService(NamedTuple):
                 repeatable=True,
                 read_error=read_error,
             )
-            if following and following == token:
-                raise Doubtful(action, "UnreadableAnswer", 200, "the answer names itself as its next page")
+            if following in seen:
+                raise Doubtful(action, "UnreadableAnswer", 200, "the answer names a page that was read as its next one")
             yield page
             if not following:
                 return
-            token = following
-            parameters = {**parameters, "NextToken": token}
+            seen.add(following)
+            parameters = {**parameters, "NextToken": following}
 
     def numbered(
         self,

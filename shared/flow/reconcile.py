@@ -6,24 +6,41 @@ overlap: what one makes the other finds, and a release that is scheduled twice i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from shared import log
 from shared.access.observe import everything
 from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, RELEASE, Item, Sweep, plan_sweep
 from shared.access.usage import users
 from shared.backends.inventory import take
+from shared.clock import Deadline
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.references import References
+from shared.cloud.rpc import utc
 from shared.cloud.smq import SmqQueue
-from shared.errors import AuthorizerError, SettingsError
+from shared.errors import AuthorizerError, OutOfTime, SettingsError
 from shared.events.schedule import schedule_message
 from shared.flow.authorize import authorize
 from shared.flow.engine import Run
 from shared.flow.report import RECONCILE, line
+from shared.model.access import ANNOUNCED
 from shared.model.backend import kind_of
-from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, Job, Outcome
+from shared.model.outcome import (
+    FAILED,
+    GRANTED,
+    IGNORED,
+    PLANNED,
+    REFUSED,
+    REJECTED,
+    SCHEDULED,
+    UNCHANGED,
+    Job,
+    Outcome,
+)
 from shared.model.records import Appeared, Record
+from shared.parallel import in_parallel
 
 _SHARE = 0.8  # of the time-out; the rest is for what is under way
 _SHOWN = 1_000  # items in a summary
@@ -43,20 +60,22 @@ def sweep(record: Record, run: Run) -> list[Outcome]:
             logged(Outcome(record, IGNORED, None, "reconcile-off", "nothing is reconciled with RECONCILE_MODE=off"))
         ]
     session = run.session
-    run = run._replace(session=session._replace(deadline=session.deadline.part(_SHARE)))
+    until = session.deadline.part(_SHARE)
     began = session.clock.monotonic()
     log.info("sweep started", mode=mode)
     try:
         with log.tracing("sweep"):
-            plan = look(run)
-            outcomes = carry_out(plan, record, run) if mode == "apply" else []
+            plan = look(run._replace(session=session._replace(deadline=until)))
     except AuthorizerError as error:
         log.error("sweep incomplete", code=error.code, text=str(error))
         return [logged(Outcome(record, FAILED, None, error.code, str(error)))]
+    outcomes = carry_out(plan, record, run, until=until) if mode == "apply" else []
+    to_do = {CREATE, RELEASE} if run.settings.release_mode == "apply" else {CREATE}
     done = {outcome.access.target for outcome in outcomes if outcome.access}
     told = [item for item in plan.items if item.kind != KEEP and item.access.target not in done]
     outcomes += [logged(_told(record, item)) for item in told[:_SHOWN]]
-    _close(plan, outcomes, session.clock.monotonic() - began)
+    left = [item for item in told if mode == "apply" and item.kind in to_do]
+    _close(plan, outcomes, len(left), session.clock.monotonic() - began)
     return outcomes
 
 
@@ -85,22 +104,83 @@ def look(run: Run) -> Sweep:
         return plan.partial(f"who uses an authorization could not be looked up: {error}")
 
 
-def carry_out(plan: Sweep, record: Record, run: Run, progress: Progress = lambda _: None) -> list[Outcome]:
-    """Create and schedule what the plan says; ``progress`` is called with how much is done. Never raises our errors."""
-    jobs = [Job(_announced(item, run), item.access._replace(tags=())) for item in plan.of(CREATE)]
-    made: list[Outcome] = []
-    for start in range(0, len(jobs), _AT_ONCE):
-        outcomes, _ = authorize(jobs[start : start + _AT_ONCE], run)
-        made += [outcome._replace(retry=False) for outcome in outcomes]
-        progress(len(made))
-    scheduled = plan.of(RELEASE) if run.settings.release_mode == "apply" and not run.settings.dry_run else []
-    for item in scheduled:
-        made.append(logged(_schedule(item, record, run)))
-        progress(len(made))
-    return made
+def carry_out(
+    plan: Sweep, record: Record, run: Run, progress: Progress = lambda _: None, until: Deadline | None = None
+) -> list[Outcome]:
+    """Create and schedule what the plan says, and return what became of it. Never raises our errors.
+
+    Nothing begins after ``until`` (by default four fifths of the time that is left): the rest is for what is under way, and
+    what is left over has no outcome.
+    ``progress`` is called with how much is done.
+    """
+    run = run._replace(settings=run.settings._replace(on_conflict="refuse"))  # a sweep never changes an entry
+    until = until or run.session.deadline.part(_SHARE)
+    outcomes: list[Outcome] = []
+    try:
+        with log.tracing("sweep"):
+            for step in _steps(plan, record, run, until):
+                if not until.remaining():
+                    break
+                outcomes += step()
+                progress(len(outcomes))
+    except AuthorizerError as error:
+        outcomes.append(logged(Outcome(record, FAILED, None, error.code, str(error))))
+    return outcomes
+
+
+def _steps(plan: Sweep, record: Record, run: Run, until: Deadline) -> Iterator[Callable[[], list[Outcome]]]:
+    """Yield what there is to do, in pieces that fit into what is left of the run after ``until``."""
+    wanted = plan.of(CREATE)
+    while wanted:
+        # each piece looks at the whole gateway: more entries, larger pieces
+        fitting = (run.session.deadline.remaining() - until.remaining()) * run.settings.max_calls_per_second / 2
+        size = max(1, min(max(_AT_ONCE, len(plan.items) // 20), int(fitting)))
+        yield partial(_create, wanted[:size], run)
+        wanted = wanted[size:]
+    if run.settings.dry_run:
+        return
+    if run.settings.release_mode == "apply":
+        for item in plan.of(RELEASE):
+            yield partial(_schedule, item, record, run)
+    yield partial(_tell_again, plan.of(KEEP), record, run)
 
 
 _AT_ONCE = 100  # records that look at the gateway together
+
+
+def _create(items: Sequence[Item], run: Run) -> list[Outcome]:
+    """Authorize targets as if their backends had just appeared; those that time was too short for have no outcome."""
+    jobs = [Job(_announced(item, run), item.access._replace(tags=())) for item in items]
+    outcomes, _ = authorize(jobs, run)
+    late = (FAILED, OutOfTime.code)
+    return [outcome._replace(retry=False) for outcome in outcomes if (outcome.type, outcome.reason) != late]
+
+
+def _tell_again(items: Sequence[Item], record: Record, run: Run) -> list[Outcome]:
+    """Publish again what was made lately, under the same id; return what could not be told.
+
+    A sweep that ended between making an entry and telling it is not delivered again, and for the next one the entry is there.
+    """
+    since = utc(run.session.clock.now() - _TOLD_AGAIN * 60 * _minutes(record) - _LONGEST)
+    lately = [item for item in items if item.access.origin == ANNOUNCED and item.access.created_time >= since]
+    again = [Outcome(_announced(item, run), UNCHANGED, item.access) for item in lately]
+    told = in_parallel(run.publish, again, run.settings.concurrency)
+    if told:
+        log.info("told again", results=len(told))
+    return [outcome._replace(retry=False) for outcome in told if not outcome.published]
+
+
+_TOLD_AGAIN = 2  # sweeps tell of a new entry again
+_LONGEST = 600.0  # seconds that a sweep may take
+_DEFAULT_MINUTES, _MOST_MINUTES = 60, 1_440
+
+
+def _minutes(record: Record) -> int:
+    """Return how many minutes there are between sweeps, which is the timer's payload."""
+    payload = getattr(record.content, "payload", "")
+    if not re.fullmatch("[0-9]{1,4}", payload):
+        return _DEFAULT_MINUTES
+    return min(int(payload), _MOST_MINUTES) or _DEFAULT_MINUTES
 
 
 def _announced(item: Item, run: Run) -> Record:
@@ -111,7 +191,7 @@ def _announced(item: Item, run: Run) -> Record:
     return Record(RECONCILE, "", item.access.instance_id, appeared, "{}")
 
 
-def _schedule(item: Item, record: Record, run: Run) -> Outcome:
+def _schedule(item: Item, record: Record, run: Run) -> list[Outcome]:
     settings = run.settings
     try:
         if not settings.release_queue:
@@ -120,9 +200,9 @@ def _schedule(item: Item, record: Record, run: Run) -> Outcome:
         message = schedule_message(item.access, settings.region_id, f"{item.access.instance_id}: {_BECAUSE}")
         queue.send(message, settings.release_delay_seconds)
     except AuthorizerError as error:
-        return Outcome(record, FAILED, item.access, error.code, str(error))
+        return [logged(Outcome(record, FAILED, item.access, error.code, str(error)))]
     text = f"{item.text}: everything is checked again in {settings.release_delay_seconds} s"
-    return Outcome(record, SCHEDULED, item.access, text=text)
+    return [logged(Outcome(record, SCHEDULED, item.access, text=text))]
 
 
 def _told(record: Record, item: Item) -> Outcome:
@@ -130,16 +210,23 @@ def _told(record: Record, item: Item) -> Outcome:
     return Outcome(record, PLANNED, item.access if item.access.port else None, reason, item.text)
 
 
-def _close(plan: Sweep, outcomes: Sequence[Outcome], seconds: float) -> None:
+def _close(plan: Sweep, outcomes: Sequence[Outcome], left: int, seconds: float) -> None:
     """Write the lines that alarms watch: what was held back or is in use, and that a sweep saw and did all there was."""
     for item in plan.of(IN_USE):
         log.warning("dead and in use", name=item.access.name, target=item.access.target_text(), text=item.text)
     held = plan.of(HELD_BACK)
     if held:
         log.warning("sweep held back", releases=len(held), reason=held[0].reason, text=held[0].text)
-    failed = sum(outcome.type == FAILED for outcome in outcomes)
+    missing = {
+        "failed": sum(outcome.type == FAILED for outcome in outcomes),
+        "untold": sum(outcome.type in _TOLD and not outcome.published for outcome in outcomes),
+        "left": left,
+    }
     fields = {**{kind.replace(" ", "_"): count for kind, count in plan.counts().items()}, "seconds": round(seconds, 1)}
-    if plan.problems or failed:
-        log.warning("sweep incomplete", failed=failed, problems=list(plan.problems), **fields)
+    if plan.problems or any(missing.values()):
+        log.warning("sweep incomplete", problems=list(plan.problems), **missing, **fields)
     else:
         log.info("sweep completed", checksum=plan.checksum(), **fields)
+
+
+_TOLD = GRANTED | {REFUSED, REJECTED}  # what has a result that consumers wait for

@@ -11,9 +11,11 @@ from tests.invoking import VPC, Answer, Invoker, request
 TIMER = {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""}
 OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
 HOUR = 3600.0
+EARLIER = "2026-01-04T00:00:00Z"  # longer ago than a sweep tells of it again
 
 
-def _instance(number: int, **changes: Any) -> dict[str, Any]:
+def made_instance(number: int, **changes: Any) -> dict[str, Any]:
+    """Return a running instance that asks for port 8080."""
     return {
         "InstanceId": f"i-bp1sweep{number:04}",
         "VpcId": VPC,
@@ -23,31 +25,36 @@ def _instance(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def _entry(number: int, **changes: Any) -> dict[str, Any]:
+def made_entry(number: int, **changes: Any) -> dict[str, Any]:
+    """Return an entry of ours for such an instance."""
     instance = f"i-bp1sweep{number:04}"
-    return request(Name=f"team-a-{instance}-8080", InstanceId=instance, **{"Tag": OURS, **changes})
+    return request(
+        Name=f"team-a-{instance}-8080", InstanceId=instance, **{"Tag": OURS, "CreatedTime": EARLIER, **changes}
+    )
 
 
-def _told(answer: Answer) -> list[tuple[str, str, str]]:
+def told(answer: Answer) -> list[tuple[str, str, str]]:
+    """Return what a summary tells: outcome, reason and name of each line."""
     return [(line["outcome"], line.get("reason", ""), line.get("name", "")) for line in answer.results]
 
 
 def test_what_is_tagged_and_missing_is_authorized(sweeping: Invoker) -> None:
     """The first sweep opens every running instance that is tagged, whatever events told, and the next finds nothing to do."""
-    stopped = _instance(3, Status="Stopped")
+    stopped = made_instance(3, Status="Stopped")
     balancer = {
         "LoadBalancerId": "lb-bp1sweep1",
         "VpcId": VPC,
         "ListenerPorts": [80],
         "Tags": {"apigateway-port": "listener"},
     }
-    sweeping.given(instances=[_instance(1), _instance(2), stopped], load_balancers=[balancer])
+    sweeping.given(instances=[made_instance(1), made_instance(2), stopped], load_balancers=[balancer])
     first, second = sweeping(TIMER), sweeping(TIMER)
 
     names = ["team-a-i-bp1sweep0001-8080", "team-a-i-bp1sweep0002-8080", "team-a-lb-bp1sweep1-80"]
-    assert _told(first) == [("authorized", "", name) for name in names]
-    assert _told(second) == []
-    assert sorted(message["data"]["Name"] for message in sweeping.messages()) == names
+    assert told(first) == [("authorized", "", name) for name in names]
+    assert told(second) == []
+    results = {message["id"]: message["data"]["Name"] for message in sweeping.messages()}
+    assert sorted(results.values()) == names  # the second tells of them again, under the same ids
     assert {tuple(tag.values()) for tag in sweeping.accesses()[0]["Tags"]["TagInfo"]} == {
         tuple(tag.values()) for tag in OURS
     }
@@ -55,10 +62,10 @@ def test_what_is_tagged_and_missing_is_authorized(sweeping: Invoker) -> None:
 
 def test_what_is_gone_is_scheduled_and_released(sweeping: Invoker, releasing: Invoker) -> None:
     """An entry of ours whose instance is proven to be gone goes through the release queue, and is checked there."""
-    sweeping.given(instances=[_instance(1)], entries=[_entry(1), _entry(2), _entry(3, Tag=OURS[:1])])
+    sweeping.given(instances=[made_instance(1)], entries=[made_entry(1), made_entry(2), made_entry(3, Tag=OURS[:1])])
     answer = sweeping(TIMER)
 
-    assert _told(answer) == [
+    assert told(answer) == [
         ("scheduled", "", "team-a-i-bp1sweep0002-8080"),
         ("planned", "stays: NotAnnounced", "team-a-i-bp1sweep0003-8080"),
     ]
@@ -73,7 +80,7 @@ def test_what_is_gone_is_scheduled_and_released(sweeping: Invoker, releasing: In
 def test_nothing_is_done_unless_it_is_switched_on(sweeping: Invoker, mode: str) -> None:
     """By default a sweep only tells what it would do."""
     sweeping.configure(RECONCILE_MODE=mode)
-    sweeping.given(instances=[_instance(1)], entries=[_entry(2)])
+    sweeping.given(instances=[made_instance(1)], entries=[made_entry(2)])
     answer = sweeping(TIMER)
 
     assert [entry["Name"] for entry in sweeping.accesses()] == ["team-a-i-bp1sweep0002-8080"]
@@ -82,12 +89,12 @@ def test_nothing_is_done_unless_it_is_switched_on(sweeping: Invoker, mode: str) 
         ("planned", "create", "team-a-i-bp1sweep0001-8080"),
         ("planned", "release", "team-a-i-bp1sweep0002-8080"),
     ]
-    assert _told(answer) == (planned if mode == "plan" else [("ignored", "reconcile-off", "reconcile")])
+    assert told(answer) == (planned if mode == "plan" else [("ignored", "reconcile-off", "reconcile")])
 
 
 def test_too_many_to_be_true_are_held_back(sweeping: Invoker) -> None:
     """More ends than the breaker allows schedule nothing at all, and a line for the alarm says so."""
-    sweeping.given(instances=[_instance(1)], entries=[_entry(number) for number in range(1, 13)])
+    sweeping.given(instances=[made_instance(1)], entries=[made_entry(number) for number in range(1, 13)])
     answer = sweeping(TIMER)
 
     assert [line["reason"] for line in answer.results] == ["held back: TooMany"] * 11
@@ -106,7 +113,7 @@ def test_too_many_to_be_true_are_held_back(sweeping: Invoker) -> None:
 )
 def test_a_part_of_the_view_schedules_nothing(sweeping: Invoker, lost: str) -> None:
     """Without one of its permissions a sweep says what it could not see, and takes nothing for gone."""
-    sweeping.given(instances=[_instance(1)], entries=[_entry(2)], permissions=[{"denied": [lost]}])
+    sweeping.given(instances=[made_instance(1)], entries=[made_entry(2)], permissions=[{"denied": [lost]}])
     sweeping(TIMER)
 
     assert "SMQ.SendMessage" not in sweeping.calls()
@@ -114,21 +121,21 @@ def test_a_part_of_the_view_schedules_nothing(sweeping: Invoker, lost: str) -> N
     assert lost in " ".join(line["problems"])
 
 
-def test_dead_and_in_use_is_told(sweeping: Invoker) -> None:
+def test_dead_and_in_use_istold(sweeping: Invoker) -> None:
     """An API that points to a backend that is gone keeps its entry, and is told."""
     sweeping.given(
-        instances=[_instance(1)],
-        entries=[_entry(2)],
+        instances=[made_instance(1)],
+        entries=[made_entry(2)],
         apis=[{"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": "team-a-i-bp1sweep0002-8080"}],
     )
-    assert _told(sweeping(TIMER))[1:] == [("planned", "in use", "team-a-i-bp1sweep0002-8080")]
+    assert told(sweeping(TIMER))[1:] == [("planned", "in use", "team-a-i-bp1sweep0002-8080")]
     (line,) = [line for line in sweeping.lines() if line["event"] == "dead and in use"]
     assert "API orders" in line["text"]
 
 
 def test_more_than_a_listing_by_tag_can_have_are_found(sweeping: Invoker) -> None:
     """Beyond 1,000 tagged instances their tags are listed, and then the instances by their ids."""
-    sweeping.given(instances=[_instance(number) for number in range(1, 1_203)])
+    sweeping.given(instances=[made_instance(number) for number in range(1, 1_203)])
     answer = sweeping(TIMER, timeout=600.0)
 
     assert len(answer.results) == len(sweeping.accesses()) == 1_202
