@@ -1,4 +1,6 @@
-"""The function is killed at every single point around its outside calls, one after the other, and delivered again.
+"""The functions are killed at every single point around their outside calls, one after the other, and run again.
+
+An event is delivered again; a sweep is not, and the next one goes on.
 
 The points are enumerated, not sampled: each scenario is run once undisturbed to learn its calls, then once for every
 point: before a call reaches the cloud, and after it took effect but before the function knows.
@@ -13,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from functions.reconcile_vpc_access.index import work as reconcile
 from functions.release_vpc_access.index import work as release
 from functions.set_vpc_access.index import work as authorize
 from shared import log
@@ -104,6 +107,19 @@ RELEASE_WORLDS = [
     for absent in ("refuse", "accept")
 ]
 
+TIMER = {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": "60"}
+
+
+def _swept(invoke: Invoker) -> None:
+    """Let an instance be open, another one not yet, and let an entry open one that is gone."""
+    there = {"VpcId": VPC, "Tags": {"apigateway-port": "80"}}
+    instances = [{"InstanceId": f"i-bp1example000{number}", **there} for number in (2, 3)]
+    open_one = request(Name="open", InstanceId="i-bp1example0003", Port=80, CreatedTime="2026-01-04T03:18:26Z")
+    invoke.given(instances=instances, entries=[_marked(ENTRY, "team-a"), _marked(open_one, "team-a")])
+
+
+SWEEP = Scenario(TIMER, _swept, work=reconcile)
+
 
 def _start(scenario: Scenario, switches: dict[str, Any]) -> Invoker:
     invoker = new_invoker(**switches)
@@ -131,6 +147,7 @@ def _points(scenarios: Mapping[str, Scenario], worlds: list[dict[str, Any]]) -> 
 
 POINTS = list(_points(SCENARIOS, WORLDS))
 LATE = {"release-used-too-late": RELEASES["release-used-too-late"]}  # the only one that is refused as in use
+SWEEP_POINTS = list(_points({"sweep": SWEEP}, WORLDS))
 RELEASE_POINTS = [*_points(RELEASES, RELEASE_WORLDS[:2]), *_points(LATE, RELEASE_WORLDS[2:])]
 
 
@@ -198,9 +215,25 @@ def test_a_kill_at_any_point_releases_at_most_once_and_tells_of_it_under_one_id(
 WRITES = {"CloudAPI.RemoveVpcAccess", "SMQ.SendMessage", "SMQ.PublishMessage"}
 
 
+@pytest.mark.parametrize(("scenario", "switches", "number", "moment"), SWEEP_POINTS)
+def test_a_sweep_that_is_killed_at_any_point_is_made_good_by_the_next(
+    scenario: Scenario, switches: dict[str, Any], number: int, moment: str
+) -> None:
+    """After the kill, the next sweep and what both have scheduled: opened once and told under one id, and released once."""
+    invoke = _killed(scenario, switches, number, moment)
+    made = {entry["VpcAccessId"] for entry in invoke.accesses() if entry["InstanceId"] == "i-bp1example0002"}
+    assert len(made) == len(invoke.accesses()) - 2 == 1
+    assert invoke.doing(release).due(3600).error is None
+    log.configure()
+
+    told = {(message["id"], message["data"]["VpcAccessId"]) for message in invoke.messages()}
+    assert sorted(its_id for _, its_id in told) == sorted([*made, "id-1"])
+    assert [call.status for call in invoke.served.world.journal("CloudAPI.RemoveVpcAccess")].count(200) == 1
+
+
 def test_the_points_are_all_there() -> None:
     """Every scenario contributes points before and after each of its calls, under all its worlds."""
-    ids = [str(point.id) for point in (*POINTS, *RELEASE_POINTS)]
+    ids = [str(point.id) for point in (*POINTS, *RELEASE_POINTS, *SWEEP_POINTS)]
 
     for name, scenario in SCENARIOS.items():
         expected = 2 * len(WORLDS) * (1 if scenario.entries == 0 else 3)
@@ -208,4 +241,5 @@ def test_the_points_are_all_there() -> None:
     for name in RELEASES:
         calls = 3 if name == "schedule" else 8
         assert sum(point.startswith(f"{name}-") for point in ids) >= 2 * calls * (4 if name in LATE else 2)
+    assert len(SWEEP_POINTS) >= 2 * len(WORLDS) * 13
     assert len(set(ids)) == len(ids)
