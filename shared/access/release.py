@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from shared import log
-from shared.access.releasable import Kept, not_an_instance, not_announced, not_ours
+from shared.access.releasable import Kept, not_alone, not_an_instance, not_announced, not_identified, not_ours
 from shared.access.usage import users
 from shared.backends.lookup import look_up, prove_absent
 from shared.clock import Deadline
@@ -78,8 +78,8 @@ def _unchanged(case: Case) -> Kept | None:
     scheduled, entry = case.scheduled, case.entry
     if entry is None:
         return Kept("Changed", f"{scheduled.target_text()} is authorized under another name now")
-    if not (entry.vpc_access_id and entry.created_time):
-        return Kept("Changed", "the gateway gives it no VpcAccessId or no CreatedTime, so it may be a newer one")
+    if (kept := not_identified(entry)) is not None:
+        return kept
     for what, before, now in (
         ("target", scheduled.target_text(), entry.target_text()),
         ("VpcAccessId", scheduled.vpc_access_id, entry.vpc_access_id),
@@ -87,12 +87,7 @@ def _unchanged(case: Case) -> Kept | None:
     ):
         if before != now:
             return Kept("Changed", f"its {what} was {before} when its release was decided, and is {now} now")
-    others = [one for one in case.present if one.name != entry.name and one.target == entry.target]
-    if others:
-        names = ", ".join(sorted(repr(one.name) for one in others))
-        text = f"{entry.target_text()} is authorized under the name {names}, too, and a removal goes by the target"
-        return Kept("Changed" if all(one.owner == entry.owner for one in others) else "NotOurs", text)
-    return None
+    return not_alone(entry, (one for one in case.present if one.target == entry.target))
 
 
 def _ours(case: Case) -> Kept | None:

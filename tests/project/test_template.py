@@ -290,7 +290,7 @@ def test_timer_fires_the_sweep() -> None:
     """The timer belongs to the function that reconciles and is enabled; how often it fires is a parameter."""
     (timer,) = [each for each in triggers(stack(ReconcileMinutes=45)).values() if isinstance(each, TimerTrigger)]
     (trigger,) = [each for each in stack().of_type("ALIYUN::FC3::Trigger") if each["TriggerType"] == "timer"]
-    assert (timer.name, timer.enabled, timer.payload) == ("reconcile", True, "")
+    assert (timer.name, timer.enabled, timer.payload) == ("reconcile", True, "45")
     assert trigger["FunctionName"] == stack().properties("ReconcileFunction")["FunctionName"]
     assert trigger["TriggerConfig"]["cronExpression"] == "@every 60m"
 
