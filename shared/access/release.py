@@ -118,7 +118,11 @@ def _gone(case: Case) -> Kept | None:
         raise proof
     if proof is not True:
         action = kind.action if kind else "that looks it up"
-        text = f"{item} does not show, and nothing proves that it is gone: let the function's role see all instances ({action})"
+        text = (
+            f"{item} does not show, and nothing proves that it is gone: let the function's role see all instances ({action}). "
+            "Only another one that shows can prove it: if no other instance is left, and you know that it is gone, "
+            "`python -m functions release NAME --although-alive`"
+        )
         return Kept("TargetNotVerifiable", text)
     return None
 

@@ -453,6 +453,17 @@ def test_the_checks_are_the_design_s_in_its_order(releasing: Invoker) -> None:
     ]
 
 
+def test_the_last_instance_of_a_region_is_kept_with_a_way_out(releasing: Invoker) -> None:
+    """With none left that shows nothing proves an end, and that is not the role's fault: a person has to say so."""
+    message = given(releasing)
+    releasing.served.products["ECS"].remove(ALIVE)
+    answer = due(releasing, message)
+
+    assert became(answer) == ["kept TargetNotVerifiable"]
+    assert "if no other instance is left" in answer.result["text"]
+    assert "python -m functions release NAME --although-alive" in answer.result["text"]
+
+
 def test_an_instance_that_alone_is_hidden_passes_for_gone() -> None:
     """The limit of the proof: among instances that show, one that a policy hides cannot be told from one that is gone.
 
