@@ -32,7 +32,7 @@ WHAT = {
     "cloudmonitor": "`Instance:StateChange` of CloudMonitor or ECS; an event subscription sends JSON or a webhook's form",
     "ess-hook": "Auto Scaling lifecycle hook",
     "actiontrail": "ActionTrail record by itself",
-    "timer": "timer; only `reconcile_vpc_access` acts on it, whatever its payload is",
+    "timer": "timer; only `reconcile_vpc_access` acts on it; its payload is the minutes between two sweeps",
     "schedule": "release that is due, as `release_vpc_access` sends it to itself",
 }
 

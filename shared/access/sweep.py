@@ -89,6 +89,7 @@ class Sweep(NamedTuple):
 
 
 def _place(item: Item) -> tuple[int, str, tuple[str, str, int]]:
+    """Return what an item is sorted by."""
     return KINDS.index(item.kind), item.access.name, item.access.target
 
 
@@ -105,9 +106,7 @@ def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Set
     ours = [entry for entry in entries if entry.owner == settings.owner]
     rest = [_rest(entry, world) for entry in ours if entry.name not in told]
     items = _guarded([*made, *rest], len(ours), inventory.problems, settings)
-    order = {kind: place for place, kind in enumerate(KINDS)}
-    items.sort(key=lambda item: (order[item.kind], item.access.name, item.access.target))
-    return Sweep(tuple(items), inventory.problems)
+    return Sweep(tuple(sorted(items, key=_place)), inventory.problems)
 
 
 class _World(NamedTuple):
