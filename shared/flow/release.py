@@ -129,6 +129,10 @@ def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run, wh
     if done is None and settings.dry_run:
         return released(record, access, scheduled.because)
     if done is None:
+        entry = case.entry or access
+        log.info(
+            "removing", name=entry.name, vpc_access_id=entry.vpc_access_id, undo=undo(entry)
+        )  # no result may follow
         done = remove(case)
     if isinstance(done, Kept):
         return _kept(record, access, done)

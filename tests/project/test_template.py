@@ -509,10 +509,15 @@ OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-orig
 def found_by(alarm: str, invoke: Invoker) -> list[dict[str, Any]]:
     """Return the log lines that an alarm's query finds, by fields that the index has."""
     configuration = stack().properties(alarm)["Detail"]["Configuration"]
-    terms = re.findall(r'message\.(\w+): (?:"([^"]+)"|(\w+))', configuration["QueryList"][0]["Query"])
+    query, _, _ = configuration["QueryList"][0]["Query"].partition(" | ")
+    either = [re.findall(r'message\.(\w+): (?:"([^"]+)"|(\w+))', part) for part in query.split(" or ")]
     (message,) = stack().properties("LogIndex")["KeyIndices"]
-    assert {key for key, _, _ in terms} <= {key["Name"] for key in message["JsonKeyIndices"]}
-    return [line for line in invoke.lines() if all(line.get(key) == (quoted or word) for key, quoted, word in terms)]
+    assert {key for terms in either for key, _, _ in terms} <= {key["Name"] for key in message["JsonKeyIndices"]}
+    return [
+        line
+        for line in invoke.lines()
+        if any(all(line.get(key) == (quoted or word) for key, quoted, word in terms) for terms in either)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -532,6 +537,19 @@ def test_alarms_look_for_lines_that_the_code_writes(
     invoke(request(**changes), timeout=10.0)
     wanted = [outcome] if alarm == f"{outcome.capitalize()}Alarm" else []
     assert [line["outcome"] for line in found_by(alarm, invoke)] == wanted
+
+
+def test_an_alarm_tells_of_a_removal_that_nobody_is_told_of(releasing: Invoker) -> None:
+    """A release whose result cannot be published has not failed, and has no dead letter: the line about the result counts."""
+    gone, alive = "i-bp1example0001", "i-bp1example0002"
+    releasing.configure(RESULT_TOPIC="not-there")
+    releasing.given(
+        entries=[request(Name=NAME, InstanceId=gone, Tag=OURS)], instances=[{"InstanceId": alive, "VpcId": VPC}]
+    )
+    releasing(state_change(gone, "Deleted"))
+    releasing.due(3600.0)
+
+    assert [line["event"] for line in found_by("FailedAlarm", releasing)] == ["result not published"]
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,22 @@ def test_apis_that_a_removal_names_are_an_alarm(releasing: Invoker) -> None:
     assert (alarm["level"], alarm["apis"]) == ("ERROR", told["data"]["Apis"])
 
 
+def test_the_way_back_is_in_the_log_before_the_removal(releasing: Invoker) -> None:
+    """Where no result can be published, and nobody delivers it for ever, the log still says how to make the entry again."""
+    message = given(releasing, Description="orders", VpcTargetHostName="orders.example")
+    releasing.configure(RESULT_TOPIC="not-there")
+    logged = list[dict[str, Any]]()
+    releasing.before = lambda operation: logged.extend(releasing.lines() if operation == "RemoveVpcAccess" else [])
+    answer = due(releasing, message)
+    way_back = [line["undo"] for line in logged if line["event"] == "removing"]
+
+    assert "TopicNotExist" in str(answer.error)
+    assert releasing.accesses() == []
+    assert way_back == [
+        request(Name=NAME, InstanceId=GONE, Port=80, Description="orders", VpcTargetHostName="orders.example")
+    ]
+
+
 def test_a_dead_backend_in_use_is_an_alarm(releasing: Invoker) -> None:
     """A published API that points at nothing is told as a warning of its own, with who it is."""
     message = given(releasing)
