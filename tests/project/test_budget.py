@@ -115,6 +115,29 @@ RELEASES = [
     pytest.param(release(state_change(state="Stopped"), 267, {}), id="release-ignored"),
 ]
 
+SWEEPS = [
+    # each list once, whoever is not in one by its id and with proof, and what somebody who asks for the target would cost
+    pytest.param(
+        Budget(
+            {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": "60"},
+            275,
+            {
+                "CloudAPI.DescribeVpcAccesses": 2,
+                "ECS.DescribeInstances": 5,
+                "SLB.DescribeLoadBalancers": 1,
+                "SMQ.SendMessage": 1,
+                **USE,
+                **WRITE,
+            },
+            AVOIDED | VALIDATION,
+            "reconcile_vpc_access",
+        ),
+        id="sweep",
+    ),
+    # what is not its timer is none of its business
+    pytest.param(Budget(state_change(), 272, {}, AVOIDED | VALIDATION, "reconcile_vpc_access"), id="sweep-ignored"),
+]
+
 
 @pytest.fixture
 def seeded(cloud: Served) -> Served:
@@ -148,7 +171,7 @@ def loaded(package: Package, cloud: Served, event: Path, function: str) -> set[s
     return set(json.loads(done.stdout.rstrip().rpartition("\n")[2])["modules"])
 
 
-@pytest.mark.parametrize("budget", BUDGETS + RELEASES)
+@pytest.mark.parametrize("budget", BUDGETS + RELEASES + SWEEPS)
 def test_event_keeps_its_budget(budget: Budget, package: Package, seeded: Served, tmp_path: Path) -> None:
     """A cold start loads no more than the event needs, and an event makes no more calls than being sure needs."""
     event = tmp_path / "event.json"

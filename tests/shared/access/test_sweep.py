@@ -303,9 +303,9 @@ def test_the_checksum_stands_for_what_would_be_done(worlds: list[Scene]) -> None
 
 def test_what_uses_an_entry_keeps_it() -> None:
     """A release becomes ``in use`` by its name alone, moves to its kind, changes the checksum, and nothing else changes."""
-    scene = Scene((DEAD, DEAD._replace(name="b", instance_id="i-3")), (RUNNING,), (("i-1", False), ("i-3", False)))
+    scene = Scene((DEAD, DEAD._replace(name="z", instance_id="i-3")), (RUNNING,), (("i-1", False), ("i-3", False)))
     plan = _planned(scene)
-    used = plan.using({DEAD.name: ["API orders"], "b": []})
+    used = plan.using({DEAD.name: ["API orders"], "z": []})
 
     assert [item.access.name for item in used.of("in use")] == [DEAD.name]
     assert [item.kind for item in used.items] == [kind for kind, count in used.counts().items() for _ in range(count)]
