@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from shared.cloud.references import References, Shared
+from shared.cloud.references import BackendObject, Plugin, References
 from shared.model.access import VpcAccess
 
 _ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
@@ -14,14 +16,31 @@ _CONTINUED = re.compile(r"\\\r?\n[ \t]*")
 _PART = r"[\w.-]"  # of a name: team-a-i-1-80 is not in team-a-i-1-8080
 
 
-def users(entry: VpcAccess, references: References, shared: Shared | None = None) -> list[str]:
+class Everybody(NamedTuple):
+    """What can refer to any authorization: all backend objects, and all routing plug-ins with the forms of their texts."""
+
+    backends: list[BackendObject]
+    plugins: list[tuple[Plugin, Sequence[str]]]
+
+
+def everybody(references: References) -> Everybody:
+    """Look up what can refer to any authorization, for asking about many; raises the errors of ``Session.call``."""
+    backends, plugins = references.shared()
+    return Everybody(backends, [(plugin, _forms(plugin.data)) for plugin in plugins])
+
+
+def users(entry: VpcAccess, references: References, all_others: Everybody | None = None) -> list[str]:
     """Return what refers to ``entry``, each in words; empty if everything was read and nothing does.
 
-    Whoever asks for many entries hands over what is ``shared``; before a removal it is looked up anew. APIs, which come and
-    go most often, are looked up last, so that little more than the removal follows. Raises the errors of ``Session.call``: what
-    could not be read as a whole may hold a reference.
+    Whoever asks for many entries hands over :func:`everybody`; before a removal it is looked up anew.
+    Raises the errors of ``Session.call``: what could not be read as a whole may hold a reference.
     """
-    backend_objects, routing = shared or references.shared()
+    apis = [
+        f"API {api.api_name} ({api.api_id})" + (f" in stage {api.stage_name}" if api.stage_name else " as a draft")
+        for api in references.apis(entry.name)
+        if api.vpc_name in ("", entry.name)
+    ]
+    backend_objects, routing = all_others or everybody(references)
     keys = {entry.name, entry.vpc_access_id} - {""}
     backends = [
         f"backend object {backend.backend_name} ({backend.backend_id})"
@@ -30,21 +49,26 @@ def users(entry: VpcAccess, references: References, shared: Shared | None = None
     ]
     plugins = [
         f"routing plug-in {plugin.plugin_name} ({plugin.plugin_id})"
-        for plugin in routing
-        if any(mentions(plugin.data, key) for key in keys)
-    ]
-    apis = [
-        f"API {api.api_name} ({api.api_id})" + (f" in stage {api.stage_name}" if api.stage_name else " as a draft")
-        for api in references.apis(entry.name)
-        if api.vpc_name in ("", entry.name)
+        for plugin, forms in routing
+        if any(_names(forms, key) for key in keys)
     ]
     return [*apis, *backends, *plugins]
 
 
 def mentions(text: str, key: str) -> bool:
     """Tell whether a text in JSON or YAML names ``key``, however its characters and its line breaks are written."""
-    wanted = rf"(?<!{_PART}){re.escape(_on_one_line(key))}(?!{_PART})"
-    return any(re.search(wanted, _on_one_line(form)) for form in (text, _unescaped(text), text.replace("''", "'")))
+    return _names(_forms(text), key)
+
+
+def _forms(text: str) -> Sequence[str]:
+    """Return a text in each way that it can be read."""
+    return [_on_one_line(form) for form in (text, _unescaped(text), text.replace("''", "'"))]
+
+
+def _names(forms: Sequence[str], key: str) -> bool:
+    key = _on_one_line(key)
+    wanted = rf"(?<!{_PART}){re.escape(key)}(?!{_PART})"
+    return any(key in form and re.search(wanted, form) for form in forms)
 
 
 def _unescaped(text: str) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from shared import log
 from shared.access.observe import everything
 from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, RELEASE, Item, Sweep, plan_sweep
-from shared.access.usage import users
+from shared.access.usage import everybody, users
 from shared.backends.inventory import take
 from shared.clock import Deadline
 from shared.cloud.apigateway import ApiGateway
@@ -98,8 +98,8 @@ def look(run: Run) -> Sweep:
         return plan
     references = References(run.session, settings.apigateway_endpoint)
     try:
-        shared = references.shared()
-        return plan.using({item.access.name: users(item.access, references, shared) for item in releases})
+        others = everybody(references)
+        return plan.using({item.access.name: users(item.access, references, others) for item in releases})
     except AuthorizerError as error:
         return plan.partial(f"who uses an authorization could not be looked up: {error}")
 
@@ -142,7 +142,9 @@ def _steps(plan: Sweep, record: Record, run: Run, until: Deadline) -> Iterator[C
     if run.settings.release_mode == "apply":
         for item in plan.of(RELEASE):
             yield partial(_schedule, item, record, run)
-    yield partial(_tell_again, plan.of(KEEP), record, run)
+    lately = _made_lately(plan.of(KEEP), record, run)
+    for start in range(0, len(lately), _AT_ONCE):
+        yield partial(_tell_again, lately[start : start + _AT_ONCE], run)
 
 
 _AT_ONCE = 100  # records that look at the gateway together
@@ -156,17 +158,21 @@ def _create(items: Sequence[Item], run: Run) -> list[Outcome]:
     return [outcome._replace(retry=False) for outcome in outcomes if (outcome.type, outcome.reason) != late]
 
 
-def _tell_again(items: Sequence[Item], record: Record, run: Run) -> list[Outcome]:
+def _made_lately(items: Sequence[Item], record: Record, run: Run) -> list[Item]:
+    """Return those whose entries were made for announced backends since the last sweeps, the newest first."""
+    since = utc(run.session.clock.now() - _TOLD_AGAIN * 60 * _minutes(record) - _LONGEST)
+    lately = [item for item in items if item.access.origin == ANNOUNCED and item.access.created_time >= since]
+    return sorted(lately, key=lambda item: item.access.created_time, reverse=True)
+
+
+def _tell_again(items: Sequence[Item], run: Run) -> list[Outcome]:
     """Publish again what was made lately, under the same id; return what could not be told.
 
     A sweep that ended between making an entry and telling it is not delivered again, and for the next one the entry is there.
     """
-    since = utc(run.session.clock.now() - _TOLD_AGAIN * 60 * _minutes(record) - _LONGEST)
-    lately = [item for item in items if item.access.origin == ANNOUNCED and item.access.created_time >= since]
-    again = [Outcome(_announced(item, run), UNCHANGED, item.access) for item in lately]
+    again = [Outcome(_announced(item, run), UNCHANGED, item.access) for item in items]
     told = in_parallel(run.publish, again, run.settings.concurrency)
-    if told:
-        log.info("told again", results=len(told))
+    log.info("told again", results=len(told))
     return [outcome._replace(retry=False) for outcome in told if not outcome.published]
 
 

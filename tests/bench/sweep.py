@@ -13,7 +13,6 @@ import sys
 import sysconfig
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,26 +29,20 @@ RUNS = 3  # in bad weather
 _WORKER = Path(__file__).parent / "worker.py"
 _TAGS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
 _PART = 100  # one of so many backends is not open yet, and one of so many entries has lost its backend
-_LOSSES: tuple[dict[str, Any], ...] = (
-    {"rate": 0.007, "status": 400, "code": "Throttling.User"},
-    {"rate": 0.007, "cut": "after"},
-    {"rate": 0.006, "odd": "error-object"},
+OPERATIONS = (
+    *("CloudAPI.DescribeVpcAccesses", "CloudAPI.SetVpcAccess", "CloudAPI.DescribeApisByVpcAccess"),
+    *("CloudAPI.DescribeBackendList", "CloudAPI.DescribePlugins", "ECS.DescribeInstances", "ECS.ListTagResources"),
+    *("SLB.DescribeLoadBalancers", "SMQ.PublishMessage", "SMQ.SendMessage"),
 )
 
 
-def fill(cloud: Served, size: int) -> None:
-    """Put ``size`` tagged instances and as many entries there: nearly all belong together, some of each do not."""
+def world(size: int) -> dict[str, Any]:
+    """Return ``size`` tagged instances and as many entries: nearly all belong together, one in a hundred of each does not."""
     part = max(1, size // _PART)
-    seed(
-        cloud.app,
-        {
-            "instances": [_instance(number) for number in range(size)],
-            "vpc_accesses": [_entry(number) for number in range(part, size + part)],
-            "queues": ["results", {"QueueName": "releases", "VisibilityTimeout": 600}],
-            "topics": [{"TopicName": SETTINGS["RESULT_TOPIC"], "Subscriptions": {"to-results": "results"}}],
-        },
-    )
-    cloud.world.journal.clear()
+    return {
+        "instances": [_instance(number) for number in range(size)],
+        "vpc_accesses": [_entry(number) for number in range(part, size + part)],
+    }
 
 
 def missing(cloud: Served, size: int) -> list[str]:
@@ -72,12 +65,17 @@ def missing(cloud: Served, size: int) -> list[str]:
     ]
 
 
-def bad_weather(number: int, operations: Iterable[str]) -> list[dict[str, Any]]:
-    """Return rules that take 2 % of the calls of each operation: throttled, done and cut, done and answered oddly."""
+def bad_weather(number: int, part: float = 0.02) -> list[dict[str, Any]]:
+    """Return rules that take ``part`` of the calls of each operation: throttled, done and cut, done and answered oddly."""
+    losses: tuple[dict[str, Any], ...] = (
+        {"status": 400, "code": "Throttling.User"},
+        {"cut": "after"},
+        {"odd": "error-object"},
+    )
     return [
-        {"id": f"{operation}-{place}", "operation": operation, "seed": number, **loss}
-        for operation in operations
-        for place, loss in enumerate(_LOSSES)
+        {"id": f"{operation}-{place}", "operation": operation, "seed": number, "rate": part / len(losses), **loss}
+        for operation in OPERATIONS
+        for place, loss in enumerate(losses)
         if not (operation.startswith("SMQ.") and "odd" in loss)
     ]
 
@@ -112,9 +110,12 @@ def _contest(title: str, size: int, runs: int, weather: int | None) -> bool:
     """Sweep up to ``runs`` times, until everything is as it should be, and tell whether it is."""
     with TemporaryDirectory() as folder, Server(new_cloud()) as server:
         cloud = Served(server.cloud, server.endpoint)
-        fill(cloud, size)
+        queues = ["results", {"QueueName": "releases", "VisibilityTimeout": 600}]
+        topic = {"TopicName": SETTINGS["RESULT_TOPIC"], "Subscriptions": {"to-results": "results"}}
+        seed(cloud.app, {**world(size), "queues": queues, "topics": [topic]})
+        cloud.world.journal.clear()
         if weather is not None:
-            cloud.faults.set(bad_weather(weather, OPERATIONS))
+            cloud.faults.set(bad_weather(weather))
         event = Path(folder) / "timer.json"
         event.write_text(json.dumps(TIMER), encoding="utf-8")
         for number in range(1, runs + 1):
@@ -161,13 +162,6 @@ def _sweep(cloud: Served, event: Path) -> str:
         f"{ends[-1]['event']}, {used['wall']:.1f} s, {used['cpu']:.1f} s of CPU, "
         f"{used['peak']:.0f} MB at the peak, {used['peak'] - used['before']:.0f} of them for the sweep"
     )
-
-
-OPERATIONS = (
-    *("CloudAPI.DescribeVpcAccesses", "CloudAPI.SetVpcAccess", "CloudAPI.DescribeApisByVpcAccess"),
-    *("CloudAPI.DescribeBackendList", "CloudAPI.DescribePlugins", "ECS.DescribeInstances", "ECS.ListTagResources"),
-    *("SLB.DescribeLoadBalancers", "SMQ.PublishMessage", "SMQ.SendMessage"),
-)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.cloud.rpc import utc
 from tests.invoking import VPC, Answer, Invoker, request
 
 TIMER = {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""}
@@ -139,3 +140,33 @@ def test_more_than_a_listing_by_tag_can_have_are_found(sweeping: Invoker) -> Non
     answer = sweeping(TIMER, timeout=600.0)
 
     assert len(answer.results) == len(sweeping.accesses()) == 1_202
+
+
+@pytest.mark.parametrize(
+    ("payload", "minutes", "origin", "mode", "again"),
+    [
+        pytest.param("60", 0, "announced", "apply", True, id="just-made"),
+        pytest.param("60", 120, "announced", "apply", True, id="two-sweeps-ago"),
+        pytest.param("60", 131, "announced", "apply", False, id="three-sweeps-ago"),
+        pytest.param("15", 39, "announced", "apply", True, id="often"),
+        pytest.param("15", 41, "announced", "apply", False, id="often-and-three-ago"),
+        pytest.param("1440", 2_880, "announced", "apply", True, id="once-a-day"),
+        pytest.param("9999", 2_891, "announced", "apply", False, id="more-than-a-day-is-a-day"),
+        pytest.param("0", 120, "announced", "apply", True, id="no-minutes"),
+        pytest.param("nonsense", 120, "announced", "apply", True, id="nonsense"),
+        pytest.param("60", 0, "requested", "apply", False, id="requested"),
+        pytest.param("60", 0, "announced", "plan", False, id="plan"),
+    ],
+)
+def test_what_was_made_lately_is_told_again(
+    sweeping: Invoker, payload: str, minutes: int, origin: str, mode: str, again: bool
+) -> None:
+    """An entry of ours for an announced backend is told by the next two sweeps, too: the one that made it may have died."""
+    made = utc(sweeping.clock.now() - 60 * minutes)
+    tags = [OURS[0], {"Key": "vpc-access-origin", "Value": origin}]
+    sweeping.given(instances=[made_instance(1)], entries=[made_entry(1, Tag=tags, CreatedTime=made)])
+    sweeping.configure(RECONCILE_MODE=mode)
+    answer = sweeping({**TIMER, "payload": payload})
+
+    assert told(answer) == []
+    assert [message["type"] for message in sweeping.messages()] == ["vpcaccess.unchanged"] * again

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench import sweep as bench
 from tests.cloud import odd
 from tests.invoking import VPC, Answer, Invoker, request
 from tests.shared.flow.test_reconcile import EARLIER, OURS, TIMER, made_entry, made_instance, told
@@ -413,3 +414,20 @@ def test_a_key_that_is_lost_on_the_way(sweeping: Invoker) -> None:
 
     assert [line[0] for line in told(answer)].count("authorized") == 100
     assert answer.error is None
+
+
+@pytest.mark.parametrize("part", [0.02, 0.2])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_whatever_is_lost_three_sweeps_come_to_the_same_end(sweeping: Invoker, number: int, part: float) -> None:
+    """Of 300 instances and 300 entries each is as it should be, though calls are throttled, cut and answered oddly."""
+    size = 300
+    sweeping.given(**bench.world(size), faults=bench.bad_weather(number, part))
+    for _ in range(bench.RUNS):
+        sweeping(TIMER, timeout=600.0)
+        sweeping.clock.advance(3600)
+        if not (left := bench.missing(sweeping.served, size)):
+            break
+
+    assert left == []
+    assert set(answers(sweeping).values()) == {entry["Name"] for entry in sweeping.accesses()[-3:]}
+    sweeping.served.faults.set([])
