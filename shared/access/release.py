@@ -107,15 +107,14 @@ def _gone(case: Case) -> Kept | None:
     item = case.scheduled.instance_id
     kind = kind_of(item)
     found = look_up([item], case.session, case.settings, opted_in=False).get(item)
-    if isinstance(found, CloudRefused):
-        return Kept("TargetNotVerifiable", f"{item} cannot be looked up: {found}")
-    if isinstance(found, AuthorizerError):
-        raise found
+    proof = prove_absent([item], case.session, case.settings).get(item) if found is None else None
+    for answer in (found, proof):
+        if isinstance(answer, CloudRefused):
+            return Kept("TargetNotVerifiable", f"{item} cannot be looked up: {answer}")
+        if isinstance(answer, AuthorizerError):
+            raise answer
     if found is not None:
         return Kept("Alive", f"{item} exists, whatever its state and its tags are")
-    proof = prove_absent([item], case.session, case.settings).get(item)
-    if isinstance(proof, AuthorizerError):
-        raise proof
     if proof is not True:
         action = kind.action if kind else "that looks it up"
         text = (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.model.access import VpcAccess
-from shared.model.records import Hook, Record
+from shared.model.records import Ended, Hook, Record
 
 AUTHORIZED, UNCHANGED, REPLACED = "authorized", "unchanged", "replaced"
 REFUSED, REJECTED, FAILED = "refused", "rejected", "failed"
@@ -81,9 +81,12 @@ def stopped(record: Record, access: VpcAccess | None, error: AuthorizerError, no
         )
         return failed._replace(type=REFUSED, reason="QuotaExceeded", text=hint, retry=False)
     if has_outlived(record, error, now):
-        text = (
-            f"{error}. The event is more than an hour old, so this is its answer: send a request once it is clear why"
+        then = (
+            "nothing is scheduled. Once it is clear why, let a sweep find it, or use `python -m functions release NAME`"
+            if isinstance(record.content, Ended)
+            else "send a request once it is clear why"
         )
+        text = f"{error}. The event is more than an hour old, so this is its answer: {then}"
         return failed._replace(type=REJECTED, text=text, retry=False)
     return failed
 

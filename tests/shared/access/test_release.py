@@ -469,6 +469,29 @@ def test_the_checks_are_the_design_s_in_its_order(releasing: Invoker) -> None:
     ]
 
 
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_look_that_ecs_refuses_for_good_proves_nothing(releasing: Invoker, nth: int) -> None:
+    """Whichever look at the instance it is, the entry is kept for one reason: its end cannot be known."""
+    message = given(releasing)
+    releasing.given(
+        faults=[{"operation": "ECS.DescribeInstances", "nth": nth, "status": 400, "code": "InvalidParameter"}]
+    )
+
+    assert became(due(releasing, message)) == ["kept TargetNotVerifiable"]
+
+
+def test_an_old_end_that_is_refused_says_how_to_go_on(releasing: Invoker) -> None:
+    """An end asks for no request: what it would have scheduled a sweep finds, or a person releases."""
+    given(releasing)
+    releasing.clock.advance(2 * HOUR)
+    releasing.given(faults=[{"operation": "CloudAPI.DescribeVpcAccesses", "status": 400, "code": "UnheardOf"}])
+    told = releasing(state_change(GONE, "Deleted")).result
+
+    assert (told["outcome"], told["reason"]) == ("rejected", "UnheardOf")
+    assert "python -m functions release NAME" in told["text"]
+    assert "send a request" not in told["text"]
+
+
 def test_the_last_instance_of_a_region_is_kept_with_a_way_out(releasing: Invoker) -> None:
     """With none left that shows nothing proves an end, and that is not the role's fault: a person has to say so."""
     message = given(releasing)
