@@ -95,8 +95,12 @@ def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Itera
             yield _kept(record, entry, kept)
             continue
         because = f"{ended.instance_id} has ended ({ended.event})"
-        if not run.settings.dry_run:
-            _send(schedule_message(entry, run.settings.region_id, because), run)
+        try:
+            if not run.settings.dry_run:
+                _send(schedule_message(entry, run.settings.region_id, because), run)
+        except CloudRefused as refusal:  # of this message: it is too large
+            yield stopped(record, entry, refusal, run.session.clock.now())
+            continue
         text = f"{because}: everything is checked again in {run.settings.release_delay_seconds} s"
         yield Outcome(record, SCHEDULED, entry, text=text)
 

@@ -469,6 +469,16 @@ def test_the_checks_are_the_design_s_in_its_order(releasing: Invoker) -> None:
     ]
 
 
+def test_an_entry_that_cannot_be_scheduled_costs_the_others_nothing(releasing: Invoker) -> None:
+    """A description that fills more than a message ends that entry alone, under its name."""
+    given(releasing)
+    large = request(Name="large", InstanceId=GONE, Port=8080, Tag=OURS, Description="x" * 50_000)
+    releasing.given(entries=[large, request(Name="last", InstanceId=GONE, Port=8443, Tag=OURS)])
+    told = {one["name"]: one["outcome"] for one in releasing(state_change(GONE, "Deleted")).results}
+
+    assert told == {NAME: "scheduled", "large": "rejected", "last": "scheduled"}
+
+
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_a_look_that_ecs_refuses_for_good_proves_nothing(releasing: Invoker, nth: int) -> None:
     """Whichever look at the instance it is, the entry is kept for one reason: its end cannot be known."""
