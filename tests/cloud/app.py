@@ -32,6 +32,7 @@ class Cloud:
         self.world, self.products = world, {product.name: product for product in products}
         known = {f"{p.name}.{operation}" for p in products for operation in p.operations}
         self.faults = faults or Faults(known, world.clock)
+        self._settling = [product.settle for product in products if hasattr(product, "settle")]
         self.control = Control(self)
 
     def __getitem__(self, name: str) -> Any:
@@ -40,12 +41,18 @@ class Cloud:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
+        self.settle()
         if request.path.startswith("/_cloud/"):
             return self.control(request)(environ, start_response)
         product = next((product for product in self.products.values() if product.matches(request)), None)
         if product is None:
             return nobody(request)(environ, start_response)
         return self._serve(product, request)(environ, start_response)
+
+    def settle(self) -> None:
+        """Let what the clock brings happen in every product; each request does it first."""
+        for settle in self._settling:
+            settle()
 
     def reset(self) -> None:
         """Forget state, journal, faults and nonces; credentials and switches stay."""

@@ -23,6 +23,29 @@ class Switches:
     visible_after_reads: int = 0
     # What ModifyVpcAccessAndUpdateApis changed shows only after so many DescribeVpcAccesses calls.
     modified_after_reads: int = 0
+    # CreatedTime of an entry that was modified.
+    modify_created_time: str = _either("stays", "changes")
+    # ModifyVpcAccessAndUpdateApis to the target that the entry has, without Refresh: its APIs are updated again or not.
+    modify_same_target: str = _either("refresh", "nothing")
+    # Another ModifyVpcAccessAndUpdateApis of an entry whose APIs have not all followed the last one.
+    modify_while_updating: str = _either("take", "refuse")
+    # Without NeedBatchWork=true no published API follows (its English page), or all do (its Chinese page).
+    need_batch_work: str = _either("needed", "void")
+    # Published APIs follow only after so many looks at the task, and so many seconds; all at once or one a look.
+    apis_follow_after_looks: int = 0
+    apis_follow_after_seconds: int = 0
+    apis_follow: str = _either("together", "one-by-one")
+    # What an API gets that follows when the entry was modified again meanwhile: what is there now, or what was asked.
+    late_update: str = _either("present", "asked")
+    # APIs that have not followed yet, in DescribeUpdateVpcInfoTask.
+    unfinished_rows: str = _either("listed", "hidden")
+    # UpdateStatus of an API that has not followed yet, and of one that failed to.
+    task_words: str = _either("updating-failed", "running-fail")
+    # DescribeUpdateVpcInfoTask of a task that no API is concerned by, and of one that is not known.
+    task_of_nothing: str = _either("empty", "refuse")
+    task_unknown: str = _either("refuse", "empty")
+    # The target that DescribeApisByVpcAccess tells of an API that has not followed: the entry's, or its own.
+    listed_target: str = _either("entry", "api")
     # RemoveVpcAccess of an entry that a published API uses: it goes and the answer lists them, or it is refused.
     remove_in_use: str = _either("remove", "refuse")
     # RemoveVpcAccess of an entry that is not there.

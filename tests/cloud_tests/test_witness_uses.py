@@ -22,6 +22,7 @@ pytestmark = [
 ]
 ENTRY = {"Name": "web", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": 80, "VpcAccessId": "id-of-web"}
 ROUTES = json.dumps({"routes": [{"name": "green", "backend": {"type": "HTTP-VPC", "vpcAccessName": "web"}}]})
+SUCCESS = "success", "Success. Request Success."
 BACKEND = {
     "BackendId": "b-1",
     "BackendName": "orders-backend",
@@ -259,9 +260,9 @@ def test_a_change_is_followed_by_the_published_apis(cloud: Served) -> None:
     body = client.describe_update_vpc_info_task(models.DescribeUpdateVpcInfoTaskRequest(operation_uid=task)).body
     results = body.api_update_vpc_info_results.api_update_vpc_info_result
     assert [(api.api_uid, api.stage_name, api.update_status, api.error_msg) for api in results] == [
-        ("a-direct", "RELEASE", "success", ""),
-        ("a-direct", "PRE", "success", ""),
-        ("a-backend", "RELEASE", "success", ""),
+        ("a-direct", "RELEASE", *SUCCESS),
+        ("a-direct", "PRE", *SUCCESS),
+        ("a-backend", "RELEASE", *SUCCESS),
     ]
     assert _apis(client).api_vpc_access_infos.api_vpc_access_info[0].port == 8080
 

@@ -114,11 +114,8 @@ class GatewayEntries:
             old = self.named(account_id, name)
             account = self._accounts[account_id]
             new = replace(
-                old,
-                vpc_id=changes.get("VpcId") or old.vpc_id,
-                instance_id=changes.get("InstanceId") or old.instance_id,
-                port=changes.get("Port", old.port),
-                vpc_target_host_name=changes.get("VpcTargetHostName", old.vpc_target_host_name),
+                old.changed(changes),
+                created_time=self._now() if self._world.switches.modify_created_time == "changes" else old.created_time,
                 reads_left=max(old.reads_left, self._world.switches.modified_after_reads),
                 before=old.before if old.reads_left else replace(old, before=None),
             )
@@ -129,20 +126,25 @@ class GatewayEntries:
 
     def named(self, account_id: str, name: str) -> GatewayEntry:
         """Return an entry by its name, shown yet or not."""
-        with self._lock:
-            account = self._accounts.get(account_id, _AccountEntries())
-            if name not in account.by_name:
-                raise not_found("VpcAccess")
-            return account.by_name[name]
+        entry = self.find(account_id, name)
+        if entry is None:
+            raise not_found("VpcAccess")
+        return entry
 
     def identified(self, account_id: str, vpc_access_id: str) -> GatewayEntry:
         """Return an entry by its VpcAccessId."""
-        with self._lock:
-            entries = self._accounts.get(account_id, _AccountEntries()).by_name.values()
-            for entry in entries:
-                if entry.vpc_access_id == vpc_access_id:
-                    return entry
+        entry = self.find(account_id, access_id=vpc_access_id)
+        if entry is None:
             raise not_found("VpcAccessId")
+        return entry
+
+    def find(self, account_id: str, name: str = "", access_id: str = "") -> GatewayEntry | None:
+        """Return the entry of that name, else the one of that VpcAccessId; None if there is none."""
+        with self._lock:
+            account = self._accounts.get(account_id, _AccountEntries())
+            if name in account.by_name or not access_id:
+                return account.by_name.get(name)
+            return next((entry for entry in account.by_name.values() if entry.vpc_access_id == access_id), None)
 
     def everything(self, account_id: str | None = None) -> list[GatewayEntry]:
         """Return all entries, of one account if named."""
@@ -162,13 +164,15 @@ class GatewayEntries:
             )  # an entry that was shown stays shown, with the new target
             return replace(wanted, vpc_access_id=old.vpc_access_id, created_time=old.created_time, reads_left=left)
         what = f"{wanted.name} {wanted.vpc_id} {wanted.instance_id}:{wanted.port} "  # the README shows the demo's ids
-        created = datetime.fromtimestamp(self._world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return replace(
             wanted,
             vpc_access_id=wanted.vpc_access_id or self._world.ids.hex(of=what),
-            created_time=wanted.created_time or created,
+            created_time=wanted.created_time or self._now(),
             reads_left=self._world.switches.visible_after_reads,
         )
+
+    def _now(self) -> str:
+        return datetime.fromtimestamp(self._world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @staticmethod
     def _refuse_taken(by_name: GatewayEntry | None, by_target: GatewayEntry | None) -> None:

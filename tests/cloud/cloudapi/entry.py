@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,21 @@ class GatewayEntry:
     @property
     def target(self) -> TargetKey:
         return self.vpc_id, self.instance_id, self.port
+
+    def backend(self) -> dict[str, Any]:
+        """Return where a call goes by this entry."""
+        host = {"VpcTargetHostName": self.vpc_target_host_name}
+        return {"VpcId": self.vpc_id, "InstanceId": self.instance_id, "Port": self.port, **host}
+
+    def changed(self, changes: Mapping[str, Any]) -> GatewayEntry:
+        """Return the entry with the target and host name of ModifyVpcAccessAndUpdateApis; what is absent stays."""
+        return replace(
+            self,
+            vpc_id=changes.get("VpcId") or self.vpc_id,
+            instance_id=changes.get("InstanceId") or self.instance_id,
+            port=changes.get("Port", self.port),
+            vpc_target_host_name=changes.get("VpcTargetHostName", self.vpc_target_host_name),
+        )
 
     def attribute(self) -> dict[str, Any]:
         """Return the entry as DescribeVpcAccesses lists it, without the region."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.cloud.cloudapi.entries import GatewayEntries
 from tests.cloud.cloudapi.entry import GatewayEntry
 from tests.cloud.cloudapi.published import CLOUDAPI
+from tests.cloud.cloudapi.tasks import GatewayTasks, Task
 from tests.cloud.cloudapi.uses import GatewayUses, completed
 from tests.cloud.core import ServiceError
 from tests.cloud.parameters import Parameter, not_found
@@ -44,7 +45,7 @@ class CloudApiProduct(RpcProduct):
 
     def __init__(self, world: World, known_targets: Callable[[str], set[str]] = lambda _vpc_id: set()) -> None:
         self.entries, self.uses = GatewayEntries(world, known_targets), GatewayUses(world)
-        self._tasks: dict[str, list[dict[str, str]]] = {}  # what each asynchronous task did
+        self.tasks = GatewayTasks(world, self.entries, self.uses)
         super().__init__(world)
 
     def define(self) -> dict[str, Operation]:
@@ -75,13 +76,19 @@ class CloudApiProduct(RpcProduct):
 
     def state(self) -> dict[str, Any]:
         """Return every entry as DescribeVpcAccesses shows it, those not visible yet included, and what uses them."""
-        return {"vpc_accesses": [self._attribute(entry) for entry in self.entries.everything()], **self.uses.state()}
+        self.settle()
+        entries = [self._attribute(entry) for entry in self.entries.everything()]
+        return {"vpc_accesses": entries, **self.uses.state(self.entries), "tasks": self.tasks.state()}
+
+    def settle(self) -> None:
+        """Let what the clock brings happen: published APIs that follow a change."""
+        self.tasks.settle()
 
     def clear(self) -> None:
         """Forget every entry and what refers to one."""
         self.entries.clear()
         self.uses.clear()
-        self._tasks.clear()
+        self.tasks.clear()
 
     def _set(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
         entry = self.entries.set(credential.account_id, GatewayEntry.from_parameters(values))
@@ -110,28 +117,21 @@ class CloudApiProduct(RpcProduct):
         self.entries.remove(account, *target)
         for api in apis:
             self.uses.unpublish(account, api.api_id, api.stage_name)
-        return {"OperationId": self._new_task([])}
+        return {"OperationId": self.tasks.new(Task(account))}
 
     def _modify(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        entry = self.entries.modify(credential.account_id, values["Name"], values)
-        followed = [api.updated() for api in self.uses.published(credential.account_id, entry)]
-        return {"OperationId": self._new_task(followed)}
+        return {"OperationId": self.tasks.modify(credential.account_id, values)}
 
-    def _new_task(self, results: list[dict[str, str]]) -> str:
-        """Return the id of an asynchronous task; here it is done at once."""
-        task = self.world.ids.hex()
-        self._tasks[task] = results
-        return task
-
-    def _task(self, _credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
-        if values["OperationUid"] not in self._tasks:
-            raise not_found("OperationUid")
-        return {"ApiUpdateVpcInfoResults": {"ApiUpdateVpcInfoResult": self._tasks[values["OperationUid"]]}}
+    def _task(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
+        rows = self.tasks.rows(credential.account_id, values["OperationUid"])
+        return {"ApiUpdateVpcInfoResults": {"ApiUpdateVpcInfoResult": rows}}
 
     def _apis(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:
         entry = self.entries.named(credential.account_id, values["VpcName"])
         page = _page(self.uses.using(credential.account_id, entry), values)
-        rows = [api.attribute(entry, self.world.region_id) for api in page.items]
+        as_api = self.world.switches.listed_target == "api"
+        had = [self.uses.reaches(credential.account_id, api, self.entries) if as_api else None for api in page.items]
+        rows = [api.attribute(old or entry, self.world.region_id) for api, old in zip(page.items, had, strict=True)]
         return {**page.counts, "ApiVpcAccessInfos": {"ApiVpcAccessInfo": rows}}
 
     def _apis_by_backend(self, credential: Credential, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,73 +10,18 @@ removed, and then uses the next one of that name.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tests.cloud.cloudapi.api import GatewayApi
+    from tests.cloud.cloudapi.entries import GatewayEntries
     from tests.cloud.cloudapi.entry import GatewayEntry
     from tests.cloud.core import World
 
-
-@dataclass(frozen=True)
-class GatewayApi:
-    """One API in one stage; ``stage_name`` is "" for its draft. It uses ``vpc_name``, or the backend object named."""
-
-    api_id: str
-    stage_name: str = "RELEASE"
-    vpc_name: str = ""
-    backend_id: str = ""
-    api_name: str = "orders"
-    group_id: str = "78d54ac4424d4b1792e33ca35637e8e4"
-    group_name: str = "shop"
-    stage_id: str = "d1e1ee28f9fb4b729db0ee8ca76ff0a5"
-    method: str = "GET"
-    path: str = "/orders"
-    description: str = ""
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> GatewayApi:
-        """Build one from the vendor's names: ``{"ApiId", "StageName", "VpcName" or "BackendId", …}``."""
-        names = {
-            "ApiId": "api_id",
-            "StageName": "stage_name",
-            "VpcName": "vpc_name",
-            "BackendId": "backend_id",
-            "ApiName": "api_name",
-            "GroupId": "group_id",
-            "GroupName": "group_name",
-            "StageId": "stage_id",
-            "Method": "method",
-            "Path": "path",
-            "Description": "description",
-        }
-        if unknown := sorted(set(document) - set(names)):
-            raise ValueError(f"unknown key {', '.join(unknown)} of an API; there are {', '.join(names)}")
-        return cls(**{names[name]: value for name, value in document.items()})
-
-    @property
-    def stage(self) -> dict[str, str]:
-        """The fields that every answer about an API has, the group's names not among them."""
-        return {"ApiId": self.api_id, "StageId": self.stage_id if self.stage_name else "", "GroupId": self.group_id}
-
-    def info(self) -> dict[str, str]:
-        """Return the API as DescribeApisByBackend lists it."""
-        described = {"Method": self.method, "Path": self.path, "Description": self.description}
-        names = {"ApiId": self.api_id, "ApiName": self.api_name}
-        return {**names, "GroupId": self.group_id, "GroupName": self.group_name, **described}
-
-    def attribute(self, entry: GatewayEntry, region_id: str) -> dict[str, Any]:
-        """Return the API as DescribeApisByVpcAccess lists it."""
-        target = {"VpcId": entry.vpc_id, "VpcName": entry.name, "InstanceId": entry.instance_id, "Port": entry.port}
-        return {**self.info(), **self.stage, "StageName": self.stage_name, **target, "RegionId": region_id}
-
-    def updated(self) -> dict[str, str]:
-        """Return the API as DescribeUpdateVpcInfoTask lists it: followed already."""
-        names = {"ApiUid": self.api_id, "ApiName": self.api_name, "GroupId": self.group_id}
-        place = {"GroupName": self.group_name, "StageId": self.stage_id, "StageName": self.stage_name}
-        return {**names, **place, "UpdateStatus": "success", "ErrorMsg": ""}
+    ApiKey = tuple[str, str, str]  # account, API, stage
 
 
 class GatewayUses:
@@ -84,15 +29,17 @@ class GatewayUses:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._apis: dict[tuple[str, str, str], GatewayApi] = {}
+        self._apis: dict[ApiKey, GatewayApi] = {}
+        self._behind: dict[ApiKey, GatewayEntry] = {}  # what an API still has of an entry that was changed since
         self._backends: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._plugins: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._lock = threading.Lock()
 
     def seed_api(self, account_id: str, api: GatewayApi) -> None:
-        """Add or replace an API in one stage."""
+        """Add or replace an API in one stage; it is published anew, with the authorization as it is now."""
         with self._lock:
             self._apis[account_id, api.api_id, api.stage_name] = api
+            self._behind.pop((account_id, api.api_id, api.stage_name), None)
 
     def seed_backend(self, account_id: str, backend: Mapping[str, Any]) -> None:
         """Add or replace a backend object: ``BackendInfo`` as DescribeBackendInfo answers it, with its BackendModels."""
@@ -122,14 +69,61 @@ class GatewayUses:
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            for store in (self._apis, self._backends, self._plugins):
+            for store in (self._apis, self._behind, self._backends, self._plugins):
                 store.clear()
 
-    def state(self) -> dict[str, Any]:
-        """Return everything as it was seeded."""
+    def state(self, entries: GatewayEntries) -> dict[str, Any]:
+        """Return everything as it was seeded, and as ``Backend`` of each API where a call of it really goes."""
         with self._lock:
-            apis = [{**api.info(), **api.stage, "StageName": api.stage_name} for api in self._apis.values()]
-            return {"apis": apis, "backends": [*self._backends.values()], "plugins": [*self._plugins.values()]}
+            apis = dict(self._apis)
+            backends, plugins = [*self._backends.values()], [*self._plugins.values()]
+        rows = []
+        for (account_id, _, _), api in apis.items():
+            found = self.reaches(account_id, api, entries)
+            backend = None if found is None else found.backend()
+            rows.append({**api.info(), **api.stage, "StageName": api.stage_name, "Backend": backend})
+        return {"apis": rows, "backends": backends, "plugins": plugins}
+
+    def reaches(self, account_id: str, api: GatewayApi, entries: GatewayEntries) -> GatewayEntry | None:
+        """Return the entry that a call of a published API goes by, as it was when the API followed it last.
+
+        None for a draft, and where the entry that the API names is not there.
+        """
+        name, access_id = api.vpc_name, ""
+        if not name:
+            models = self._backends.get((account_id, api.backend_id), {}).get("BackendModels", ())
+            for model in models:
+                if model.get("StageName", "") == api.stage_name:
+                    config = model.get("BackendConfig", {}).get("VpcConfig", {})
+                    name, access_id = config.get("Name", ""), config.get("VpcAccessId", "")
+        entry = entries.find(account_id, name, access_id) if api.stage_name else None
+        return None if entry is None else self._had(account_id, api, entry) or entry
+
+    def stay_behind(self, account_id: str, apis: Iterable[GatewayApi], old: GatewayEntry) -> None:
+        """Let APIs go on with what they have of an entry that changes now."""
+        with self._lock:
+            for api in apis:
+                had = self._had(account_id, api, old) or old
+                self._behind[account_id, api.api_id, api.stage_name] = had
+
+    def follow(self, account_id: str, api: GatewayApi, asked: GatewayEntry | None) -> str:
+        """Let an API follow its entry as it is now, or as ``asked``; return why it does not, "" if it does."""
+        key = account_id, api.api_id, api.stage_name
+        with self._lock:
+            found = self._apis.get(key)
+            if found is not None and found.update_failures > 0:
+                self._apis[key] = replace(found, update_failures=found.update_failures - 1)
+                return found.update_error
+            if asked is None or found is None:
+                self._behind.pop(key, None)
+            else:
+                self._behind[key] = asked
+        return ""
+
+    def _had(self, account_id: str, api: GatewayApi, entry: GatewayEntry) -> GatewayEntry | None:
+        """Return what an API still has of an entry; nothing of another one that had its name."""
+        had = self._behind.get((account_id, api.api_id, api.stage_name))
+        return had if had is not None and had.vpc_access_id == entry.vpc_access_id else None
 
     def apis(self, account_id: str) -> list[GatewayApi]:
         """Return the APIs of an account, drafts included."""
