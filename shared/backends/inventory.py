@@ -29,7 +29,7 @@ def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
     with _noting("the tagged load balancers could not be listed", problems):
         tagged |= {backend.instance_id: backend for backend in _balancers(slb, settings.port_tag)}
     alive = dict.fromkeys(tagged, True)
-    others = sorted({item for item in ids if item not in tagged})
+    others = sorted({item for item in ids if item not in tagged and _can_be_asked_for(item)})
     with _noting("the instances of authorizations could not be looked up", problems):
         listed = [item for item in others if kind_of(item) == ECS]
         found = ecs.describe_instances(listed)
@@ -40,6 +40,12 @@ def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
     with _noting("the load balancers of authorizations could not be looked up", problems):
         alive |= _balancers_alive([item for item in others if kind_of(item) == CLB], slb)
     return Inventory(tagged, alive, tuple(problems))
+
+
+def _can_be_asked_for(instance_id: str) -> bool:
+    """Tell whether an id has the form of one: something else, which anybody can write there, would spoil the look-up of all."""
+    kind = kind_of(instance_id)
+    return kind is not None and kind.is_id(instance_id)
 
 
 @contextmanager

@@ -11,10 +11,15 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as rounds
+from hypothesis import strategies as st
 
+from functions.reconcile_vpc_access.index import work as reconcile
+from shared import log
 from tests.bench import sweep as bench
 from tests.cloud import odd
-from tests.invoking import VPC, Answer, Invoker, request
+from tests.invoking import VPC, Answer, Invoker, new_invoker, request
 from tests.shared.flow.test_reconcile import EARLIER, OURS, TIMER, made_entry, made_instance, told
 
 LIVING, MISSING, LOST = 1, 2, 3
@@ -418,9 +423,13 @@ def test_a_key_that_is_lost_on_the_way(sweeping: Invoker) -> None:
 
 @pytest.mark.parametrize("part", [0.02, 0.2])
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_whatever_is_lost_three_sweeps_come_to_the_same_end(sweeping: Invoker, number: int, part: float) -> None:
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+def test_whatever_is_lost_three_sweeps_come_to_the_same_end(
+    sweeping: Invoker, number: int, part: float, concurrency: str
+) -> None:
     """Of 300 instances and 300 entries each is as it should be, though calls are throttled, cut and answered oddly."""
     size = 300
+    sweeping.configure(CONCURRENCY=concurrency)
     sweeping.given(**bench.world(size), faults=bench.bad_weather(number, part))
     for _ in range(bench.RUNS):
         sweeping(TIMER, timeout=600.0)
@@ -431,3 +440,59 @@ def test_whatever_is_lost_three_sweeps_come_to_the_same_end(sweeping: Invoker, n
     assert left == []
     assert set(answers(sweeping).values()) == {entry["Name"] for entry in sweeping.accesses()[-3:]}
     sweeping.served.faults.set([])
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        ",".join(f"lb-bp{number}" for number in range(12)),
+        "i-not.an.id",
+        "i-",
+        "lb-" + "x" * 100,
+        "i-\u00e9",
+        'i-1","i-2',
+    ],
+)
+def test_an_id_that_is_none_spoils_no_look_up(sweeping: Invoker, instance: str) -> None:
+    """What somebody wrote into an entry with our mark is not asked for, and everything else is as ever."""
+    a_world(sweeping)
+    sweeping.given(entries=[request(Name="odd", InstanceId=instance, Tag=OURS, CreatedTime=EARLIER)])
+    sweeping(TIMER, timeout=600.0)
+
+    assert closing(sweeping)["event"] == "sweep completed"
+    assert set(scheduled(sweeping)) == GONE
+
+
+LOSSES = [
+    {**effect, **which}
+    for effect in [*COMMON, *RARE]
+    for which in ({}, {"nth": 1}, {"nth": 2}, {"rate": 0.5, "seed": 7})
+]
+WRITES = ("CloudAPI.SetVpcAccess", "SMQ.PublishMessage", "SMQ.SendMessage")
+STORMS = st.lists(st.tuples(st.sampled_from((*LOOKS, *WRITES)), st.sampled_from(LOSSES)), min_size=1, max_size=4)
+
+
+@rounds(max_examples=60, deadline=None)
+@given(STORMS, st.sampled_from(["error", "overwrite"]), st.sampled_from([0, 2]), st.sampled_from(["present", "absent"]))
+def test_a_storm_of_losses_lets_no_living_one_go(
+    storm: list[tuple[str, dict[str, Any]]], duplicate: str, reads: int, vpc_access_id: str
+) -> None:
+    """Whatever goes wrong together, in either world: nothing goes that lives, nothing is made twice, all is told in the end."""
+    sweeping = new_invoker(duplicate=duplicate, visible_after_reads=reads, vpc_access_id=vpc_access_id).doing(reconcile)
+    a_world(sweeping)
+    rules = [
+        {"operation": operation, **loss} for operation, loss in storm if "odd" not in loss or "SMQ" not in operation
+    ]
+    sweeping.given(faults=rules)
+    answer = sweeping(TIMER, timeout=600.0)
+    first, problems = scheduled(sweeping), closing(sweeping).get("problems")
+    fair(sweeping)
+    granted = answers(sweeping)
+    second = scheduled(sweeping)
+    log.configure()
+
+    assert answer.error is None
+    assert set(first) <= (set() if problems else GONE)
+    assert set(second) == GONE
+    assert Counter(entry["Name"] for entry in sweeping.accesses()) == Counter(GOAL | GONE)
+    assert sorted(granted.values()) == sorted(GOAL - {NAMES[LIVING]})
