@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 
 from functions.reconcile_vpc_access.index import work as reconcile
 from shared import log
+from shared.access.sweep import RELEASE, Item, Sweep
+from shared.flow.reconcile import carry_out
+from shared.model.access import VpcAccess
 from tests.bench import sweep as bench
 from tests.cloud import odd
 from tests.invoking import VPC, Answer, Invoker, new_invoker, request
@@ -461,6 +464,17 @@ def test_an_id_that_is_none_spoils_no_look_up(sweeping: Invoker, instance: str) 
 
     assert closing(sweeping)["event"] == "sweep completed"
     assert set(scheduled(sweeping)) == GONE
+
+
+def test_an_entry_that_no_message_can_hold_costs_the_others_nothing(sweeping: Invoker) -> None:
+    """What cannot be scheduled is told, and everything else is."""
+    entry = VpcAccess("first", VPC, "i-bp1gone1", 80, vpc_access_id="id-1", created_time=EARLIER)
+    entries = (entry._replace(description="x" * 70_000), entry._replace(name="second", port=443))
+    plan = Sweep(tuple(Item(RELEASE, entry) for entry in entries))
+    answer = sweeping.doing(lambda records, run: (carry_out(plan, records[0], run), []))(TIMER)
+
+    assert [(line[0], line[2]) for line in told(answer)] == [("failed", "first"), ("scheduled", "second")]
+    assert scheduled(sweeping) == Counter(["second"])
 
 
 LOSSES = [
