@@ -12,6 +12,7 @@ from functools import partial
 
 from shared import log
 from shared.access.observe import everything
+from shared.access.releasable import not_an_instance
 from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, RELEASE, Item, Sweep, plan_sweep
 from shared.access.usage import everybody, users
 from shared.backends.inventory import take
@@ -110,8 +111,7 @@ def carry_out(
     """Create and schedule what the plan says, and return what became of it. Never raises our errors.
 
     Nothing begins after ``until`` (by default four fifths of the time that is left): the rest is for what is under way, and
-    what is left over has no outcome.
-    ``progress`` is called with how much is done.
+    what is left over has no outcome. ``progress`` is called with how much is done.
     """
     run = run._replace(settings=run.settings._replace(on_conflict="refuse"))  # a sweep never changes an entry
     until = until or run.session.deadline.part(_SHARE)
@@ -161,7 +161,8 @@ def _create(items: Sequence[Item], run: Run) -> list[Outcome]:
 def _made_lately(items: Sequence[Item], record: Record, run: Run) -> list[Item]:
     """Return those whose entries were made for announced backends since the last sweeps, the newest first."""
     since = utc(run.session.clock.now() - _TOLD_AGAIN * 60 * _minutes(record) - _LONGEST)
-    lately = [item for item in items if item.access.origin == ANNOUNCED and item.access.created_time >= since]
+    announced = [item for item in items if item.access.origin == ANNOUNCED and not_an_instance(item.access) is None]
+    lately = [item for item in announced if item.access.created_time >= since]
     return sorted(lately, key=lambda item: item.access.created_time, reverse=True)
 
 

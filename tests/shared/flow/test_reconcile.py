@@ -170,3 +170,14 @@ def test_what_was_made_lately_is_told_again(
 
     assert told(answer) == []
     assert [message["type"] for message in sweeping.messages()] == ["vpcaccess.unchanged"] * again
+
+
+@pytest.mark.parametrize("instance", ["10.0.0.1", "alb-bp1other1"])
+def test_what_no_backend_announced_is_not_told_again(sweeping: Invoker, instance: str) -> None:
+    """An entry that somebody made with our marks for an address costs nobody else a result."""
+    now = utc(sweeping.clock.now())
+    entries = [{**made_entry(number), "CreatedTime": now} for number in (1, 2)]
+    sweeping.given(instances=[made_instance(1)], entries=[entries[0], {**entries[1], "InstanceId": instance}])
+
+    assert told(sweeping(TIMER)) == []
+    assert [message["data"]["Name"] for message in sweeping.messages()] == [entries[0]["Name"]]
