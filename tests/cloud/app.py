@@ -13,6 +13,7 @@ from tests.cloud.control import Control
 from tests.cloud.core import Call, Product, SeenCall, ServiceError, World, bent
 from tests.cloud.ecs import EcsProduct
 from tests.cloud.ess import EssProduct
+from tests.cloud.ess.activities import Notices
 from tests.cloud.faults import Faults, Rule
 from tests.cloud.fc import FunctionCompute
 from tests.cloud.rpc import UnknownVersion
@@ -133,10 +134,12 @@ def nobody(request: Request) -> Response:
 
 def build_products(world: World) -> list[Product]:
     """Construct every product of the stand-in; the first one that matches a request serves it."""
-    ecs, slb = EcsProduct(world), SlbProduct(world)
-    cloud_api = CloudApiProduct(world, lambda vpc_id: ecs.in_vpc(vpc_id) | slb.in_vpc(vpc_id))
     smq = Smq(world)
-    return [cloud_api, ecs, slb, EssProduct(world), smq, FunctionCompute(world, smq), UnknownVersion(world)]
+    fc = FunctionCompute(world, smq)
+    ecs, slb = EcsProduct(world, fc.ecs_state_change), SlbProduct(world)
+    ess = EssProduct(world, ecs, Notices(world, smq, fc.put_event))
+    cloud_api = CloudApiProduct(world, lambda vpc_id: ecs.in_vpc(vpc_id) | slb.in_vpc(vpc_id))
+    return [cloud_api, ecs, slb, ess, smq, fc, UnknownVersion(world)]
 
 
 def build_cloud(world: World | None = None) -> Cloud:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.cloud.cloudapi import GatewayApi, GatewayEntry
 from tests.cloud.core import Credential, World
 from tests.cloud.ecs import Instance
-from tests.cloud.ess import Action
+from tests.cloud.ess import Action, ScalingInstance
 from tests.cloud.slb import LoadBalancer
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def seed(cloud: Cloud, document: Any) -> dict[str, int]:
     """Put the document's objects into the products and return how many of each kind.
 
     Keys: ``credentials`` (fields of `core.Credential`), ``permissions`` (see `permit`), ``instances``,
-    ``load_balancers``, ``hooks``, ``apis`` (fields of each ``from_json``), ``vpc_accesses`` (the vendor's names of
-    SetVpcAccess, with ``VpcAccessId`` if wanted), ``backends`` and ``plugins`` (as DescribeBackendInfo and
-    DescribePlugins answer, ``Tags`` as ``{key: value}``), ``queues`` (names, or ``{"QueueName", "DelaySeconds", …}``)
+    ``load_balancers``, ``scaling_instances``, ``hooks``, ``apis`` (fields of each ``from_json``), ``vpc_accesses`` (the
+    vendor's names of SetVpcAccess, with ``VpcAccessId`` if wanted), ``backends`` and ``plugins`` (as DescribeBackendInfo
+    and DescribePlugins answer, ``Tags`` as ``{key: value}``), ``queues`` (names, or ``{"QueueName", "DelaySeconds", …}``)
     and ``topics`` (``{"TopicName", "Subscriptions": {name: queue}}``). A bad document is a ValueError, KeyError,
     TypeError or ServiceError; what stands before the bad object is there.
     """
@@ -37,6 +37,7 @@ def seed(cloud: Cloud, document: Any) -> dict[str, int]:
             "permissions": lambda item: permit(cloud.world, item),
             "instances": lambda item: cloud["ECS"].seed(Instance.from_json(item)),
             "load_balancers": lambda item: cloud["SLB"].seed(LoadBalancer.from_json(item)),
+            "scaling_instances": lambda item: cloud["ESS"].seed_members(ScalingInstance.from_json(item)),
             "hooks": lambda item: cloud["ESS"].seed(Action.from_json(item)),
             "queues": lambda item: _queue(cloud, item),
             "topics": lambda item: _topic(cloud, item),
@@ -51,8 +52,8 @@ def seed(cloud: Cloud, document: Any) -> dict[str, int]:
 def remove(cloud: Cloud, document: Any) -> dict[str, int]:
     """Take objects away again, by their ids, entries by their names; return how many of each kind.
 
-    An instance is released, a load balancer deleted, an API taken offline in all stages. Everything is of the
-    stand-in's own account. What is not there is a KeyError or ServiceError.
+    An instance is released without an event, or leaves its scaling group; a load balancer is deleted, an API taken
+    offline in all stages. Everything is of the stand-in's own account. What is not there is a KeyError or ServiceError.
     """
     account, gateway = cloud.world.account_id, cloud["CloudAPI"]
     return _each(
@@ -60,6 +61,7 @@ def remove(cloud: Cloud, document: Any) -> dict[str, int]:
         {
             "instances": cloud["ECS"].remove,
             "load_balancers": cloud["SLB"].remove,
+            "scaling_instances": cloud["ESS"].remove_member,
             "vpc_accesses": lambda name: gateway.entries.remove(account, *gateway.entries.named(account, name).target),
             "apis": lambda its_id: gateway.uses.unpublish(account, its_id),
             "backends": lambda its_id: gateway.uses.drop(account, "backends", its_id),

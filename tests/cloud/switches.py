@@ -71,6 +71,14 @@ class Switches:
     ecs_total_count: str = _either("zero", "whole")
     # ListenerPorts in DescribeLoadBalancerAttribute's answer for a load balancer without a listener.
     slb_no_listener: str = _either("empty", "absent")
+    # The longest page of DescribeScalingInstances: the page of 2026, or that of 2021.
+    ess_most_per_page: str = _either("100", "50")
+    # A member of a scaling group that ECS does not have: listed as Unhealthy, or not.
+    released_member: str = _either("listed", "hidden")
+    # Messages of hooks in SMQ; the vendor's own samples disagree.
+    ess_messages: str = _either("plain", "base64")
+    # RecordLifecycleActionHeartbeat gives more time from now, or from the end of the wait.
+    heartbeat_from: str = _either("now", "end")
     # Most entries that an account may have; 0: no limit.
     vpc_access_quota: int = 0
     # SMQ refuses message bodies that are not Base64.

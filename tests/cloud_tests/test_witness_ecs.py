@@ -56,6 +56,7 @@ def test_an_instance_is_described(cloud: Served, credential: Credential, config:
     cloud.products["ECS"].seed(Instance("i-1", "vpc-1", (("apigateway-port", "80,81"),), private_ip="172.16.0.7"))
     (found,) = _describe(_client(cloud, credential, **config), instance_ids='["i-1"]').instances.instance
     assert (found.instance_id, found.status, found.instance_network_type) == ("i-1", "Running", "vpc")
+    assert (found.creation_time, found.start_time) == ("2026-11-01T08:00Z", "2026-11-01T08:00Z")
     assert found.vpc_attributes.vpc_id == "vpc-1"
     assert found.vpc_attributes.private_ip_address.ip_address == ["172.16.0.7"]
     assert [(tag.tag_key, tag.tag_value) for tag in found.tags.tag] == [("apigateway-port", "80,81")]

@@ -24,6 +24,8 @@ class Instance:
     private_ip: str = "172.16.0.10"
     instance_name: str = ""
     visible_after_reads: int = 0
+    creation_time: str = "2026-11-01T08:00Z"
+    start_time: str = "2026-11-01T08:00Z"
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Instance:
@@ -36,6 +38,8 @@ class Instance:
             private_ip=document.get("PrivateIpAddress", "172.16.0.10"),
             instance_name=document.get("InstanceName", ""),
             visible_after_reads=int(document.get("VisibleAfterReads", 0)),
+            creation_time=document.get("CreationTime", "2026-11-01T08:00Z"),
+            start_time=document.get("StartTime", document.get("CreationTime", "2026-11-01T08:00Z")),
         )
 
     def attribute(self, region_id: str) -> dict[str, Any]:
@@ -56,5 +60,6 @@ class Instance:
             "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags]},
             "RegionId": region_id,
             "ZoneId": f"{region_id}-h",
-            "CreationTime": "2026-11-23T08:00Z",
+            "CreationTime": self.creation_time,
+            "StartTime": self.start_time,
         }

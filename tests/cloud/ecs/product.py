@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from tests.cloud import paging
@@ -21,23 +22,27 @@ from tests.cloud.parameters import Parameter, invalid
 from tests.cloud.rpc import Operation, RpcProduct, denied
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tests.cloud.core import Credential, World
     from tests.cloud.ecs.instances import Instance
 
 _DESCRIBE = "ecs:DescribeInstances"
 _MOST_BY_TAG = 1000
+STATES = ("Pending", "Starting", "Running", "Stopping", "Stopped", "Deleted")
 _TAG_PAGE = 50  # entries of ListTagResources; how many the real one has is not documented
 
 
 class EcsProduct(RpcProduct):
-    """The product; `seed` puts instances there and `change` moves them on."""
+    """The product; `seed` puts instances there, `go_through` moves them on with the events that ECS sends of it."""
 
     name, version, published = "ECS", "2014-05-26", ECS
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self, world: World, announce: Callable[[str, str], object] = lambda _instance_id, _state: None
+    ) -> None:
         self._instances: dict[str, Instance] = {}
+        self._announce = announce  # (instance, state): the event of a change of state
         self._lock = threading.RLock()
         super().__init__(world)
 
@@ -72,6 +77,40 @@ class EcsProduct(RpcProduct):
         """Release an instance."""
         with self._lock:
             del self._instances[instance_id]
+
+    def go_through(self, instance_id: str, *states: str, announced: bool = True) -> None:
+        """Let an instance go through states, and announce each; Deleted releases it, Running is a start.
+
+        The states, and that each is announced: https://help.aliyun.com/en/ecs/user-guide/overview-35. An unknown state
+        is a ValueError, an unknown instance a KeyError.
+        """
+        if unknown := sorted(set(states) - set(STATES)):
+            raise ValueError(f"unknown state {', '.join(unknown)}; there are {', '.join(STATES)}")
+        for state in states:
+            if state == "Deleted":
+                self.remove(instance_id)
+            elif state == "Running":
+                started = datetime.fromtimestamp(self.world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%MZ")
+                self.change(instance_id, status=state, start_time=started)
+            else:
+                self.change(instance_id, status=state)
+            if announced:
+                self._announce(instance_id, state)
+
+    def status(self, instance_id: str) -> str:
+        """Return the status of an instance, "" if there is none."""
+        instance = self._instances.get(instance_id)
+        return instance.status if instance else ""
+
+    def control_routes(self) -> dict[tuple[str, str], Callable[[Any], Any]]:
+        """Return this product's part of the control surface."""
+        return {("POST", "instances"): self._moved}
+
+    def _moved(self, body: Any) -> dict[str, str]:
+        if unknown := sorted(set(body) - {"instanceId", "states", "announced"}):
+            raise ValueError(f"unknown key {', '.join(unknown)}; there are announced, instanceId, states")
+        self.go_through(body["instanceId"], *body["states"], announced=bool(body.get("announced", True)))
+        return {"instanceId": body["instanceId"], "status": self.status(body["instanceId"])}
 
     def clear(self) -> None:
         """Forget all instances."""
