@@ -176,12 +176,12 @@ release/delete-instances-failed.json | eventbridge/actiontrail ignored | ignored
 release/delete-instances.json | eventbridge/actiontrail ignored | ignored event-name
 release/deleted-by-cloudmonitor.json | cloudmonitor ended | scheduled | DescribeVpcAccesses SendMessage
 release/deleted-elsewhere.json | eventbridge/ecs ended | ignored foreign-region
-release/deleted-foreign.json | eventbridge/ecs ended | kept NotOurs | DescribeVpcAccesses PublishMessage
+release/deleted-foreign.json | eventbridge/ecs ended | ignored foreign-entry | DescribeVpcAccesses
 release/deleted-in-other-account.json | eventbridge/ecs ended | ignored foreign-account
 release/deleted-requested.json | eventbridge/ecs ended | kept NotAnnounced | DescribeVpcAccesses PublishMessage
 release/deleted-under-content.json | eventbridge/ecs ended | 2x scheduled | DescribeVpcAccesses 2x(SendMessage)
 release/deleted-unknown.json | eventbridge/ecs ended | ignored no-entry | DescribeVpcAccesses
-release/deleted-unmarked.json | eventbridge/ecs ended | kept NotOurs | DescribeVpcAccesses PublishMessage
+release/deleted-unmarked.json | eventbridge/ecs ended | ignored foreign-entry | DescribeVpcAccesses
 release/deleted.json | eventbridge/ecs ended | scheduled | DescribeVpcAccesses SendMessage
 release/due-absent.json | schedule scheduled | released | 2x(DescribeVpcAccesses) PublishMessage
 release/due-address.json | schedule scheduled | kept NotAnInstance | 2x(DescribeVpcAccesses) PublishMessage

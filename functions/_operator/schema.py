@@ -60,6 +60,10 @@ class ResultData(BaseModel):
         dict[str, Any] | None, Field(description="of a release: the request that makes the authorization again")
     ] = None
     left_out: Annotated[list[str], Field(description="fields that were too large for the message and are missing")] = []
+    found_gone: Annotated[
+        bool,
+        Field(description="of a release: it was gone when it was looked for, removed by us before or by somebody else"),
+    ] = False
     not_seen: Annotated[
         list[str], Field(description="of a release: what may have used it and cannot be looked up")
     ] = []

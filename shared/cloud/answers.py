@@ -218,6 +218,12 @@ class Answer(NamedTuple):
             raise self.odd(f"{key} is not a text")
         return _writable(value)
 
+    def present_text(self, key: str) -> str:
+        """Return a text that has to be there, and may be empty."""
+        if self.fields.get(key) is None:
+            raise self.odd(f"{key} is missing")
+        return self.text(key)
+
     def identity(self, key: str, *, optional: bool = False) -> str:
         """Return what tells one thing from another, an id or a name, as it is; "" if it may be absent and is.
 

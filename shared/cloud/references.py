@@ -82,7 +82,7 @@ class References:
             "DescribePlugins",
             {"PluginType": "routing"},
             lambda answer: answer.rows("Plugins", "PluginAttribute"),
-            lambda row: Plugin(row.identity("PluginId"), row.text("PluginName"), row.required_text("PluginData")),
+            lambda row: Plugin(row.identity("PluginId"), row.text("PluginName"), row.present_text("PluginData")),
         )
 
     def shared(self) -> Shared:

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared import log
 from shared.access import release as checks
-from shared.access.releasable import Kept
+from shared.access.releasable import Kept, not_ours
 from shared.access.release import Case, Check, examine, open_case, remove
 from shared.backends.rules import foreign
 from shared.cloud.apigateway import ApiGateway, Removed
@@ -91,6 +91,9 @@ def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Itera
         )
     for entry in dict.fromkeys(found):
         kept = _finding(Case(entry, (entry,), gateway, run.session, run.settings), checks.BEFORE_SCHEDULING)
+        if kept is not None and not_ours(entry, run.settings) is not None:  # its owner is told by a stack of its own
+            yield Outcome(record, IGNORED, entry, "foreign-entry", kept.text)
+            continue
         if kept is not None:
             yield _kept(record, entry, kept)
             continue
@@ -120,18 +123,18 @@ def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run, wh
         return _ignored(record, Ignored("foreign-region", where))
     case = open_case(access, gateway, run.session, settings)
     if not case.present:  # the last delivery may have removed it and not have come to say so
-        return released(record, access, scheduled.because)
+        return released(record, access, scheduled.because, None)
     try:
         done: Kept | Removed | None = _finding(case, when_due)
     except UnknownRefusal as refusal:  # as it comes if another delivery has removed the entry meanwhile
         gone = refusal.code.startswith(checks.NOT_FOUND)
         if not gone or open_case(access, gateway, run.session, settings).present:
             raise
-        return released(record, access, scheduled.because)
+        return released(record, access, scheduled.because, None)
     if done is None and settings.release_mode == "report":
         done = Kept("ReportOnly", "all checks passed: with RELEASE_MODE=apply it would have been released now")
     if done is None and settings.dry_run:
-        return released(record, access, scheduled.because)
+        return released(record, access, scheduled.because, Removed((), ""))
     if done is None:
         entry = case.entry or access
         log.info(
@@ -160,12 +163,17 @@ def _kept(record: Record, access: VpcAccess, kept: Kept) -> Outcome:
     return Outcome(record, KEPT, access, kept.reason, kept.text, more=more)
 
 
-def released(record: Record, access: VpcAccess, because: str, removed: Removed = Removed((), "")) -> Outcome:  # noqa: B008 - a constant
-    """Return what is told of an entry that was removed: why, how to make it again, and what nobody could look up."""
+def released(record: Record, access: VpcAccess, because: str, removed: Removed | None) -> Outcome:
+    """Return what is told of an entry that is gone: why, how to make it again, and what nobody could look up.
+
+    ``removed`` is None if it was gone when it was looked for: an earlier delivery has removed it, or somebody else.
+    """
     more: dict[str, Any] = {"Because": because, "Undo": undo(access), "NotSeen": list(_UNSEEN)}
-    if removed.apis:
+    if removed is None:
+        more["FoundGone"] = True
+    elif removed.apis:
         more["Apis"] = list(removed.apis)
-    return Outcome(record, RELEASED, access, text=because, request_id=removed.request_id, more=more)
+    return Outcome(record, RELEASED, access, text=because, request_id=removed.request_id if removed else "", more=more)
 
 
 def undo(access: VpcAccess) -> dict[str, Any]:

@@ -136,20 +136,34 @@ def test_what_is_alive_or_used_is_kept(releasing: Invoker, world: dict[str, Any]
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        pytest.param({"Tag": None}, "NotOurs", id="nobody's"),
-        pytest.param({"Tag": [{"Key": "vpc-access-owner", "Value": "team-b"}, OURS[1]]}, "NotOurs", id="foreign"),
         pytest.param({"Tag": [OURS[0]]}, "NotAnnounced", id="older-than-the-mark"),
         pytest.param({"Tag": [OURS[0], {"Key": OURS[1]["Key"], "Value": "requested"}]}, "NotAnnounced", id="requested"),
     ],
 )
 def test_what_is_never_released_is_told_at_once(releasing: Invoker, changes: dict[str, Any], reason: str) -> None:
-    """An entry that is not ours, or was requested, is not even scheduled."""
+    """An entry of ours that was not made for an announced backend is not even scheduled."""
     releasing.given(entries=[_entry(**changes)])
     releasing(state_change(GONE, "Deleted"))
     (told,) = releasing.messages()
 
     assert (told["type"], told["data"]["ReasonCode"]) == ("vpcaccess.kept", reason)
     assert "SMQ.SendMessage" not in releasing.calls()
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        pytest.param(None, id="nobody's"),
+        pytest.param([{"Key": "vpc-access-owner", "Value": "team-b"}, OURS[1]], id="another-team's"),
+    ],
+)
+def test_entries_of_others_are_not_told_of(releasing: Invoker, tags: Any) -> None:
+    """Every stack of an account sees every end: only the one that owns an entry publishes anything about it."""
+    releasing.given(entries=[_entry(Tag=tags)])
+    result = releasing(state_change(GONE, "Deleted")).result
+
+    assert (result["outcome"], result["reason"], result["name"]) == ("ignored", "foreign-entry", NAME)
+    assert not releasing.messages()
 
 
 def test_a_report_checks_everything_and_removes_nothing(releasing: Invoker) -> None:
