@@ -1,24 +1,26 @@
-"""The one seam to the network, and the only module that knows httpx.
+"""The one seam to the network. Only this module and the engine below it know httpx.
 
 A :class:`Transport` sends one prepared request and returns the whole answer. It neither signs nor retries:
 a retry below the signer would repeat the nonce and be refused (https://github.com/aliyun/alibaba-cloud-sdk-go/issues/39).
 
-``httpx.HTTPTransport`` is used directly: per call it costs two thirds of ``httpx.Client``, it follows no redirects
-and reads no proxy from the environment. The request target is handed over as signed, byte for byte.
+Below it is our own engine, ``wire``: it follows no redirects and reads no proxy from the environment. The request target
+is handed over as signed, byte for byte.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import httpx
 
+from shared.cloud.wire import NothingSent, Wire
+
 KEEP_ALIVE_SECONDS = 20.0  # the gateway drops idle connections after 25 s ("keep-alive: timeout=25")
 CONNECT_SECONDS = 3.0
-READ_SECONDS = 10.0
+READ_SECONDS = 10.0  # for sending and the whole answer, once connected
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # 100 instances of DescribeInstances are about 0.4 MB
 
 
@@ -51,7 +53,7 @@ class NetworkError(Exception):
 class Transport:
     """Keep-alive connections to every endpoint, shared by threads and kept between invocations.
 
-    ``inner`` replaces the network in tests: any ``httpx.BaseTransport``; ``read_seconds`` bounds the wait for an answer.
+    ``inner`` replaces the network in tests: any ``httpx.BaseTransport``; ``read_seconds`` bounds a call once it is connected.
     ``environment`` may say where certificate authorities are, in SSL_CERT_FILE and SSL_CERT_DIR.
     """
 
@@ -64,15 +66,16 @@ class Transport:
     ) -> None:
         self._read_seconds, self._environment = read_seconds, environment
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls.set_alpn_protocols(["http/1.1"])
         self._trusts = False
         self._urls: dict[str, httpx.URL] = {}
-        limits = httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEP_ALIVE_SECONDS
-        )
-        self._inner = inner or httpx.HTTPTransport(verify=self._tls, trust_env=False, limits=limits)
+        self._inner = inner or Wire(self._tls, connections, KEEP_ALIVE_SECONDS, MAX_ANSWER_BYTES)
 
     def send(self, request: HttpRequest, timeout: float) -> HttpResponse:
-        """Send once; ``timeout`` in seconds bounds each phase. Raises NetworkError."""
+        """Send once and have an answer or a NetworkError within ``timeout`` seconds, whatever the peer does.
+
+        Only the look-up of its addresses can take longer (``link``).
+        """
         url = self._urls.get(request.endpoint) or self._learn(request.endpoint)
         read = min(self._read_seconds, timeout)
         connect = min(CONNECT_SECONDS, timeout)
@@ -84,23 +87,23 @@ class Transport:
                 (b"content-length", b"%d" % len(request.body)),
                 *((name.encode("ascii"), value.encode("utf-8")) for name, value in request.headers.items()),
             ],
-            stream=httpx.ByteStream(request.body) if request.body else _NOTHING,
+            stream=httpx.ByteStream(request.body),
             extensions={
                 "target": request.target.encode("ascii"),
-                "timeout": {"connect": connect, "read": read, "write": read, "pool": read},
+                "timeout": {"connect": connect, "read": read, "write": read, "pool": read, "total": timeout},
             },
         )
         try:
             answer = self._inner.handle_request(outgoing)
             assert isinstance(answer.stream, httpx.SyncByteStream)  # read as is: it costs half of ``iter_raw``
             try:
-                body = _read(answer.stream)
+                body = b"".join(answer.stream)
             finally:
                 answer.stream.close()
         except httpx.LocalProtocolError:  # its text shows the header, which may be the token
             text = "the request could not be formed: an access key or token holds characters that HTTP does not allow"
             raise NetworkError(text, sent=False) from None
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, NothingSent) as error:
             raise NetworkError(f"{type(error).__name__} at {request.endpoint}: {error}", sent=False) from error
         except httpx.TransportError as error:
             raise NetworkError(f"{type(error).__name__} at {request.endpoint}: {error}", sent=True) from error
@@ -115,27 +118,6 @@ class Transport:
             _trust_authorities(self._tls, self._environment)
             self._trusts = True
         return self._urls.setdefault(endpoint, httpx.URL(endpoint))
-
-
-class _Nothing(httpx.SyncByteStream):
-    """No body: not even an empty part, which would be written to the socket."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(())
-
-
-_NOTHING = _Nothing()
-
-
-def _read(stream: httpx.SyncByteStream) -> bytes:
-    """Read the body, refusing more than MAX_ANSWER_BYTES bytes."""
-    parts, size = [], 0
-    for part in stream:
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise httpx.ReadError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _trust_authorities(context: ssl.SSLContext, environment: Mapping[str, str]) -> None:

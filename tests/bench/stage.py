@@ -15,6 +15,7 @@ from functions._operator.build import build
 VENDOR = ("alibabacloud_cloudapi20160714", "aliyun-mns-sdk", "pydantic")
 """What the plain handler needs, with all that these bring along."""
 _PYDANTIC = ("pydantic", "annotated_types", "typing_inspection")
+_HTTPX = ("httpx", "httpcore", "h11")
 _PACKAGE = "tests.bench.candidates."
 _CANDIDATES = Path(__file__).with_name("candidates")
 
@@ -40,15 +41,16 @@ def stage(folder: Path, cache: Path) -> Staged:
     version = interpreters.running()
     ours = build(folder / "ours", version, native=True, cache=cache)
     code = _code(folder / "code")
-    vendor = _vendor(folder / "vendor")
-    bare = _bare(folder / "bare", ours.folder, vendor)
+    vendor = _installed(folder / "vendor", VENDOR)
+    plain = _installed(folder / "httpx", ("httpx",))
+    bare = _bare(folder / "bare", ours.folder, vendor, plain)
     candidates = (
         Candidate("ours", "set_vpc_access", (ours.folder,)),
         Candidate("ours, blind", _PACKAGE + "blind", (code, ours.folder)),
         Candidate("vendor", _PACKAGE + "vendor", (code, vendor)),
         Candidate("bare", _PACKAGE + "bare", (code, bare)),
         Candidate("floor", _PACKAGE + "floor", (code,)),
-        Candidate("floor on httpx", _PACKAGE + "floor_httpx", (code, ours.folder)),
+        Candidate("floor on httpx", _PACKAGE + "floor_httpx", (code, plain)),
     )
     return Staged({each.name: each for each in candidates}, ours.archive.stat().st_size, _zipped(vendor))
 
@@ -63,17 +65,19 @@ def _code(folder: Path) -> Path:
     return folder
 
 
-def _bare(folder: Path, ours: Path, vendor: Path) -> Path:
-    """Make the folder of the bare process: the packages as we ship them, and pydantic whole."""
+def _bare(folder: Path, ours: Path, vendor: Path, plain: Path) -> Path:
+    """Make the folder of the bare process: the packages as we ship them, and pydantic and httpx whole."""
     shutil.copytree(ours, folder)
     for name in _PYDANTIC:
         shutil.copytree(vendor / name, folder / name, dirs_exist_ok=True)
+    for name in _HTTPX:
+        shutil.copytree(plain / name, folder / name, dirs_exist_ok=True)
     return folder
 
 
-def _vendor(folder: Path) -> Path:
-    """Make the folder of the vendor's set from what is installed here: each distribution that it needs, whole."""
-    for found in sorted(_closure(VENDOR).values(), key=lambda each: each.name):
+def _installed(folder: Path, names: tuple[str, ...]) -> Path:
+    """Make a folder of these distributions and what they need, each whole, from what is installed here."""
+    for found in sorted(_closure(names).values(), key=lambda each: each.name):
         for file in found.files or ():
             source = Path(str(found.locate_file(file)))
             if ".." in file.parts or file.suffix == ".pyc":

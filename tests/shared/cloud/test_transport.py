@@ -240,10 +240,18 @@ class Authority:
         path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
         return path
 
-    def server(self, folder: Path, host: str = "127.0.0.1") -> ssl.SSLContext:
-        """Return a server's context with a certificate for ``host``."""
+    def server(self, folder: Path, host: str = "127.0.0.1", days: int = 1) -> ssl.SSLContext:
+        """Return a server's context with a certificate for ``host`` that is valid for so many days."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(key, _name("server"), _name("Test CA"), authority=False, host=host)
+        certificate = self._sign(key, _name("server"), _name("Test CA"), authority=False, host=host, days=days)
+        return self._context(folder, key, certificate)
+
+    def signs_itself(self, folder: Path) -> ssl.SSLContext:
+        """Return the context of a server that is its own authority."""
+        name = _name("server")
+        return self._context(folder, self._key, self._sign(self._key, name, name, authority=False, host="127.0.0.1"))
+
+    def _context(self, folder: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
         both = folder / "server.pem"
         both.write_bytes(
             key.private_bytes(
@@ -256,7 +264,14 @@ class Authority:
         return context
 
     def _sign(
-        self, key: ec.EllipticCurvePrivateKey, subject: x509.Name, issuer: x509.Name, *, authority: bool, host: str
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        subject: x509.Name,
+        issuer: x509.Name,
+        *,
+        authority: bool,
+        host: str,
+        days: int = 1,
     ) -> x509.Certificate:
         now = dt.datetime.now(dt.timezone.utc)
         builder = (
@@ -265,8 +280,8 @@ class Authority:
             .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(days=3))
+            .not_valid_after(now + dt.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
         if host:
@@ -293,24 +308,32 @@ def _as_directory(authority: Authority, folder: Path) -> dict[str, str]:
     return {"SSL_CERT_DIR": str(directory)}
 
 
+def _another(_: Authority, folder: Path) -> dict[str, str]:
+    return _as_file(Authority(), folder)
+
+
 def _not_at_all(_: Authority, __: Path) -> dict[str, str]:
     return {}
 
 
 @pytest.mark.parametrize(
-    ("trust", "host", "accepted"),
+    ("trust", "host", "days", "accepted"),
     [
-        pytest.param(_as_file, "127.0.0.1", True, id="authority-in-a-file"),
-        pytest.param(_as_directory, "127.0.0.1", True, id="authority-in-a-hashed-directory"),
-        pytest.param(_not_at_all, "127.0.0.1", False, id="unknown-authority"),
-        pytest.param(_as_file, "127.0.0.2", False, id="certificate-of-another-host"),
+        pytest.param(_as_file, "127.0.0.1", 1, True, id="authority-in-a-file"),
+        pytest.param(_as_directory, "127.0.0.1", 1, True, id="authority-in-a-hashed-directory"),
+        pytest.param(_not_at_all, "127.0.0.1", 1, False, id="unknown-authority"),
+        pytest.param(_another, "127.0.0.1", 1, False, id="another-authority-of-this-name"),
+        pytest.param(_as_file, "127.0.0.2", 1, False, id="certificate-of-another-host"),
+        pytest.param(_as_file, "127.0.0.1", -1, False, id="expired"),
     ],
 )
-def test_only_trusted_servers_get_a_request(tmp_path: Path, trust: Trust, host: str, *, accepted: bool) -> None:
+def test_only_trusted_servers_get_a_request(
+    tmp_path: Path, trust: Trust, host: str, days: int, *, accepted: bool
+) -> None:
     """Over TLS a server needs a certificate of a trusted authority for its own name; otherwise nothing is sent."""
     authority = Authority()
     sender = Transport(environment=trust(authority, tmp_path))
-    with _peer(OK, tls=authority.server(tmp_path, host)) as peer:
+    with _peer(OK, tls=authority.server(tmp_path, host, days)) as peer:
         request = _request(peer.port, scheme="https")
         if accepted:
             assert sender.send(request, PATIENCE).status == 200
@@ -320,6 +343,42 @@ def test_only_trusted_servers_get_a_request(tmp_path: Path, trust: Trust, host: 
             assert caught.value.sent is False
             assert peer.requests == []
         sender.close()
+
+
+def test_a_server_that_signs_itself_gets_no_request(tmp_path: Path) -> None:
+    """A certificate that only its own key stands for is refused, and nothing is sent."""
+    sender = Transport(environment=_as_file(Authority(), tmp_path))
+    with _peer(OK, tls=Authority().signs_itself(tmp_path)) as peer:
+        with pytest.raises(NetworkError, match="self-signed certificate") as caught:
+            sender.send(_request(peer.port, scheme="https"), PATIENCE)
+        sender.close()
+
+    assert caught.value.sent is False
+    assert peer.requests == []
+
+
+def test_a_connection_with_tls_is_kept(tmp_path: Path) -> None:
+    """The handshake is paid once, and an idle connection is looked at without spoiling it."""
+    authority = Authority()
+    sender = Transport(environment=_as_file(authority, tmp_path))
+    with _peer(OK, OK, OK, tls=authority.server(tmp_path)) as peer:
+        assert [sender.send(_request(peer.port, scheme="https"), PATIENCE).body for _ in range(3)] == [b"ok"] * 3
+        connections = peer.connections
+        sender.close()
+
+    assert connections == 1
+
+
+def test_an_answer_over_tls_that_somebody_cut_is_none(tmp_path: Path) -> None:
+    """A body without a length ends where TLS says so; a connection that merely ends may have been cut by anybody."""
+    authority = Authority()
+    sender = Transport(environment=_as_file(authority, tmp_path))
+    with _peer(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf", tls=authority.server(tmp_path)) as peer:
+        with pytest.raises(NetworkError, match="ReadError") as caught:
+            sender.send(_request(peer.port, scheme="https"), PATIENCE)
+        sender.close()
+
+    assert caught.value.sent is True
 
 
 def test_a_header_that_http_does_not_allow_is_not_shown(sender: Transport) -> None:
