@@ -63,18 +63,18 @@ EACH = {"CloudAPI.SetVpcAccess": BATCH, "SMQ.PublishMessage": BATCH}
 MESSAGES = [json.dumps(request(Name=f"orders-{n}", InstanceId=f"i-bp1example{n:04}")) for n in range(BATCH)]
 
 BUDGETS = [
-    # of these httpx loads 153, pydantic's core 10, the bare interpreter 23; the rest is ours and the worker's
-    pytest.param(Budget(request(), 271, LOOK | WRITE, AVOIDED | LOOK_UP), id="request"),
+    # of these httpx loads 109, pydantic's core 10, the bare interpreter 23; the rest is ours and the worker's
+    pytest.param(Budget(request(), 230, LOOK | WRITE, AVOIDED | LOOK_UP), id="request"),
     # the look is shared by all, so it stays one
-    pytest.param(Budget(queue_event(*MESSAGES), 271, LOOK | EACH, AVOIDED | LOOK_UP), id="batch"),
+    pytest.param(Budget(queue_event(*MESSAGES), 230, LOOK | EACH, AVOIDED | LOOK_UP), id="batch"),
     # policy is asked before the gateway is; the producer still gets an answer
-    pytest.param(Budget(request(Port=22), 271, {"SMQ.PublishMessage": 1}, AVOIDED | LOOK_UP), id="refused-by-policy"),
+    pytest.param(Budget(request(Port=22), 230, {"SMQ.PublishMessage": 1}, AVOIDED | LOOK_UP), id="refused-by-policy"),
     # announcements are read without pydantic's core; the look-up adds six modules to those of an ignored one
     pytest.param(
-        Budget(state_change(), 266, {"ECS.DescribeInstances": 1} | LOOK | WRITE, AVOIDED | VALIDATION), id="ecs-notice"
+        Budget(state_change(), 225, {"ECS.DescribeInstances": 1} | LOOK | WRITE, AVOIDED | VALIDATION), id="ecs-notice"
     ),
     # nothing to do: no call at all
-    pytest.param(Budget(state_change(state="Stopped"), 260, {}, AVOIDED | VALIDATION | LOOK_UP), id="ignored"),
+    pytest.param(Budget(state_change(state="Stopped"), 219, {}, AVOIDED | VALIDATION | LOOK_UP), id="ignored"),
 ]
 
 GONE = request(Name="gone", InstanceId="i-bp1example0109", VpcAccessId="id-9", CreatedTime="2026-01-05T03:18:26Z")
@@ -96,7 +96,7 @@ RELEASES = [
     # one look finds the entries of the instance, and each is sent
     pytest.param(
         release(
-            state_change("i-bp1example0109", "Deleted"), 269, {"CloudAPI.DescribeVpcAccesses": 1, "SMQ.SendMessage": 1}
+            state_change("i-bp1example0109", "Deleted"), 228, {"CloudAPI.DescribeVpcAccesses": 1, "SMQ.SendMessage": 1}
         ),
         id="schedule",
     ),
@@ -104,15 +104,15 @@ RELEASES = [
     pytest.param(
         release(
             queue_event(schedule(GONE)),
-            270,
+            229,
             {"CloudAPI.DescribeVpcAccesses": 5, "CloudAPI.RemoveVpcAccess": 1, **PROOF, **USE, **TOLD},
         ),
         id="release",
     ),
     # what is not ours costs no further look
-    pytest.param(release(queue_event(schedule(THEIRS)), 269, THE_ENTRY | TOLD), id="keep-foreign"),
+    pytest.param(release(queue_event(schedule(THEIRS)), 228, THE_ENTRY | TOLD), id="keep-foreign"),
     # nothing to do: no call at all
-    pytest.param(release(state_change(state="Stopped"), 267, {}), id="release-ignored"),
+    pytest.param(release(state_change(state="Stopped"), 226, {}), id="release-ignored"),
 ]
 
 SWEEPS = [
@@ -120,7 +120,7 @@ SWEEPS = [
     pytest.param(
         Budget(
             {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": "60"},
-            275,
+            234,
             {
                 "CloudAPI.DescribeVpcAccesses": 2,
                 "ECS.DescribeInstances": 5,
@@ -135,7 +135,7 @@ SWEEPS = [
         id="sweep",
     ),
     # what is not its timer is none of its business
-    pytest.param(Budget(state_change(), 272, {}, AVOIDED | VALIDATION, "reconcile_vpc_access"), id="sweep-ignored"),
+    pytest.param(Budget(state_change(), 231, {}, AVOIDED | VALIDATION, "reconcile_vpc_access"), id="sweep-ignored"),
 ]
 
 
