@@ -112,9 +112,6 @@ def scenes(draw: st.DrawFn) -> Scene:
     )
 
 
-# the oracle ----------------------------------------------------------------------------------------------------------
-
-
 class Rules:
     """The rules of design 4 and 5, read off the scene. ``broken`` says which of them a plan does not keep."""
 
@@ -243,8 +240,6 @@ def _planned(scene: Scene) -> Sweep:
     return plan_sweep(scene.gateway, scene.inventory, scene.settings)
 
 
-# the properties ------------------------------------------------------------------------------------------------------
-
 DEAD = _entry("team-a-i-1-8080", "i-1", 8080, OURS, "announced", "id-1")
 RUNNING = Backend("i-2", VPC, {TAG: "8080"}, status="Running")
 
@@ -321,9 +316,6 @@ def test_a_later_problem_holds_every_release_back() -> None:
     assert [item.reason for item in partial.of("held back")] == ["PartialView"]
     assert partial.counts() == {"create": 1, "held back": 1}
     assert partial.problems == ("who uses it",)
-
-
-# mutants -------------------------------------------------------------------------------------------------------------
 
 
 def _with(scene: Scene, **changes: Any) -> Inventory:
