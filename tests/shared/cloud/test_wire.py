@@ -446,10 +446,14 @@ def test_any_bytes_are_an_answer_or_an_error(said: bytes) -> None:
             answer = link.exchange("POST", b"x", 100)
         except (Malformed, OSError):
             return
+    if answer.status == 204:
+        assert answer.body == b""  # where the standard library waits for chunks, if such are announced
+        return
     theirs = http.client.HTTPResponse(_File(said), method="POST")  # type: ignore[arg-type]
     theirs.begin()
     assert (answer.status, answer.body) == (theirs.status, theirs.read())
-    assert dict(answer.headers) == {name.lower().encode(): value.encode() for name, value in theirs.getheaders()}
+    headers = [(name.lower().encode(), value.strip(" \t").encode("latin-1")) for name, value in theirs.getheaders()]
+    assert list(answer.headers) == headers
 
 
 class _File:
