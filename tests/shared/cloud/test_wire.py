@@ -31,7 +31,7 @@ pytestmark = pytest.mark.enable_socket
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-SHORT = 0.15  # seconds that a call has
+SHORT = 0.3  # seconds that a call has
 SOON = 5.0  # seconds, on a busy machine; a call without an absolute end takes DRIPS times a pause
 PAUSE, DRIPS = 0.01, 6000
 
