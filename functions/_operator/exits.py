@@ -20,7 +20,7 @@ MEANINGS = {
     DONE: "done",
     ERROR: "an error, or you said no: the text says what to do",
     2: "`plan` only: there are changes",
-    NO: "something was refused, rejected or kept; in a dry run, would be",
+    NO: "something was refused, rejected, kept or held back; in a dry run, would be",
     LATER: "something failed that can succeed later, as it is",
     USAGE: "wrong usage",
     interrupt.CODE: "ended by Ctrl-C",

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import NoReturn
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,9 +20,11 @@ from shared import log, settings
 from shared.access.observe import Recent
 from shared.access.sweep import CREATE, DRIFT, FOREIGN, HELD_BACK, IN_USE, KEEP, REFUSED, RELEASE, STAYS, Item, Sweep
 from shared.flow.engine import Run, topic_opener
-from shared.flow.reconcile import carry_out, look
+from shared.flow.reconcile import carry_out, look, to_do, without_outcome
 from shared.flow.report import line
+from shared.model.outcome import Outcome
 from shared.model.records import Record, Timer
+from shared.settings import Settings
 
 CHANGES = 2
 _MAX_SECONDS = 3600.0  # seconds for everything
@@ -40,29 +42,35 @@ _WORDS = {
 _STYLES = {CREATE: "green", RELEASE: "yellow", KEEP: "dim", STAYS: "dim", FOREIGN: "dim"}
 _VPC = click.option("--vpc", "vpcs", multiple=True, metavar="VPC-ID", help="Only what is in this VPC; may be repeated.")
 
+_RELEASE_MAX = click.option(
+    "--release-max", type=click.IntRange(0, 10_000), help="In place of the setting RELEASE_MAX_PER_RUN."
+)
+
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@_RELEASE_MAX
 @_VPC
-def plan(form: str, vpcs: tuple[str, ...]) -> None:
+def plan(form: str, release_max: int | None, vpcs: tuple[str, ...]) -> None:
     """Show what a sweep would do now; nothing is written.
 
     Everything is read: what the gateway holds, which backends carry the tag, and which of ours are gone. The checksum stands
-    for what would be made and scheduled;  apply --checksum  does exactly that or nothing. Exits with 0 if there is
-    nothing to do, with 2 if there are changes, and with 1 if not everything could be read.
+    for what would be made and scheduled;  apply --checksum  does exactly that or nothing, with the same --vpc and
+    --release-max. Exits with 0 if there is nothing to do, with 2 if there are changes, and with 1 if not everything could be read.
     """
-    with _opened() as run:
+    with _opened(release_max) as run:
         seen = _looked(run, vpcs)
     click.echo(_FORMS[form](seen), nl=False)
-    _end(seen)
+    _require_whole(seen)
+    sys.exit(CHANGES if any(seen.of(kind) for kind in (CREATE, RELEASE, HELD_BACK)) else exits.DONE)
 
 
 @click.command()
-@click.option("--checksum", default="", help="Do it only if it is the plan that has this checksum.")
-@click.option("--release-max", type=click.IntRange(0, 10_000), help="In place of the setting RELEASE_MAX_PER_RUN.")
+@click.option("--checksum", help="Do it only if it is the plan that has this checksum.")
+@_RELEASE_MAX
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_VPC
-def apply(checksum: str, release_max: int | None, vpcs: tuple[str, ...], *, yes: bool) -> None:
+def apply(checksum: str | None, release_max: int | None, vpcs: tuple[str, ...], *, yes: bool) -> None:
     """Make what is missing and schedule the release of what is gone, as a sweep with RECONCILE_MODE=apply does.
 
     Nothing is removed: release_vpc_access checks everything again when a release is due. Without --checksum you see the plan
@@ -70,24 +78,24 @@ def apply(checksum: str, release_max: int | None, vpcs: tuple[str, ...], *, yes:
     """
     with _opened(release_max) as run:
         seen = _looked(run, vpcs)
-        if checksum and seen.checksum() != checksum:
+        if checksum is not None and seen.checksum() != checksum:  # an empty one is that of no plan
             click.echo(_text(seen), err=True, nl=False)
-            raise click.ClickException(
-                f"the plan has the checksum {seen.checksum()}, not {checksum}: something changed since, so nothing was done"
+            text = (
+                f"the plan has the checksum {seen.checksum()}, not {checksum!r}: something changed since, or --vpc and "
+                "--release-max are not those of the plan, so nothing was done"
             )
-        if not (seen.of(CREATE) or seen.of(RELEASE)):
-            click.echo(_text(seen), nl=False)
-            _end(seen)
-        if not checksum:
-            click.echo(_text(seen), err=True, nl=False)
-            _agree(seen, run, agreed=yes)
+            raise click.ClickException(terminal.printable(text))
         if seen.of(RELEASE) and run.settings.release_mode != "apply":
             click.echo(f"note: nothing is scheduled with RELEASE_MODE={run.settings.release_mode}", err=True)
-        results = _carried_out(seen, run)
-    terminal.show_results(results)
-    if seen.problems:
-        _end(seen)
-    exits.end(results)
+        if not to_do(seen, run.settings):
+            click.echo(_text(seen), nl=False)
+            end(seen, [], run.settings)
+        if checksum is None:
+            click.echo(_text(seen), err=True, nl=False)
+            _agree(seen, run, agreed=yes)
+        outcomes = _carried_out(seen, run)
+    terminal.show_results([line(outcome) for outcome in outcomes])
+    end(seen, outcomes, run.settings)
 
 
 @contextmanager
@@ -118,20 +126,31 @@ def _agree(seen: Sweep, run: Run, *, agreed: bool) -> None:
         raise click.ClickException("nothing was done")
 
 
-def _carried_out(seen: Sweep, run: Run) -> list[dict[str, Any]]:
-    """Do what is planned, with a bar on standard error, and return the lines of what became of it."""
+def _carried_out(seen: Sweep, run: Run) -> list[Outcome]:
+    """Do what is planned, with a bar on standard error, and return what became of it."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=terminal.console(stderr=True)) as progress:
-        task = progress.add_task("applying", total=len(seen.of(CREATE)) + len(seen.of(RELEASE)))
+        task = progress.add_task("applying", total=len(to_do(seen, run.settings)))
         record = Record("operator", "", "", Timer("apply", ""), "{}")
-        outcomes = carry_out(seen, record, run, lambda done: progress.update(task, completed=done))
-    return [line(outcome) for outcome in outcomes]
+        return carry_out(seen, record, run, lambda done: progress.update(task, completed=done))
 
 
-def _end(seen: Sweep) -> None:
+def end(seen: Sweep, outcomes: Sequence[Outcome], given: Settings) -> NoReturn:
+    """End ``apply``: with what there was no time for, with what could not be read, or with what became of all."""
+    wanted = to_do(seen, given)
+    left = without_outcome(wanted, outcomes)
+    if left:
+        raise exits.Later(
+            f"{len(left)} of {len(wanted)} changes were not begun, since the time was over: plan and apply again to go on"
+        )
+    _require_whole(seen)
+    held = exits.NO if seen.of(HELD_BACK) else exits.DONE
+    sys.exit(max(held, exits.of([line(outcome) for outcome in outcomes])))
+
+
+def _require_whole(seen: Sweep) -> None:
     if seen.problems:
         raise click.ClickException(terminal.printable("not everything could be read:\n  " + "\n  ".join(seen.problems)))
-    sys.exit(CHANGES if any(seen.of(kind) for kind in (CREATE, RELEASE, HELD_BACK)) else exits.DONE)
 
 
 def _summary(seen: Sweep, *kinds: str) -> str:

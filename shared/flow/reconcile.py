@@ -42,6 +42,7 @@ from shared.model.outcome import (
 )
 from shared.model.records import Appeared, Record
 from shared.parallel import in_parallel
+from shared.settings import Settings
 
 _SHARE = 0.8  # of the time-out; the rest is for what is under way
 _SHOWN = 1_000  # items in a summary
@@ -55,11 +56,12 @@ def sweep(record: Record, run: Run) -> list[Outcome]:
 
     Never raises our errors: the next run is the retry. With RECONCILE_MODE=plan, or DRY_RUN, nothing is written.
     """
-    mode = "plan" if run.settings.dry_run else run.settings.reconcile_mode
+    mode = run.settings.reconcile_mode
     if mode == "off":
         return [
             logged(Outcome(record, IGNORED, None, "reconcile-off", "nothing is reconciled with RECONCILE_MODE=off"))
         ]
+    mode = "plan" if run.settings.dry_run else mode
     session = run.session
     until = session.deadline.part(_SHARE)
     began = session.clock.monotonic()
@@ -71,11 +73,9 @@ def sweep(record: Record, run: Run) -> list[Outcome]:
         log.error("sweep incomplete", code=error.code, text=str(error))
         return [logged(Outcome(record, FAILED, None, error.code, str(error)))]
     outcomes = carry_out(plan, record, run, until=until) if mode == "apply" else []
-    to_do = {CREATE, RELEASE} if run.settings.release_mode == "apply" else {CREATE}
-    done = {outcome.access.target for outcome in outcomes if outcome.access}
-    told = [item for item in plan.items if item.kind != KEEP and item.access.target not in done]
+    left = without_outcome(to_do(plan, run.settings), outcomes) if mode == "apply" else []
+    told = without_outcome([item for item in plan.items if item.kind != KEEP], outcomes)
     outcomes += [logged(_told(record, item)) for item in told[:_SHOWN]]
-    left = [item for item in told if mode == "apply" and item.kind in to_do]
     _close(plan, outcomes, len(left), session.clock.monotonic() - began)
     return outcomes
 
@@ -128,9 +128,22 @@ def carry_out(
     return outcomes
 
 
+def to_do(plan: Sweep, settings: Settings) -> list[Item]:
+    """Return what :func:`carry_out` begins, if there is time for all: what is scheduled depends on the settings."""
+    schedules = settings.release_mode == "apply" and not settings.dry_run
+    return plan.of(CREATE) + (plan.of(RELEASE) if schedules else [])
+
+
+def without_outcome(items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Item]:
+    """Return the items that no outcome is about."""
+    done = {outcome.access.target for outcome in outcomes if outcome.access}
+    return [item for item in items if item.access.target not in done]
+
+
 def _steps(plan: Sweep, record: Record, run: Run, until: Deadline) -> Iterator[Callable[[], list[Outcome]]]:
     """Yield what there is to do, in pieces that fit into what is left of the run after ``until``."""
-    wanted = plan.of(CREATE)
+    begun = to_do(plan, run.settings)
+    wanted = [item for item in begun if item.kind == CREATE]
     while wanted:
         # each piece looks at the whole gateway: more entries, larger pieces
         fitting = (run.session.deadline.remaining() - until.remaining()) * run.settings.max_calls_per_second / 2
@@ -139,8 +152,8 @@ def _steps(plan: Sweep, record: Record, run: Run, until: Deadline) -> Iterator[C
         wanted = wanted[size:]
     if run.settings.dry_run:
         return
-    if run.settings.release_mode == "apply":
-        for item in plan.of(RELEASE):
+    for item in begun:
+        if item.kind == RELEASE:
             yield partial(_schedule, item, record, run)
     lately = _made_lately(plan.of(KEEP), record, run)
     for start in range(0, len(lately), _AT_ONCE):

@@ -9,9 +9,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from functions.__main__ import main
+from functions._operator import exits
+from functions._operator.sweeps import end
+from shared import settings
+from shared.access.sweep import CREATE, Item, Sweep
+from shared.model.access import VpcAccess
 from tests.cloud.fixtures import Served
 from tests.cloud.seeds import permit, remove, seed
-from tests.invoking import VPC, operator_environment, request
+from tests.invoking import SETTINGS, VPC, operator_environment, request
 
 pytestmark = pytest.mark.enable_socket
 
@@ -97,16 +102,20 @@ def test_what_was_planned_is_applied(served: Served) -> None:
     ("change", "arguments", "said"),
     [
         pytest.param(
-            {"instances": [TAGGED]}, ["--checksum"], "something changed since, so nothing was done", id="changed"
+            {"instances": [TAGGED]},
+            ["--checksum", "PLANNED"],
+            "something changed since",
+            id="changed",
         ),
         pytest.param({}, [], "nobody is here to be asked", id="nobody-to-ask"),
+        pytest.param({}, ["--yes", "--checksum", ""], "not ''", id="empty-checksum"),
     ],
 )
 def test_nothing_else_is_applied(served: Served, change: dict[str, Any], arguments: list[str], said: str) -> None:
     """A plan that is not the one with the checksum is shown and not done; without a checksum somebody has to say yes."""
     checksum = planned(served)["checksum"]
     remove(served.app, change)
-    done = run(served, "apply", *arguments, *([checksum] if arguments else []))
+    done = run(served, "apply", *(checksum if argument == "PLANNED" else argument for argument in arguments))
 
     assert done.exit_code == 1
     assert said in done.output
@@ -122,6 +131,50 @@ def test_a_higher_limit_for_once(served: Served) -> None:
     assert held.exit_code == 2
     assert done.exit_code == 0, done.output
     assert len(served.products["SMQ"].receive("releases", 16)) == 1
+
+
+def test_a_plan_with_a_higher_limit_has_its_checksum(served: Served) -> None:
+    """What was planned with --release-max is applied with it, and refused without it."""
+    planning = run(served, "plan", "--format", "json", "--release-max", "1", RELEASE_MAX_PER_RUN="0")
+    checksum = json.loads(planning.stdout)["checksum"]
+    without = run(served, "apply", "--checksum", checksum, RELEASE_MAX_PER_RUN="0")
+    done = run(served, "apply", "--checksum", checksum, "--release-max", "1", RELEASE_MAX_PER_RUN="0")
+
+    assert without.exit_code == 1
+    assert "--release-max" in without.output
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    "tagged", [pytest.param(True, id="and-something-is-made"), pytest.param(False, id="and-nothing-else")]
+)
+def test_what_is_held_back_is_not_done(served: Served, tagged: bool) -> None:
+    """Where releases are held back apply does not end as if it had done all, nor with the code that only plan has."""
+    if not tagged:
+        seed(served.app, {"instances": [{"InstanceId": "i-bp1sweep0009", "VpcId": VPC}]})
+        remove(served.app, {"instances": [TAGGED]})
+    done = run(served, "apply", "--yes", RELEASE_MAX_PER_RUN="0")
+
+    assert done.exit_code == 3, done.output
+    assert (_name(TAGGED) in names(served)) == tagged
+
+
+def test_releases_that_are_not_scheduled_are_not_asked_about(served: Served) -> None:
+    """With RELEASE_MODE=report there is nothing to say yes to, so nobody is asked."""
+    remove(served.app, {"instances": [TAGGED]})
+    seed(served.app, {"instances": [{"InstanceId": "i-bp1sweep0009", "VpcId": VPC}]})
+    done = run(served, "apply", RELEASE_MODE="report")
+
+    assert done.exit_code == 0, done.output
+    assert "nothing is scheduled with RELEASE_MODE=report" in done.output
+    assert "applying" not in done.output
+
+
+def test_what_there_was_no_time_for_is_told() -> None:
+    """A change without an outcome was not begun: apply ends with the code of what can succeed later."""
+    access = VpcAccess(_name(TAGGED), VPC, TAGGED, 8080)
+    with pytest.raises(exits.Later, match="1 of 1 changes were not begun"):
+        end(Sweep((Item(CREATE, access),)), [], settings.load(SETTINGS))
 
 
 def test_only_one_vpc(served: Served) -> None:

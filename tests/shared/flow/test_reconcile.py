@@ -93,6 +93,15 @@ def test_nothing_is_done_unless_it_is_switched_on(sweeping: Invoker, mode: str) 
     assert told(answer) == (planned if mode == "plan" else [("ignored", "reconcile-off", "reconcile")])
 
 
+def test_off_is_off_in_a_dry_run_too(sweeping: Invoker) -> None:
+    """With RECONCILE_MODE=off nothing is looked at, whatever DRY_RUN says."""
+    sweeping.configure(RECONCILE_MODE="off", DRY_RUN="true")
+    sweeping.given(instances=[made_instance(1)])
+
+    assert told(sweeping(TIMER)) == [("ignored", "reconcile-off", "reconcile")]
+    assert sweeping.calls() == []
+
+
 def test_too_many_to_be_true_are_held_back(sweeping: Invoker) -> None:
     """More ends than the breaker allows schedule nothing at all, and a line for the alarm says so."""
     sweeping.given(instances=[made_instance(1)], entries=[made_entry(number) for number in range(1, 13)])
