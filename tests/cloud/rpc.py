@@ -61,7 +61,7 @@ class RpcProduct:
 
     name = ""
     version = ""
-    # What the vendor's SDK knows of this product; those without an Operation answer 501. There is none of this version of ESS.
+    # What the vendor's SDK knows of this product; those without an Operation answer 501.
     published: frozenset[str] = frozenset()
 
     def __init__(self, world: World) -> None:

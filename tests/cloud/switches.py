@@ -61,12 +61,14 @@ class Switches:
     retry_after: str = _either("absent", "present")
     # Request dates more than 15 minutes ahead.
     future_dates: str = _either("accept", "refuse")
-    # A Port outside 1-65535 in SetVpcAccess.
+    # A Port outside 1-65535 in SetVpcAccess, and in a change of target.
     port_range: str = _either("refuse", "accept")
-    # SetVpcAccess refuses an instance that ECS and SLB do not show in that VPC.
+    # SetVpcAccess and a change of target refuse an instance that ECS and SLB do not show in that VPC.
     target_check: str = _either("off", "on")
     # DescribeInstances for a key without the right: an empty list (its page), or a refusal as other operations give.
     ecs_without_permission: str = _either("empty", "refuse")
+    # An instance that changed its state, or was released, shows so only after so many calls to ECS.
+    instance_change_after_reads: int = 0
     # TotalCount of DescribeInstances with MaxResults or NextToken, where the SDK calls it meaningless.
     ecs_total_count: str = _either("zero", "whole")
     # ListenerPorts in DescribeLoadBalancerAttribute's answer for a load balancer without a listener.

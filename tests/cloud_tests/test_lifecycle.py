@@ -112,6 +112,17 @@ def test_a_wrong_document_for_instances_is_refused(stocked: Served, body: dict[s
     assert _listed(stocked) == before
 
 
+@pytest.mark.parametrize("reads", [0, 1, 3])
+@pytest.mark.parametrize(("states", "after"), [(["Stopping", "Stopped"], "Stopped"), (["Deleted"], None)])
+def test_a_change_shows_after_n_reads(stocked: Served, states: list[str], after: str | None, reads: int) -> None:
+    """The event of a change can be faster than the list, which goes on showing the instance as it was."""
+    stocked.world.switches = stocked.world.switches.with_values(instance_change_after_reads=reads)
+    _control(stocked, "instances", {"instanceId": "i-1", "states": states})
+    seen = [_listed(stocked).get("i-1", (None, ""))[0] for _ in range(reads + 1)]
+    assert seen == ["Running"] * reads + [after]
+    assert set(_listed(stocked)) == {"i-2", "i-3", *(["i-1"] if after else [])}
+
+
 @pytest.mark.parametrize("setting", ["plain", "base64"])
 @pytest.mark.parametrize(("arn", "queue"), [(QUEUE, "hooks"), (TOPIC, "all")])
 def test_the_message_of_a_hook_on_smq(stocked: Served, arn: str, queue: str, setting: str) -> None:

@@ -32,6 +32,7 @@ ENTRY: dict[str, object] = {"Name": "web", "VpcId": "vpc-1", "InstanceId": "i-1"
         pytest.param("SetVpcAccess", "", 400, "MissingVersion", id="no-version"),
         pytest.param("CreateApi", "2016-07-14", 501, "NotImplemented", id="published-by-cloudapi"),
         pytest.param("RunInstances", "2014-05-26", 501, "NotImplemented", id="published-by-ecs"),
+        pytest.param("DescribeScalingGroups", "2014-08-28", 501, "NotImplemented", id="published-by-ess"),
     ],
 )
 def test_unknown_operations_are_refused(inner_cloud: Served, action: str, version: str, status: int, code: str) -> None:

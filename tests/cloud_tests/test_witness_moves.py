@@ -269,6 +269,28 @@ def test_the_target_that_the_list_of_apis_tells(cloud: Served, setting: str, tol
     assert listed == [told, "i-2"]
 
 
+@pytest.mark.parametrize(
+    ("switches", "fields", "code"),
+    [
+        pytest.param({"target_check": "on"}, {"instance_id": "i-9"}, "NotFoundInstanceId", id="not-there"),
+        pytest.param({"target_check": "on"}, {"vpc_id": "vpc-2"}, "NotFoundInstanceId", id="in-another-vpc"),
+        pytest.param({}, {"port": 0}, "InvalidPort", id="port"),
+        pytest.param({}, {"instance_id": "i-1", "port": 81}, "RepeatedVpcAccess", id="taken"),
+    ],
+)
+def test_a_target_that_is_refused(cloud: Served, switches: dict[str, Any], fields: dict[str, Any], code: str) -> None:
+    """Neither the entry nor an API has moved; a target that is there is taken, and so is one that stays."""
+    client = _stock(cloud, **switches)
+    seed(cloud.app, {"instances": [{"InstanceId": "i-2", "VpcId": "vpc-1"}]})
+    with pytest.raises(ClientException) as refused:
+        _move(client, **{"instance_id": "i-2", **fields})
+    assert (refused.value.status_code, refused.value.code) == (400, code)
+    assert _followed(cloud) == ["i-1"] * 3
+    _move(client, "i-1")
+    _move(client, "i-2")
+    assert _followed(cloud) == ["i-2"] * 3
+
+
 def test_an_api_that_is_published_anew_has_the_entry_as_it_is(cloud: Served) -> None:
     """So has one whose entry was removed and made again; one whose entry is gone reaches nothing."""
     client = _stock(cloud, apis_follow_after_looks=9)

@@ -66,10 +66,7 @@ class GatewayEntries:
     def set(self, account_id: str, wanted: GatewayEntry) -> GatewayEntry:
         """Create (or, by the switch, overwrite) an entry and return it with its id."""
         switches = self._world.switches
-        if switches.port_range == "refuse" and not 1 <= wanted.port <= 65535:
-            raise invalid("Port")
-        if switches.target_check == "on" and wanted.instance_id not in self._known_targets(wanted.vpc_id):
-            raise not_found("InstanceId")
+        self._check_target(wanted)
         with self._lock:
             account = self._accounts.setdefault(account_id, _AccountEntries())
             taken = account.by_name.get(wanted.name), account.by_target.get(wanted.target)
@@ -120,6 +117,7 @@ class GatewayEntries:
                 before=old.before if old.reads_left else replace(old, before=None),
             )
             if new.target != old.target:
+                self._check_target(new)
                 self._refuse_taken(None, account.by_target.get(new.target))
             del account.by_target[old.target]
             return account.put(new)
@@ -170,6 +168,13 @@ class GatewayEntries:
             created_time=wanted.created_time or self._now(),
             reads_left=self._world.switches.visible_after_reads,
         )
+
+    def _check_target(self, wanted: GatewayEntry) -> None:
+        switches = self._world.switches
+        if switches.port_range == "refuse" and not 1 <= wanted.port <= 65535:
+            raise invalid("Port")
+        if switches.target_check == "on" and wanted.instance_id not in self._known_targets(wanted.vpc_id):
+            raise not_found("InstanceId")
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._world.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

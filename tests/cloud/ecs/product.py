@@ -43,6 +43,9 @@ class EcsProduct(RpcProduct):
     ) -> None:
         self._instances: dict[str, Instance] = {}
         self._announce = announce  # (instance, state): the event of a change of state
+        self._stale: dict[
+            str, tuple[Instance, int]
+        ] = {}  # how an instance was, and for how many calls it still shows so
         self._lock = threading.RLock()
         super().__init__(world)
 
@@ -87,6 +90,7 @@ class EcsProduct(RpcProduct):
         if unknown := sorted(set(states) - set(STATES)):
             raise ValueError(f"unknown state {', '.join(unknown)}; there are {', '.join(STATES)}")
         for state in states:
+            self._go_on_showing(instance_id)
             if state == "Deleted":
                 self.remove(instance_id)
             elif state == "Running":
@@ -96,6 +100,14 @@ class EcsProduct(RpcProduct):
                 self.change(instance_id, status=state)
             if announced:
                 self._announce(instance_id, state)
+
+    def _go_on_showing(self, instance_id: str) -> None:
+        """Let lists show an instance as it is until so many calls have passed."""
+        reads = self.world.switches.instance_change_after_reads
+        if reads:
+            with self._lock:
+                before, _ = self._stale.get(instance_id, (self._instances[instance_id], 0))
+                self._stale[instance_id] = before, reads
 
     def status(self, instance_id: str) -> str:
         """Return the status of an instance, "" if there is none."""
@@ -116,6 +128,7 @@ class EcsProduct(RpcProduct):
         """Forget all instances."""
         with self._lock:
             self._instances.clear()
+            self._stale.clear()
 
     def in_vpc(self, vpc_id: str) -> set[str]:
         """Return the ids and addresses of the instances of a VPC."""
@@ -179,6 +192,11 @@ class EcsProduct(RpcProduct):
             shown = [i for i in self._instances.values() if i.visible_after_reads <= 0]
             for instance in [i for i in self._instances.values() if i.visible_after_reads > 0]:
                 self.change(instance.instance_id, visible_after_reads=instance.visible_after_reads - 1)
+            if self._stale:
+                there = {instance.instance_id: instance for instance in shown}
+                shown = list({**there, **{each: before for each, (before, _) in self._stale.items()}}.values())
+                left = {each: (before, reads - 1) for each, (before, reads) in self._stale.items()}
+                self._stale = {each: stale for each, stale in left.items() if stale[1]}
         return [instance for instance in shown if credential.sees(instance.instance_id)]
 
 

@@ -17,6 +17,7 @@ from tests.cloud import paging
 from tests.cloud.ess.actions import RESULTS, Action, Actions
 from tests.cloud.ess.activities import STAYS, WAITING, Activity, Notices
 from tests.cloud.ess.members import FILTERS, ScalingInstance, Wanted
+from tests.cloud.ess.published import ESS
 from tests.cloud.parameters import Parameter, invalid
 from tests.cloud.rpc import Operation, RpcProduct
 
@@ -33,7 +34,7 @@ _UNMANAGED = ("Protected", "Standby")
 class EssProduct(RpcProduct):
     """The product; `seed` starts lifecycle actions, `seed_members` fills groups, `scale` runs a scaling activity."""
 
-    name, version = "ESS", "2014-08-28"
+    name, version, published = "ESS", "2014-08-28", ESS
 
     def __init__(self, world: World, ecs: EcsProduct, notices: Notices) -> None:
         self._ecs, self._notices = ecs, notices
