@@ -137,6 +137,6 @@ def test_any_sequence_agrees_with_the_model(looks: int, seconds: int, pace: str,
     run_state_machine_as_test(
         type("Machine", (_Machine,), {"switches": switches}),
         settings=settings(
-            max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )
