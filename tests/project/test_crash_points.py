@@ -239,7 +239,7 @@ def test_the_points_are_all_there() -> None:
         expected = 2 * len(WORLDS) * (1 if scenario.entries == 0 else 3)
         assert sum(point.startswith(f"{name}-") for point in ids) >= expected
     for name in RELEASES:
-        calls = 3 if name == "schedule" else 8
+        calls = 2 if name == "schedule" else 8
         assert sum(point.startswith(f"{name}-") for point in ids) >= 2 * calls * (4 if name in LATE else 2)
     assert len(SWEEP_POINTS) >= 2 * len(WORLDS) * 13
     assert len(set(ids)) == len(ids)
