@@ -57,6 +57,13 @@ _Call = tuple[_Product, str, Mapping[str, str]]  # with the operation and its pa
 _PAGE = {"PageNumber": "1", "PageSize": "1"}
 # Neither VPC nor instance nor port exists: whatever the gateway makes of it, nothing can be reached by it.
 _NOWHERE = {"VpcId": "vpc-doctor", "InstanceId": "i-doctor", "Port": "0"}
+_LOOKS_FOR_USERS: tuple[_Call, ...] = (
+    (_GATEWAY, "DescribeVpcAccesses", _PAGE),
+    (_GATEWAY, "DescribeApisByVpcAccess", {"VpcName": MADE_UP, **_PAGE}),
+    (_GATEWAY, "DescribeBackendList", _PAGE),
+    (_GATEWAY, "DescribeBackendInfo", {"BackendId": MADE_UP}),
+    (_GATEWAY, "DescribePlugins", {"PluginType": "routing", **_PAGE}),
+)
 _HOOK = {"LifecycleHookId": MADE_UP, "LifecycleActionToken": MADE_UP}
 
 
@@ -121,11 +128,7 @@ def _of_release_vpc_access(settings: Settings, session: Session) -> Iterator[_Ca
     """Entries are removed, and the role may do it, with RELEASE_MODE=apply only."""
     del session
     region = {"RegionId": settings.region_id}
-    yield _GATEWAY, "DescribeVpcAccesses", _PAGE
-    yield _GATEWAY, "DescribeApisByVpcAccess", {"VpcName": MADE_UP, **_PAGE}
-    yield _GATEWAY, "DescribeBackendList", _PAGE
-    yield _GATEWAY, "DescribeBackendInfo", {"BackendId": MADE_UP}
-    yield _GATEWAY, "DescribePlugins", {"PluginType": "routing", **_PAGE}
+    yield from _LOOKS_FOR_USERS
     yield _SERVERS, "DescribeInstances", {**region, "DryRun": "true"}
     yield _BALANCERS, "DescribeLoadBalancerAttribute", {**region, "LoadBalancerId": "lb-doctor"}
     yield _SCALING, "CompleteLifecycleAction", {**region, **_HOOK, "LifecycleActionResult": "CONTINUE"}
@@ -137,11 +140,7 @@ def _of_reconcile_vpc_access(settings: Settings, session: Session) -> Iterator[_
     """Entries are made, and results published, and the role may do it, with RECONCILE_MODE=apply only."""
     del session
     region = {"RegionId": settings.region_id}
-    yield _GATEWAY, "DescribeVpcAccesses", _PAGE
-    yield _GATEWAY, "DescribeApisByVpcAccess", {"VpcName": MADE_UP, **_PAGE}
-    yield _GATEWAY, "DescribeBackendList", _PAGE
-    yield _GATEWAY, "DescribeBackendInfo", {"BackendId": MADE_UP}
-    yield _GATEWAY, "DescribePlugins", {"PluginType": "routing", **_PAGE}
+    yield from _LOOKS_FOR_USERS
     yield _SERVERS, "DescribeInstances", {**region, "DryRun": "true"}
     yield _SERVERS, "ListTagResources of ECS", {**region, "ResourceType": "instance", "ResourceId.1": "i-doctor"}
     yield _BALANCERS, "DescribeLoadBalancers", {**region, **_PAGE}
