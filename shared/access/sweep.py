@@ -101,12 +101,22 @@ def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Set
     present = Present(entries)
     asked, refused = _asked(inventory.tagged, settings)
     world = _World(present, inventory, {access.target for access in asked}, settings)
-    made = [*_made([access for access in asked if inventory.tagged[access.instance_id].is_running], world), *refused]
+    made = [*_made(_of_running(asked, inventory.tagged), world), *refused]
     told = {(item.before or item.access).name for item in made if item.before or item.kind in (KEEP, DRIFT)}
     ours = [entry for entry in entries if entry.owner == settings.owner]
     rest = [_rest(entry, world) for entry in ours if entry.name not in told]
     items = _guarded([*made, *rest], len(ours), inventory.problems, settings)
     return Sweep(tuple(sorted(items, key=_place)), inventory.problems)
+
+
+def asked_for(backends: Mapping[str, Backend], settings: Settings) -> set[tuple[str, str, int]]:
+    """Return the targets that running backends ask for, by their ids."""
+    asked, _ = _asked(backends, settings)
+    return {access.target for access in _of_running(asked, backends)}
+
+
+def _of_running(asked: Sequence[VpcAccess], backends: Mapping[str, Backend]) -> list[VpcAccess]:
+    return [access for access in asked if backends[access.instance_id].is_running]
 
 
 class _World(NamedTuple):

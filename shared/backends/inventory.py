@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from shared.backends.lookup import prove_absent
@@ -27,7 +27,9 @@ def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
             ecs.require_permission()  # without it the list is empty, too
         tagged |= {backend.instance_id: backend for backend in instances}
     with _noting("the tagged load balancers could not be listed", problems):
-        tagged |= {backend.instance_id: backend for backend in _balancers(slb, settings.port_tag)}
+        tagged |= {
+            backend.instance_id: backend for backend in _with_ports(slb.tagged(settings.port_tag), slb, settings)
+        }
     alive = dict.fromkeys(tagged, True)
     others = sorted({item for item in ids if item not in tagged and _can_be_asked_for(item)})
     with _noting("the instances of authorizations could not be looked up", problems):
@@ -40,6 +42,17 @@ def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
     with _noting("the load balancers of authorizations could not be looked up", problems):
         alive |= _balancers_alive([item for item in others if kind_of(item) == CLB], slb)
     return Inventory(tagged, alive, tuple(problems))
+
+
+def look_again(ids: Sequence[str], session: Session, settings: Settings) -> Mapping[str, Backend | AuthorizerError]:
+    """Return those of the backends that show now, and for one that is refused why. Raises the errors of ``Session.call``."""
+    found = dict[str, Backend | AuthorizerError]()
+    ecs = Ecs(session, settings.ecs_endpoint, settings.region_id)
+    slb = Slb(session, settings.slb_endpoint, settings.region_id)
+    found.update(ecs.describe_instances([item for item in ids if kind_of(item) == ECS]))
+    balancers = slb.showing([item for item in ids if kind_of(item) == CLB])
+    found.update({backend.instance_id: backend for backend in _with_ports(balancers, slb, settings)})
+    return found
 
 
 def _can_be_asked_for(instance_id: str) -> bool:
@@ -57,10 +70,10 @@ def _noting(what: str, problems: list[str]) -> Iterator[None]:
         problems.append(f"{what}: {error}")
 
 
-def _balancers(slb: Slb, tag: str) -> list[Backend]:
-    """Return the load balancers with the tag; where its value says so, with the ports of their listeners."""
-    balancers = slb.tagged(tag)
-    ports = slb.listening([backend.instance_id for backend in balancers if backend.tags.get(tag) == LISTENER])
+def _with_ports(balancers: list[Backend], slb: Slb, settings: Settings) -> list[Backend]:
+    """Return load balancers with the ports of their listeners, where the value of their tag says so."""
+    asking = [backend for backend in balancers if backend.tags.get(settings.port_tag) == LISTENER]
+    ports = slb.listening([backend.instance_id for backend in asking])
     return [backend._replace(listener_ports=ports.get(backend.instance_id, ())) for backend in balancers]
 
 
@@ -78,7 +91,7 @@ def _balancers_alive(ids: list[str], slb: Slb) -> dict[str, bool]:
 
     Any other error is raised: it would be the same for the next, and what is not seen is not gone.
     """
-    alive = dict.fromkeys(slb.showing(ids), True)
+    alive = dict.fromkeys((backend.instance_id for backend in slb.showing(ids)), True)
     for item in [item for item in ids if item not in alive]:
         answer = slb.attributes([item]).get(item)
         if isinstance(answer, AuthorizerError) and not isinstance(answer, (CloudRefused, UnknownRefusal)):

@@ -64,12 +64,12 @@ class Slb:
         """
         return self._listed({"Tag.1.Key": key})
 
-    def showing(self, load_balancer_ids: Sequence[str]) -> set[str]:
-        """Return which of these load balancers a listing shows, 10 ids a call; that one is missing proves nothing."""
-        found: set[str] = set()
+    def showing(self, load_balancer_ids: Sequence[str]) -> list[Backend]:
+        """Return those of these load balancers that a listing shows, 10 ids a call; that one is missing proves nothing."""
+        found = list[Backend]()
         for start in range(0, len(load_balancer_ids), _MAX_LISTED):
             some = ",".join(load_balancer_ids[start : start + _MAX_LISTED])
-            found.update(backend.instance_id for backend in self._listed({"LoadBalancerId": some}))
+            found += self._listed({"LoadBalancerId": some})
         return found
 
     def listening(self, load_balancer_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -21,13 +21,12 @@ from shared.cloud.apigateway import ApiGateway
 from shared.cloud.references import References
 from shared.cloud.rpc import utc
 from shared.cloud.smq import SmqQueue
-from shared.errors import AuthorizerError, OutOfTime, SettingsError
+from shared.errors import AuthorizerError, SettingsError
 from shared.events.schedule import schedule_message
-from shared.flow.authorize import authorize
+from shared.flow.creations import announced, create
 from shared.flow.engine import Run
-from shared.flow.report import RECONCILE, line
+from shared.flow.report import line
 from shared.model.access import ANNOUNCED
-from shared.model.backend import kind_of
 from shared.model.outcome import (
     FAILED,
     GRANTED,
@@ -37,10 +36,9 @@ from shared.model.outcome import (
     REJECTED,
     SCHEDULED,
     UNCHANGED,
-    Job,
     Outcome,
 )
-from shared.model.records import Appeared, Record
+from shared.model.records import Record
 from shared.parallel import in_parallel
 from shared.settings import Settings
 
@@ -148,7 +146,7 @@ def _steps(plan: Sweep, record: Record, run: Run, until: Deadline) -> Iterator[C
         # each piece looks at the whole gateway: more entries, larger pieces
         fitting = (run.session.deadline.remaining() - until.remaining()) * run.settings.max_calls_per_second / 2
         size = max(1, min(max(_AT_ONCE, len(plan.items) // 20), int(fitting)))
-        yield partial(_create, wanted[:size], run)
+        yield partial(create, wanted[:size], run)
         wanted = wanted[size:]
     if run.settings.dry_run:
         return
@@ -161,14 +159,6 @@ def _steps(plan: Sweep, record: Record, run: Run, until: Deadline) -> Iterator[C
 
 
 _AT_ONCE = 100  # records that look at the gateway together
-
-
-def _create(items: Sequence[Item], run: Run) -> list[Outcome]:
-    """Authorize targets as if their backends had just appeared; those that time was too short for have no outcome."""
-    jobs = [Job(_announced(item, run), item.access._replace(tags=())) for item in items]
-    outcomes, _ = authorize(jobs, run)
-    late = (FAILED, OutOfTime.code)
-    return [outcome._replace(retry=False) for outcome in outcomes if (outcome.type, outcome.reason) != late]
 
 
 def _made_lately(items: Sequence[Item], record: Record, run: Run) -> list[Item]:
@@ -184,7 +174,7 @@ def _tell_again(items: Sequence[Item], run: Run) -> list[Outcome]:
 
     A sweep that ended between making an entry and telling it is not delivered again, and for the next one the entry is there.
     """
-    again = [Outcome(_announced(item, run), UNCHANGED, item.access) for item in items]
+    again = [Outcome(announced(item, run), UNCHANGED, item.access) for item in items]
     told = in_parallel(run.publish, again, run.settings.concurrency)
     log.info("told again", results=len(told))
     return [outcome._replace(retry=False) for outcome in told if not outcome.published]
@@ -201,14 +191,6 @@ def _minutes(record: Record) -> int:
     if not re.fullmatch("[0-9]{1,4}", payload):
         return _DEFAULT_MINUTES
     return min(int(payload), _MOST_MINUTES) or _DEFAULT_MINUTES
-
-
-def _announced(item: Item, run: Run) -> Record:
-    """Return the record of a target that a sweep found missing, as if its backend had just appeared."""
-    kind = kind_of(item.access.instance_id)
-    assert kind is not None  # a sweep creates for backends that it has looked up
-    appeared = Appeared(kind.name, item.access.instance_id, run.settings.region_id, run.settings.account_id)
-    return Record(RECONCILE, "", item.access.instance_id, appeared, "{}")
 
 
 def _schedule(item: Item, record: Record, run: Run) -> list[Outcome]:

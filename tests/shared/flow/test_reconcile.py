@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.cloud.rpc import utc
+from tests.cloud.seeds import remove
 from tests.invoking import VPC, Answer, Invoker, request
 
 TIMER = {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""}
@@ -91,6 +92,50 @@ def test_nothing_is_done_unless_it_is_switched_on(sweeping: Invoker, mode: str) 
         ("planned", "release", "team-a-i-bp1sweep0002-8080"),
     ]
     assert told(answer) == (planned if mode == "plan" else [("ignored", "reconcile-off", "reconcile")])
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        pytest.param("instances", {"Status": "Stopped"}, id="stopped"),
+        pytest.param("instances", {"Tags": {}}, id="untagged"),
+        pytest.param("instances", {"Tags": {"apigateway-port": "8081"}}, id="another-port"),
+        pytest.param("instances", None, id="deleted"),
+        pytest.param("load_balancers", {"LoadBalancerStatus": "inactive"}, id="balancer-stopped"),
+        pytest.param("load_balancers", {"Tags": {}}, id="balancer-untagged"),
+        pytest.param("load_balancers", None, id="balancer-deleted"),
+    ],
+)
+def test_what_changes_between_plan_and_creation_is_not_opened(
+    sweeping: Invoker, kind: str, change: dict[str, Any] | None
+) -> None:
+    """The plan can be minutes old when its turn comes: what does not run or ask for it by then stays closed."""
+    balancer = {"LoadBalancerId": "lb-bp1sweep1", "VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
+    first, others = (made_instance(1), [made_instance(2)]) if kind == "instances" else (balancer, [])
+    sweeping.given(**{"instances": [made_instance(2)], kind: [first, *others]})
+    identity = first.get("InstanceId") or first["LoadBalancerId"]
+
+    def change_once(operation: str) -> None:
+        if operation == "DescribeLoadBalancers" and len(sweeping.calls("SLB.DescribeLoadBalancers")) == 1:
+            remove(sweeping.served.app, {kind: [identity]})
+            sweeping.given(**{kind: [] if change is None else [first | change]})
+
+    sweeping.after = change_once
+    answer = sweeping(TIMER)
+
+    assert [entry["InstanceId"] for entry in sweeping.accesses()] == ["i-bp1sweep0002"]
+    assert ("ignored", "changed-meanwhile", f"team-a-{identity}-8080") in told(answer)
+
+
+@pytest.mark.parametrize("code", ["NoPermission", "UnheardOf"])
+def test_a_second_look_that_fails_opens_nothing(sweeping: Invoker, code: str) -> None:
+    """If it cannot be seen whether they still ask for it, nothing is opened, each is told, and the next sweep goes on."""
+    fault = {"operation": "ECS.DescribeInstances", "nth": 2, "status": 403, "code": code}
+    sweeping.given(instances=[made_instance(1)], faults=[fault])
+    first, second = sweeping(TIMER), sweeping(TIMER)
+
+    assert [outcome for outcome, _, _ in told(first)] == ["failed"]
+    assert [outcome for outcome, _, _ in told(second)] == ["authorized"]
 
 
 def test_off_is_off_in_a_dry_run_too(sweeping: Invoker) -> None:

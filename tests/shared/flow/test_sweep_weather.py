@@ -47,9 +47,9 @@ LOOKS = {  # of each operation that only looks: how many calls of it a sweep of 
     "CloudAPI.DescribeBackendList": 1,
     "CloudAPI.DescribeBackendInfo": 1,
     "CloudAPI.DescribePlugins": 1,
-    "ECS.DescribeInstances": 5,
-    "SLB.DescribeLoadBalancers": 2,
-    "SLB.DescribeLoadBalancerListeners": 1,
+    "ECS.DescribeInstances": 6,
+    "SLB.DescribeLoadBalancers": 3,
+    "SLB.DescribeLoadBalancerListeners": 2,
     "SLB.DescribeLoadBalancerAttribute": 1,
 }
 
