@@ -21,7 +21,7 @@ from shared.cloud.apigateway import ApiGateway
 from shared.cloud.references import References
 from shared.cloud.rpc import utc
 from shared.cloud.smq import SmqQueue
-from shared.errors import AuthorizerError, SettingsError
+from shared.errors import AuthorizerError, OutOfTime, SettingsError
 from shared.events.schedule import schedule_message
 from shared.flow.creations import announced, create
 from shared.flow.engine import Run
@@ -43,6 +43,7 @@ from shared.parallel import in_parallel
 from shared.settings import Settings
 
 _SHARE = 0.8  # of the time-out; the rest is for what is under way
+_ASKING = 0.5  # of what is left then may go into asking who uses what is gone, so that what is missing can be made
 _SHOWN = 1_000  # items in a summary
 _BECAUSE = "no look-up shows its backend any more (found by the sweep)"
 
@@ -95,10 +96,16 @@ def look(run: Run) -> Sweep:
     releases = plan.of(RELEASE)
     if not releases:
         return plan
-    references = References(run.session, settings.apigateway_endpoint)
+    session = run.session._replace(deadline=run.session.deadline.part(_ASKING))
+    references = References(session, settings.apigateway_endpoint)
     try:
         others = everybody(references)
         return plan.using({item.access.name: users(item.access, references, others) for item in releases})
+    except OutOfTime:
+        return plan.partial(
+            f"there was no time to ask who uses {len(releases)} authorizations: raise MAX_CALLS_PER_SECOND, or use "
+            "`python -m functions apply`, which has an hour"
+        )
     except AuthorizerError as error:
         return plan.partial(f"who uses an authorization could not be looked up: {error}")
 

@@ -176,7 +176,20 @@ def test_a_part_of_the_view_schedules_nothing(sweeping: Invoker, lost: str) -> N
     assert lost in " ".join(line["problems"])
 
 
-def test_dead_and_in_use_istold(sweeping: Invoker) -> None:
+def test_asking_who_uses_what_is_gone_leaves_time_for_what_is_missing(sweeping: Invoker) -> None:
+    """However many are gone, what is missing is made in the same sweep, and a line says what there was no time for."""
+    sweeping.configure(MAX_CALLS_PER_SECOND="4", RELEASE_MAX_PER_RUN="10000")
+    gone = [made_entry(number) for number in range(100, 400)]
+    sweeping.given(instances=[made_instance(number) for number in range(1, 31)], entries=gone)
+    answer = sweeping(TIMER, timeout=60.0)
+
+    assert sum(outcome == "authorized" for outcome, _, _ in told(answer)) == 30
+    (line,) = [line for line in sweeping.lines() if line["event"] == "sweep incomplete"]
+    assert (line["held_back"], line["left"]) == (300, 0)
+    assert "no time to ask who uses 300 authorizations" in line["problems"][0]
+
+
+def test_dead_and_in_use_is_told(sweeping: Invoker) -> None:
     """An API that points to a backend that is gone keeps its entry, and is told."""
     sweeping.given(
         instances=[made_instance(1)],
