@@ -65,9 +65,9 @@ class Sweep(NamedTuple):
         return {kind: found[kind] for kind in KINDS if found[kind]}
 
     def checksum(self) -> str:
-        """Return 16 hexadecimal characters that stand for what would be done: made and scheduled, and about what."""
+        """Return 16 hexadecimal characters that stand for what would be done: made and scheduled, about what, and as whose."""
         decisions = [
-            (item.kind, item.access.name, item.access.target, item.access.vpc_access_id)
+            (item.kind, item.access.name, item.access.target, item.access.vpc_access_id, item.access.owner)
             for item in self.items
             if item.kind in (CREATE, RELEASE)
         ]

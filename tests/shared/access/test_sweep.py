@@ -296,6 +296,22 @@ def test_the_checksum_stands_for_what_would_be_done(worlds: list[Scene]) -> None
             assert (one.checksum() == other.checksum()) == (_decisions(one) == _decisions(other))
 
 
+def test_what_is_made_as_somebody_elses_has_another_checksum() -> None:
+    """The owner's mark says who may release an entry later, so it is part of what was planned, whatever the names are."""
+    backend = Backend("i-1", VPC, {"apigateway-port": "8080"}, status="Running")
+    plans = [
+        plan_sweep(
+            [],
+            Inventory({"i-1": backend}, {"i-1": True}),
+            load({**SETTINGS, "OWNER": owner, "NAME_TEMPLATE": "x-{instance_id}-{port}"}),
+        )
+        for owner in ("team-a", "team-b")
+    ]
+
+    assert [[item.access.name for item in plan.items] for plan in plans] == [["x-i-1-8080"]] * 2
+    assert plans[0].checksum() != plans[1].checksum()
+
+
 def test_what_uses_an_entry_keeps_it() -> None:
     """A release becomes ``in use`` by its name alone, moves to its kind, changes the checksum, and nothing else changes."""
     scene = Scene((DEAD, DEAD._replace(name="z", instance_id="i-3")), (RUNNING,), (("i-1", False), ("i-3", False)))
