@@ -169,7 +169,8 @@ VARIABLES = (
     Variable(
         "RELEASE_MAX_PER_RUN",
         "10",
-        "if a sweep finds more entries to release than this, and than 30 % of ours, it schedules none of them, 0 to 10000",
+        "if a sweep finds more entries to release than this, and than 30 % of what could be released at all, it schedules none "
+        "of them, 0 to 10000",
     ),
     Variable(
         "RECONCILE_MODE",

@@ -62,7 +62,9 @@ def plan(form: str, release_max: int | None, vpcs: tuple[str, ...]) -> None:
         seen = _looked(run, vpcs)
     click.echo(_FORMS[form](seen), nl=False)
     _require_whole(seen)
-    sys.exit(CHANGES if any(seen.of(kind) for kind in (CREATE, RELEASE, HELD_BACK)) else exits.DONE)
+    held = seen.of(HELD_BACK) if run.settings.release_mode == "apply" else []
+    changes = to_do(seen, run.settings._replace(dry_run=False)) or held
+    sys.exit(CHANGES if changes else exits.DONE)
 
 
 @click.command()

@@ -31,8 +31,9 @@ CREATE, KEEP, DRIFT, FOREIGN, REFUSED = "create", "keep", "drift", "foreign", "r
 RELEASE, HELD_BACK, IN_USE, STAYS = "release", "held back", "in use", "stays"
 KINDS = (CREATE, RELEASE, HELD_BACK, IN_USE, DRIFT, FOREIGN, REFUSED, STAYS, KEEP)
 """In the order in which people read them."""
+TOO_MANY = "TooMany"
 _PARTIAL = "PartialView", "not everything could be looked up, so nothing is scheduled: the next sweep tries again"
-_SHARE, _FEW = 30, 10  # percent of our entries may go in one sweep, if we have at least so many
+_SHARE, _FEW = 30, 10  # percent of what could be released at all may go in one sweep, if there are at least so many
 
 
 class Item(NamedTuple):
@@ -105,7 +106,8 @@ def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Set
     told = {(item.before or item.access).name for item in made if item.before or item.kind in (KEEP, DRIFT)}
     ours = [entry for entry in entries if entry.owner == settings.owner]
     rest = [_rest(entry, world) for entry in ours if entry.name not in told]
-    items = _guarded([*made, *rest], len(ours), inventory.problems, settings)
+    could_go = [entry for entry in ours if not (not_announced(entry, settings) or not_an_instance(entry))]
+    items = _guarded([*made, *rest], len(could_go), inventory.problems, settings)
     return Sweep(tuple(sorted(items, key=_place)), inventory.problems)
 
 
@@ -132,9 +134,9 @@ class _World(NamedTuple):
         return not_an_instance(entry) is None and self.inventory.alive.get(entry.instance_id) is False
 
 
-def most_releases(ours: int, settings: Settings) -> int:
-    """Return how many entries one sweep may schedule for release, of so many that are ours."""
-    return max(settings.release_max_per_run, ours * _SHARE // 100 if ours >= _FEW else 0)
+def most_releases(could_go: int, settings: Settings) -> int:
+    """Return how many entries one sweep may schedule for release, of so many of ours that it could release at all."""
+    return max(settings.release_max_per_run, could_go * _SHARE // 100 if could_go >= _FEW else 0)
 
 
 def _asked(tagged: Mapping[str, Backend], settings: Settings) -> tuple[list[VpcAccess], list[Item]]:
@@ -219,15 +221,15 @@ def _rest(entry: VpcAccess, world: _World) -> Item:
     return Item(DRIFT, entry, "Untagged", f"{entry.instance_id} has no tag {settings.port_tag!r} any more")
 
 
-def _guarded(items: Sequence[Item], ours: int, problems: Sequence[str], settings: Settings) -> list[Item]:
+def _guarded(items: Sequence[Item], could_go: int, problems: Sequence[str], settings: Settings) -> list[Item]:
     """Hold all releases back if they are too many to be true, or if not everything could be seen."""
-    releases, most = sum(item.kind == RELEASE for item in items), most_releases(ours, settings)
+    releases, most = sum(item.kind == RELEASE for item in items), most_releases(could_go, settings)
     if problems:
         reason, text = _PARTIAL
     elif releases > most:
-        reason = "TooMany"
+        reason = TOO_MANY
         text = (
-            f"{releases} of {ours} backends seem to be gone, and at most {most} are released in one sweep: make sure that "
+            f"{releases} of {could_go} backends seem to be gone, and at most {most} are released in one sweep: make sure that "
             "they are, then raise RELEASE_MAX_PER_RUN for a while"
         )
     else:

@@ -13,7 +13,7 @@ from functools import partial
 from shared import log
 from shared.access.observe import everything
 from shared.access.releasable import not_an_instance
-from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, RELEASE, Item, Sweep, plan_sweep
+from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, RELEASE, TOO_MANY, Item, Sweep, plan_sweep
 from shared.access.usage import everybody, users
 from shared.backends.inventory import take
 from shared.clock import Deadline
@@ -223,7 +223,7 @@ def _close(plan: Sweep, outcomes: Sequence[Outcome], left: int, seconds: float) 
     """Write the lines that alarms watch: what was held back or is in use, and that a sweep saw and did all there was."""
     for item in plan.of(IN_USE):
         log.warning("dead and in use", name=item.access.name, target=item.access.target_text(), text=item.text)
-    held = plan.of(HELD_BACK)
+    held = [item for item in plan.of(HELD_BACK) if item.reason == TOO_MANY]  # what could not be seen is a problem below
     if held:
         log.warning("sweep held back", releases=len(held), reason=held[0].reason, text=held[0].text)
     missing = {

@@ -193,3 +193,12 @@ def test_a_part_of_the_view_is_an_error(served: Served) -> None:
     assert done.exit_code == 1
     assert "ecs:DescribeInstances" in done.output
     assert "to release" not in done.stdout
+
+
+def test_what_only_another_mode_would_do_is_no_change(served: Served) -> None:
+    """With RELEASE_MODE=report nothing is scheduled, so a plan that has only releases has nothing to do."""
+    remove(served.app, {"instances": [TAGGED]})
+    seed(served.app, {"instances": [{"InstanceId": "i-bp1sweep0009", "VpcId": VPC}]})
+
+    assert run(served, "plan").exit_code == 2
+    assert run(served, "plan", RELEASE_MODE="report").exit_code == 0

@@ -141,13 +141,16 @@ class Rules:
             if target[0] == VPC and target[2] in ALLOWED_PORTS and not self.opened[target] and name not in self.names
         }
 
+    def origins(self) -> set[str | None]:
+        """Return the origins of what a sweep may schedule."""
+        return {"announced"} if self.scene.origin == "announced" else {"announced", "requested", None}
+
     def releasable(self) -> set[str]:
         """Return the names of what may go: ours, from an announcement, known by its id, alone there, proven to be gone."""
-        origins = {"announced"} if self.scene.origin == "announced" else {"announced", "requested", None}
         return {
             entry.name
             for entry in self.ours
-            if entry.origin in origins
+            if entry.origin in self.origins()
             and entry.instance_id.startswith(("i-", "lb-"))
             and self.inventory.alive.get(entry.instance_id) is False
             and entry.vpc_access_id
@@ -156,7 +159,10 @@ class Rules:
 
     def scheduled(self) -> set[str]:
         """Return the names of what is to be scheduled: all that may go, or nothing."""
-        most = max(self.scene.most, len(self.ours) * 3 // 10 if len(self.ours) >= 10 else 0)
+        could_go = sum(
+            entry.origin in self.origins() and entry.instance_id.startswith(("i-", "lb-")) for entry in self.ours
+        )
+        most = max(self.scene.most, could_go * 3 // 10 if could_go >= 10 else 0)
         found = self.releasable()
         return set() if self.scene.problems or len(found) > most else found
 
