@@ -46,7 +46,13 @@ FUNCTIONS = {
 
 
 def installed() -> tuple[str, ...]:
-    """Return Function Compute's runtimes that this machine has; where it has none, the running interpreter's version."""
+    """Return the runtimes that the built zip is tested under.
+
+    Under one of Function Compute's own that is the one: the suite under the other has the other, and ``.ci/run`` runs both.
+    Else all of them that this machine has; where it has none, the running interpreter's version.
+    """
+    if interpreters.running() in RUNTIMES:
+        return (interpreters.running(),)
     return tuple(version for version in RUNTIMES if _has(version)) or (interpreters.running(),)
 
 

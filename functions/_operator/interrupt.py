@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
+from typing import TypeVar
 
 CODE = 128 + signal.SIGINT
+
+Opened = TypeVar("Opened")
 
 
 def attend(said: str = "ended by Ctrl-C") -> None:
@@ -21,6 +24,18 @@ def attend(said: str = "ended by Ctrl-C") -> None:
         sys.exit(CODE)
 
     signal.signal(signal.SIGINT, end)
+
+
+@contextmanager
+def put_away(make: Callable[[], AbstractContextManager[Opened]]) -> Iterator[Opened]:
+    """Give what ``make`` opens; Ctrl-C waits meanwhile, or it could come before anybody knows what to put away."""
+    with ExitStack() as stack:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            opened = stack.enter_context(make())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        yield opened
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from functions._operator import build, interpreters, terminal
+from functions._operator import build, interpreters, interrupt, terminal
 from tests.demo.stage import EVENTS, Stage, stage
 
 
@@ -84,7 +84,7 @@ def _play(rows: list[tuple[str, ...]]) -> list[str]:
     """
     wrong: list[str] = []
     first: list[dict[str, Any]] = []
-    with TemporaryDirectory(prefix="vpc-access-demo-") as folder:
+    with interrupt.put_away(lambda: TemporaryDirectory(prefix="vpc-access-demo-")) as folder:
         package = build.build(Path(folder), interpreters.running(), native=True)
         with stage(package.archive) as play:
             for letter, row in zip(ascii_lowercase, ROWS, strict=False):

@@ -8,8 +8,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+
+from functions._operator.interrupt import put_away
 
 ROOT = Path(__file__).parents[2]
 EVENT = "events/manual/authorize.json"
@@ -54,3 +57,22 @@ def test_ctrl_c_ends_a_command(command: list[str]) -> None:
             said, _ = run.communicate(timeout=PATIENCE)
 
     assert (run.returncode, said) == (130, "\nended by Ctrl-C\n")
+
+
+def test_an_interrupt_while_something_opens_puts_it_away() -> None:
+    """Ctrl-C that comes just after a folder is made, before anybody holds it, waits until it is held, and it goes again."""
+    made = list[Path]()
+
+    def make() -> TemporaryDirectory[str]:
+        folder = TemporaryDirectory()
+        made.append(Path(folder.name))
+        os.kill(os.getpid(), signal.SIGINT)
+        return folder
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), put_away(make):
+            pytest.fail("it was interrupted before")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not made[0].exists()
