@@ -22,6 +22,9 @@ _SNS_TOPIC = r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,25
 """A standard topic: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html"""
 
 
+NO_RELEASE_QUEUE = "RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"
+
+
 class PortRange(NamedTuple):
     """An inclusive range of ports."""
 

@@ -21,9 +21,10 @@ from shared.cloud.transport import Transport
 from shared.errors import AuthorizerError, OutOfTime, RetryNeeded, SettingsError
 from shared.events.parsing import parse
 from shared.flow.report import Report, has_original, result_id, result_message
+from shared.model.access import VpcAccess
 from shared.model.outcome import SILENT, HookAnswer, Outcome
 from shared.model.records import Record
-from shared.settings import Settings
+from shared.settings import NO_RELEASE_QUEUE, Settings
 
 _MIN_PUBLISH_SECONDS = 0.5  # seconds
 
@@ -75,6 +76,17 @@ class Run(NamedTuple):
                     reason=outcome.reason or error.code, text=f"{outcome.text}; {text}" if outcome.text else text
                 )
             return outcome._replace(retry=True)
+
+    def schedule_release(self, entry: VpcAccess, because: str) -> None:
+        """Send the message that schedules the release of ``entry``; raises SettingsError, and the errors of ``Session.call``."""
+        from shared.cloud.smq import SmqQueue
+        from shared.events.schedule import schedule_message  # what only authorizes does without
+
+        settings = self.settings
+        if not settings.release_queue:
+            raise SettingsError([NO_RELEASE_QUEUE])
+        queue = SmqQueue(self.session, settings.smq_endpoint, settings.release_queue)
+        queue.send(schedule_message(entry, settings.region_id, because), settings.release_delay_seconds)
 
     def answer_hooks(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[HookAnswer]]:
         """Complete the lifecycle hooks among the outcomes; those whose hook could not be answered are due again."""

@@ -14,7 +14,7 @@ from shared.cloud import apigateway, ecs, ess, slb
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session, Sign
 from shared.cloud.smq import signer
-from shared.settings import Settings
+from shared.settings import NO_RELEASE_QUEUE, Settings
 
 MADE_UP = "vpc-access-doctor"  # name of what does not exist
 
@@ -94,7 +94,7 @@ def questions(function: str, settings: Settings, session: Session) -> list[Quest
 def unset(function: str, settings: Settings) -> str:
     """Return what is missing among the settings that not every function needs, "" if nothing is."""
     if _schedules(function, settings) and not settings.release_queue:
-        return "RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"
+        return NO_RELEASE_QUEUE
     return ""
 
 

@@ -20,9 +20,7 @@ from shared.clock import Deadline
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.references import References
 from shared.cloud.rpc import utc
-from shared.cloud.smq import SmqQueue
-from shared.errors import AuthorizerError, OutOfTime, SettingsError
-from shared.events.schedule import schedule_message
+from shared.errors import AuthorizerError, OutOfTime
 from shared.flow.creations import announced, create
 from shared.flow.engine import Run
 from shared.flow.report import line
@@ -201,16 +199,11 @@ def _minutes(record: Record) -> int:
 
 
 def _schedule(item: Item, record: Record, run: Run) -> list[Outcome]:
-    settings = run.settings
     try:
-        if not settings.release_queue:
-            raise SettingsError(["RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"])
-        queue = SmqQueue(run.session, settings.smq_endpoint, settings.release_queue)
-        message = schedule_message(item.access, settings.region_id, f"{item.access.instance_id}: {_BECAUSE}")
-        queue.send(message, settings.release_delay_seconds)
+        run.schedule_release(item.access, f"{item.access.instance_id}: {_BECAUSE}")
     except AuthorizerError as error:
         return [logged(Outcome(record, FAILED, item.access, error.code, str(error)))]
-    text = f"{item.text}: everything is checked again in {settings.release_delay_seconds} s"
+    text = f"{item.text}: everything is checked again in {run.settings.release_delay_seconds} s"
     return [logged(Outcome(record, SCHEDULED, item.access, text=text))]
 
 

@@ -14,9 +14,7 @@ from shared.access.releasable import Kept, not_ours
 from shared.access.release import Case, Check, examine, open_case, remove
 from shared.backends.rules import foreign
 from shared.cloud.apigateway import ApiGateway, Removed
-from shared.cloud.smq import SmqQueue
-from shared.errors import AuthorizerError, CloudRefused, SettingsError, UnknownRefusal
-from shared.events.schedule import schedule_message
+from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.flow.engine import Run
 from shared.flow.report import line
 from shared.model.access import VpcAccess
@@ -100,19 +98,12 @@ def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Itera
         because = f"{ended.instance_id} has ended ({ended.event})"
         try:
             if not run.settings.dry_run:
-                _send(schedule_message(entry, run.settings.region_id, because), run)
+                run.schedule_release(entry, because)
         except CloudRefused as refusal:  # of this message: it is too large
             yield stopped(record, entry, refusal, run.session.clock.now())
             continue
         text = f"{because}: everything is checked again in {run.settings.release_delay_seconds} s"
         yield Outcome(record, SCHEDULED, entry, text=text)
-
-
-def _send(message: str, run: Run) -> None:
-    if not run.settings.release_queue:
-        raise SettingsError(["RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"])
-    queue = SmqQueue(run.session, run.settings.smq_endpoint, run.settings.release_queue)
-    queue.send(message, run.settings.release_delay_seconds)
 
 
 def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run, when_due: Sequence[Check]) -> Outcome:
