@@ -28,13 +28,19 @@ def attend(said: str = "ended by Ctrl-C") -> None:
 
 @contextmanager
 def put_away(make: Callable[[], AbstractContextManager[Opened]]) -> Iterator[Opened]:
-    """Give what ``make`` opens; Ctrl-C waits meanwhile, or it could come before anybody knows what to put away."""
+    """Give what ``make`` opens; Ctrl-C waits meanwhile, or it could come before anybody knows what to put away.
+
+    It is noted and raised again: a blocked signal would only go to another thread, and from there to the handler all the same.
+    """
+    interrupts = list[int]()
     with ExitStack() as stack:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
         try:
             opened = stack.enter_context(make())
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.signal(signal.SIGINT, before)
+        if interrupts:
+            signal.raise_signal(signal.SIGINT)
         yield opened
 
 

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 
 import pytest
 
@@ -59,14 +61,32 @@ def test_ctrl_c_ends_a_command(command: list[str]) -> None:
     assert (run.returncode, said) == (130, "\nended by Ctrl-C\n")
 
 
-def test_an_interrupt_while_something_opens_puts_it_away() -> None:
+def interrupt_another_thread() -> None:
+    """Have the signal delivered to a thread that is not the main one, as the system is free to do."""
+    end = Event()
+    thread = Thread(target=end.wait)
+    thread.start()
+    assert thread.ident is not None
+    signal.pthread_kill(thread.ident, signal.SIGINT)
+    end.set()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    "interrupt",
+    [
+        pytest.param(lambda: signal.raise_signal(signal.SIGINT), id="to-the-main-thread"),
+        pytest.param(interrupt_another_thread, id="to-another-thread"),
+    ],
+)
+def test_an_interrupt_while_something_opens_puts_it_away(interrupt: Callable[[], None]) -> None:
     """Ctrl-C that comes just after a folder is made, before anybody holds it, waits until it is held, and it goes again."""
     made = list[Path]()
 
     def make() -> TemporaryDirectory[str]:
         folder = TemporaryDirectory()
         made.append(Path(folder.name))
-        os.kill(os.getpid(), signal.SIGINT)
+        interrupt()
         return folder
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
