@@ -7,7 +7,7 @@ from collections.abc import Callable
 from shared import log
 from shared.access.observe import Recent
 from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide
-from shared.cloud.apigateway import ApiGateway, Granted
+from shared.cloud.apigateway import ApiGateway, Modified
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused, Doubtful, NotTheService, UnknownRefusal
 from shared.model.access import VpcAccess
@@ -69,7 +69,7 @@ class Applier:
         it says that the entry is gone, nor after a success, which may show late.
         """
         trouble: AuthorizerError | None = None
-        done: Granted | None = None
+        done: Modified | None = None
         for round_ in range(_MAX_ROUNDS + 1):
             decision = self._decision(record, access)
             if isinstance(decision, (Keep, Refuse)):

@@ -31,6 +31,13 @@ class Granted(NamedTuple):
     request_id: str
 
 
+class Modified(NamedTuple):
+    """The answer of ModifyVpcAccessAndUpdateApis; ``operation_id`` is for ``shared.cloud.tasks``, "" where there is none."""
+
+    operation_id: str
+    request_id: str
+
+
 class Removed(NamedTuple):
     """The answer of RemoveVpcAccess; ``apis`` are those that it names, though no page says what that means."""
 
@@ -66,8 +73,8 @@ class ApiGateway:
             repeatable=False,
         )
 
-    def modify_vpc_access(self, access: VpcAccess) -> Granted:
-        """Point the entry named ``access.name`` to ``access``'s target and host, its published APIs with it.
+    def modify_vpc_access(self, access: VpcAccess) -> Modified:
+        """Point the entry named ``access.name`` to ``access``'s target and host; its published APIs follow in a task.
 
         Not repeated after doubt: raises Doubtful, and the caller looks first. https://help.aliyun.com/zh/api-gateway/developer-reference/api-cloudapi-2016-07-14-modifyvpcaccessandupdateapis
         """
@@ -83,7 +90,7 @@ class ApiGateway:
         return self._service.call(
             "ModifyVpcAccessAndUpdateApis",
             parameters,
-            lambda answer: Granted(access.vpc_access_id, answer.request_id),
+            lambda answer: Modified(answer.identity("OperationId", optional=True), answer.request_id),
             repeatable=False,
         )
 

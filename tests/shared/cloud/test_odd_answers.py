@@ -10,8 +10,10 @@ import pytest
 from shared.access.observe import observe
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.ecs import Ecs
+from shared.cloud.ess import Ess
 from shared.cloud.session import Session
 from shared.cloud.slb import Slb
+from shared.cloud.tasks import Tasks
 from shared.errors import AuthorizerError, Doubtful
 from shared.model.access import VpcAccess
 from tests.answering import session_answering
@@ -19,6 +21,8 @@ from tests.answering import session_answering
 HERE = "http://127.0.0.1:1"
 ENTRY = {"Name": "n", "VpcId": "vpc-1", "InstanceId": "i-1", "Port": 80}
 INSTANCE = {"InstanceId": "i-1", "VpcAttributes": {"VpcId": "vpc-1"}, "Tags": {"Tag": []}}
+MEMBER = {"InstanceId": "i-1", "ScalingGroupId": "asg-1", "LifecycleState": "InService"}
+UPDATE = {"ApiUid": "a-1", "StageName": "RELEASE", "UpdateStatus": "success", "ErrorMsg": "Success. Request Success."}
 BALANCER = {"LoadBalancerId": "lb-1", "VpcId": "vpc-1", "ListenerPorts": {"ListenerPort": [80]}}
 
 
@@ -29,6 +33,15 @@ def _entries(*entries: Any, total: Any = None) -> dict[str, Any]:
 
 def _instances(*instances: Any, **others: Any) -> dict[str, Any]:
     return {"Instances": {"Instance": list(instances)}, **others}
+
+
+def _members(*members: Any, total: Any = None) -> dict[str, Any]:
+    count = len(members) if total is None else total
+    return {"TotalCount": count, "ScalingInstances": {"ScalingInstance": list(members)}}
+
+
+def _updates(*updates: Any) -> dict[str, Any]:
+    return {"ApiUpdateVpcInfoResults": {"ApiUpdateVpcInfoResult": list(updates)}}
 
 
 def _look(session: Session) -> Any:
@@ -51,7 +64,27 @@ def _attribute(session: Session) -> Any:
     return Slb(session, HERE, "cn-hangzhou").attributes(["lb-1"])
 
 
-READERS = {"entries": _look, "instances": _describe, "tags": _tags, "balancer": _attribute}
+def _modify(session: Session) -> Any:
+    return ApiGateway(session, HERE).modify_vpc_access(VpcAccess("n", "vpc-1", "i-1", 80)).operation_id
+
+
+def _follow(session: Session) -> Any:
+    return Tasks(session, HERE).updates("task")
+
+
+def _groups(session: Session) -> Any:
+    return Ess(session, HERE, "cn-hangzhou").scaling_instances(["i-1"])
+
+
+READERS = {
+    "entries": _look,
+    "instances": _describe,
+    "tags": _tags,
+    "balancer": _attribute,
+    "updates": _follow,
+    "members": _groups,
+}
+WRITERS = {"write": _write, "modify": _modify}
 NO_OBJECT: list[Any] = [None, [], "text", 7, True]
 NO_LIST: list[Any] = [None, {}, "text"]
 HALF = "i-1\ud83d"  # with half of a surrogate pair: as something else it would be another thing
@@ -77,10 +110,40 @@ LEGAL: dict[str, list[dict[str, Any]]] = {
     "instances": [_instances(), _instances(INSTANCE, TotalCount=0), _instances(INSTANCE, NextToken="")],
     "tags": [{"TagResources": {"TagResource": []}}, {"TagResources": {"TagResource": []}, "NextToken": ""}],
     "write": [{}, {"VpcAccessId": "v-1"}],
+    "modify": [{}, {"OperationId": "task"}, {"OperationId": None}, {"OperationId": ""}],
+    "updates": [
+        _updates(),
+        _updates(UPDATE),
+        _updates({**UPDATE, "UpdateStatus": ""}),
+        _updates({**UPDATE, "ErrorMsg": None}),
+        _updates({**UPDATE, "ErrorMsg": HALF}),
+    ],
+    "members": [_members(), _members(MEMBER), _members(MEMBER, total="1")],
     "balancer": [BALANCER, {"LoadBalancerId": "lb-1"}, {**BALANCER, "ListenerPorts": {"ListenerPort": []}}],
 }
 ODD: dict[str, list[dict[str, Any]]] = {
     "write": [{"VpcAccessId": 7}, {"VpcAccessId": HALF}],
+    "modify": [{"OperationId": 7}, {"OperationId": HALF}],
+    "updates": [
+        *({"ApiUpdateVpcInfoResults": odd} for odd in NO_OBJECT),
+        *({"ApiUpdateVpcInfoResults": {"ApiUpdateVpcInfoResult": odd}} for odd in NO_LIST),
+        *(_updates({**UPDATE, key: odd}) for key in ("ApiUid", "StageName") for odd in NO_WORD),
+        *(_updates({**UPDATE, "UpdateStatus": odd}) for odd in [*NO_LIST[:2], 7]),
+        _updates({**UPDATE, "ErrorMsg": 7}),
+        _updates("update"),
+    ],
+    "members": [
+        _members(total=40),
+        _members(MEMBER, total=0),
+        _members(MEMBER, total="many"),
+        _members(MEMBER, total=True),
+        {"ScalingInstances": {"ScalingInstance": [MEMBER]}},
+        *({"TotalCount": 0, "ScalingInstances": odd} for odd in NO_OBJECT),
+        *({"TotalCount": 0, "ScalingInstances": {"ScalingInstance": odd}} for odd in NO_LIST),
+        *(_members({**MEMBER, key: odd}) for key in ("InstanceId", "ScalingGroupId") for odd in NO_WORD),
+        *(_members({**MEMBER, "LifecycleState": odd}) for odd in NO_WORD[:-1]),
+        _members("member"),
+    ],
     "entries": [
         _entries(total=40),
         _entries(ENTRY, total=0),
@@ -124,7 +187,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
 
 def _cases(table: dict[str, list[dict[str, Any]]]) -> list[Any]:
     return [
-        pytest.param({**READERS, "write": _write}[name], body, id=f"{name}-{number}")
+        pytest.param({**READERS, **WRITERS}[name], body, id=f"{name}-{number}")
         for name, bodies in table.items()
         for number, body in enumerate(bodies)
     ]
