@@ -20,6 +20,7 @@ _OF_A_RECORD = frozenset(
         "source",
         "message_id",
         "part",
+        "correlation",
         "name",
         "target",
         "vpc_access_id",

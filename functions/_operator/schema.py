@@ -36,6 +36,14 @@ class ResultData(BaseModel):
 
     source_message_id: Annotated[str, Field(description="id that the source gave its message; empty by hand")]
     source: Annotated[str, Field(description="wrappers that were opened, outermost first", examples=["smq-queue"])]
+    correlation: Annotated[str, Field(description="the request's own Correlation", max_length=128)] = ""
+    place: Annotated[
+        str, Field(description="where the request stood in the list that was sent: [0] is the first", examples=["[2]"])
+    ] = ""
+    invocation_id: Annotated[
+        str,
+        Field(description="request id of the call that answered: `invoke` prints it, HTTP returns it, the log has it"),
+    ] = ""
     name: Annotated[str, Field(description="name of the authorization")] = ""
     vpc_id: str = ""
     instance_id: str = ""

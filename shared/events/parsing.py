@@ -46,6 +46,7 @@ class Piece(NamedTuple):
     message_id: str = ""
     part: str = ""
     depth: int = 0
+    place: str = ""
     passing_id: str = ""  # counts where there is no other
 
     def unwrapped(self, value: Any) -> Piece:
@@ -62,12 +63,15 @@ class Piece(NamedTuple):
         identity = envelope.identity(self.value)
         if envelope.passing:
             return self._replace(source=source, passing_id=self.passing_id or identity)
-        return self._replace(source=source, message_id=identity, part="" if identity else self.part)
+        part = "" if identity else self.part
+        return self._replace(source=source, message_id=identity, part=part, place="")  # a list around it is a batch
 
     def element(self, number: int, value: Any) -> Piece:
         """Return an element of the list. Inside one message its place names it; in a batch its own message id does."""
-        element = self.unwrapped(value)
-        return element._replace(part=f"{self.part}[{number}]") if self.message_id or self.passing_id else element
+        place, named = f"{self.place}[{number}]", self.message_id or self.passing_id
+        return self._replace(
+            value=value, depth=self.depth + 1, part=f"{self.part}[{number}]" if named else self.part, place=place
+        )
 
     def records(self, contents: Sequence[Content]) -> Iterator[Record]:
         """Return the records of what was understood, which share one original; a backend is a part of its message."""
@@ -76,7 +80,9 @@ class Piece(NamedTuple):
             part = self.part
             if isinstance(content, (Appeared, Ended)):
                 part = "/".join(filter(None, (part, content.instance_id)))
-            yield Record(self.source or "manual", self.message_id or self.passing_id, part, content, original)
+            yield Record(
+                self.source or "manual", self.message_id or self.passing_id, part, content, original, self.place
+            )
 
     def record(self, content: Content) -> Record:
         """Return the record of what was understood as one thing."""
@@ -114,7 +120,7 @@ def parse(event: bytes) -> list[Record]:
             )
             break
         if len(records) - begin == MAX_PER_MESSAGE:
-            records[begin:] = [record._replace(part="", content=_too_many(), original=UNWRITABLE)]
+            records[begin:] = [record._replace(part="", content=_too_many(), original=UNWRITABLE, place="")]
             continue
         if len(records) - begin == 1 and records[begin].content == _too_many():
             continue
@@ -198,11 +204,13 @@ def _from_outline(piece: Piece) -> Record:
     first = next(_records(piece._replace(value=value)))
     if isinstance(first.content, Ignored):
         return first
-    return first._replace(content=refused.content, original=refused.original)
+    correlation = getattr(first.content, "correlation", "")
+    return first._replace(content=_too_large(piece.value, correlation), original=refused.original)
 
 
-def _too_large(raw: bytes) -> Invalid:
-    return Invalid(f"the message has {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are read: send it in parts")
+def _too_large(raw: bytes, correlation: str = "") -> Invalid:
+    text = f"the message has {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are read: send it in parts"
+    return Invalid(text, correlation=correlation)
 
 
 def _unreadable(raw: bytes, error: ValueError) -> Invalid:
@@ -250,7 +258,7 @@ def _from_object(piece: Piece) -> Iterator[Record]:
 
 def _request(value: Mapping[str, Any]) -> Content:
     """Read our own request; pydantic is imported only now, an announcement never needs it."""
-    from shared.events.request import FIELDS, read_request
+    from shared.events.request import FIELDS, correlation_of, read_request
 
     if value.keys().isdisjoint(FIELDS):
         keys = ", ".join(shown(key, 40) for key in list(value)[:_SHOWN]) or "no keys"
@@ -258,7 +266,7 @@ def _request(value: Mapping[str, Any]) -> Content:
     found = read_request(value)
     if isinstance(found, str):
         name = value.get("Name")
-        return Invalid(found, name[:256] if isinstance(name, str) else "")
+        return Invalid(found, name[:256] if isinstance(name, str) else "", correlation=correlation_of(value))
     return found
 
 

@@ -94,6 +94,8 @@ TAG = cs.typed_dict_schema(
 _VPC_ID, _TARGET_ID = _word(64, r"^vpc-[A-Za-z0-9]+$"), _word(128, _INSTANCE_ID)
 _PORT = cs.no_info_before_validator_function(_port, cs.int_schema(ge=1, le=65_535))
 _HOST_NAME = _word(253, r"^[A-Za-z0-9.*_-]*$")
+_MAX_CORRELATION = 128  # characters
+_CORRELATION = f"[^{_CONTROL}]*"
 REPLACES = cs.typed_dict_schema(
     {
         "VpcId": _required(_VPC_ID),
@@ -113,6 +115,8 @@ ACCESS_REQUEST = cs.typed_dict_schema(
         "VpcTargetHostName": _optional(_HOST_NAME),
         "Tag": _optional(cs.list_schema(TAG, max_length=20 - len(MARKS))),
         "Replaces": _optional(REPLACES),
+        "Correlation": _optional(_word(_MAX_CORRELATION, f"^{_CORRELATION}$")),
+        "$schema": _optional(_word(1024, "^[!-~]*$")),  # the address of a schema, for editors; it asks for nothing
     },
     extra_behavior="forbid",
 )
@@ -121,7 +125,7 @@ ACCESS_REQUEST = cs.typed_dict_schema(
 https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/developer-reference/api-cloudapi-2016-07-14-setvpcaccess
 """
 
-FIELDS = tuple(ACCESS_REQUEST["fields"])
+FIELDS = tuple(name for name in ACCESS_REQUEST["fields"] if name.isalpha())
 _VALIDATOR = SchemaValidator(ACCESS_REQUEST, cs.CoreConfig(hide_input_in_errors=True))
 
 
@@ -155,7 +159,16 @@ def _access(request: Mapping[str, Any]) -> VpcAccess:
         request.get("VpcTargetHostName") or "",
         tuple([(tag["Key"], tag.get("Value", "")) for tag in request.get("Tag") or ()]),
         replaces=_replaced(request.get("Replaces")),
+        correlation=request.get("Correlation") or "",
     )
+
+
+def correlation_of(value: Mapping[str, Any]) -> str:
+    """Return the Correlation of a request that is wrong otherwise, "" if it has none or one that cannot be given back."""
+    found = value.get("Correlation")
+    if isinstance(found, str) and len(found) <= _MAX_CORRELATION and re.fullmatch(_CORRELATION, found):
+        return found
+    return ""
 
 
 def _replaced(seen: Mapping[str, Any] | None) -> Replaced | None:
@@ -178,7 +191,7 @@ def _problem(location: tuple[int | str, ...], kind: str, message: str, value: An
     return f"{where} {message[0].lower()}{message[1:]}" if where else message
 
 
-_FREE = ("Name", "Description", "Key", "Value")
+_FREE = ("Name", "Description", "Key", "Value", "Correlation")
 
 
 def _odd_character(text: str) -> str:

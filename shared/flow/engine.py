@@ -53,6 +53,7 @@ class Run(NamedTuple):
     awaited: bool
     recent: Recent
     originals: dict[int, str]  # what results have given so far (by identity): the id of the result
+    request_id: str = ""  # of the invocation; "" for a command of the operator
 
     def publish(self, outcome: Outcome) -> Outcome:
         """Publish the result; a failure makes the record due for redelivery, when it is kept and published again."""
@@ -64,7 +65,12 @@ class Run(NamedTuple):
                 now = utc(self.session.clock.now())
                 given = self._original_in(outcome)
                 message = result_message(
-                    outcome, self.settings.owner, now, redelivered=not self.awaited, original_in=given
+                    outcome,
+                    self.settings.owner,
+                    now,
+                    redelivered=not self.awaited,
+                    original_in=given,
+                    invocation_id=self.request_id,
                 )
                 return outcome._replace(published=self.topic.publish(message, outcome.type))
         except AuthorizerError as error:
@@ -152,7 +158,8 @@ class Engine:
         # only if all are: one of a batch must not keep the others from coming again
         awaited = all(record.is_awaited for record in records)
         outcomes, hooks = self._work(
-            records, Run(self.settings, session, self._open_topic(session), awaited, self._recent, {})
+            records,
+            Run(self.settings, session, self._open_topic(session), awaited, self._recent, {}, invocation.request_id),
         )
         report = Report(invocation.request_id, outcomes, hooks, awaited)
         log.info("invocation", records=len(outcomes), **report.counts(), **report.ignored_because())

@@ -43,14 +43,22 @@ def _hash(*parts: object) -> str:
     return sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def result_message(outcome: Outcome, owner: str, now: str, *, redelivered: bool = True, original_in: str = "") -> str:
+def result_message(
+    outcome: Outcome,
+    owner: str,
+    now: str,
+    *,
+    redelivered: bool = True,
+    original_in: str = "",
+    invocation_id: str = "",
+) -> str:
     """Return the result message as ASCII JSON text of at most MAX_MESSAGE_BYTES bytes; ``now`` is RFC 3339.
 
     ``redelivered`` tells whether somebody delivers again what failed; over HTTP nobody does. The original of a refusal
     takes what room the rest leaves; cut off, it is marked so. ``original_in`` is the id of a result that has it already:
-    the parts of one message do not repeat it.
+    the parts of one message do not repeat it. ``invocation_id`` is the id of the call that answers.
     """
-    data = _data(outcome)
+    data = _data(outcome, invocation_id)
     if outcome.type == FAILED:
         data["WillRetry"] = outcome.retry and redelivered
     message = {
@@ -93,10 +101,12 @@ def has_original(outcome: Outcome) -> bool:
     return outcome.type in (REFUSED, REJECTED)
 
 
-def _data(outcome: Outcome) -> dict[str, Any]:
+def _data(outcome: Outcome, invocation_id: str) -> dict[str, Any]:
     """Return what a result says in the vendor's field names, each bounded."""
     access = outcome.access
     data: dict[str, Any] = {"SourceMessageId": outcome.record.message_id, "Source": outcome.record.source}
+    known = {"Correlation": outcome.correlation, "Place": outcome.record.place, "InvocationId": invocation_id}
+    data |= {name: value for name, value in known.items() if value}
     if access:
         data |= {
             "Name": access.name,
@@ -129,6 +139,7 @@ def line(outcome: Outcome) -> dict[str, Any]:
         "source": outcome.record.source,
         "message_id": outcome.record.message_id,
         "part": outcome.record.part,
+        "correlation": outcome.correlation,
         "name": outcome.name,
         "target": access.target_text() if access else "",
         "vpc_access_id": access.vpc_access_id if access else "",

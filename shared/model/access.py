@@ -35,6 +35,7 @@ class VpcAccess(NamedTuple):
     vpc_access_id: str = ""  # opaque; "" for one that is only asked for
     replaces: Replaced | None = None  # of a request: what it says that the name opens now
     created_time: str = ""  # of an entry, as the gateway writes it: 2017-01-30T04:10:19Z
+    correlation: str = ""  # of a request: its producer's own value, which the result gives back; no part of the entry
 
     @property
     def target(self) -> tuple[str, str, int]:

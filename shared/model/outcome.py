@@ -43,6 +43,11 @@ class Outcome(NamedTuple):
         """Return the name asked for, as far as it is known."""
         return self.access.name if self.access else getattr(self.record.content, "name", "")
 
+    @property
+    def correlation(self) -> str:
+        """Return the producer's own value, "" if it gave none."""
+        return getattr(self.record.content, "correlation", "")
+
 
 class Job(NamedTuple):
     """A record with the request it stands for, or the outcome it has already; with neither it is to be looked up."""

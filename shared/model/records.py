@@ -87,7 +87,7 @@ class Ignored(NamedTuple):
 
 
 class Invalid(NamedTuple):
-    """Not understood. ``text`` names the field and the fix; ``name`` is the request's Name where it has one.
+    """Not understood. ``text`` names the field and the fix; ``name`` and ``correlation`` are the request's as far as it has them.
 
     With ``retry`` it was not even read, so the event must not be taken for done.
     """
@@ -95,6 +95,7 @@ class Invalid(NamedTuple):
     text: str
     name: str = ""
     retry: bool = False
+    correlation: str = ""
 
 
 Content = VpcAccess | Appeared | Ended | Scheduled | Changed | Leaving | Timer | Succeeded | Ignored | Invalid
@@ -113,7 +114,7 @@ class Record(NamedTuple):
     ``message_id`` is the id that the source gave its message ("" for an event by hand), ``part`` the place inside the
     message ("" unless it held several), ``source`` the wrappers that were opened, outermost first (``smq-topic/ess-hook``),
     ``original`` what it was read from: the text, or the JSON that its wrapper held, written again (``UNWRITABLE`` if
-    that cannot be).
+    that cannot be). ``place`` is where it stood in its sender's list, also if that had no id: ``[0]`` for the first.
     """
 
     source: str
@@ -121,6 +122,7 @@ class Record(NamedTuple):
     part: str
     content: Content
     original: str
+    place: str = ""
 
     @property
     def is_awaited(self) -> bool:

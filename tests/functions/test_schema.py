@@ -117,7 +117,12 @@ OTHERS: list[Any] = [
     *([{"Key": f"k{n}"} for n in range(count)] for count in (19, 20)),
 ]
 VALUES = [*WORDS.split(), *NUMBERS, *LENGTHS, *OTHERS]
-WHOLE = request(Description="orders", VpcTargetHostName="orders.example", Tag=[{"Key": "env", "Value": "prod"}])
+WHOLE = request(
+    Description="orders",
+    VpcTargetHostName="orders.example",
+    Tag=[{"Key": "env", "Value": "prod"}],
+    Correlation="order 4711",
+) | {"$schema": "https://schemas.example/request.json"}
 
 
 def _with(field: str, change: Callable[[Any], Any]) -> dict[str, Any]:
@@ -215,6 +220,14 @@ def test_what_the_schema_accepts_the_function_accepts(value: Any) -> None:
         pytest.param(request(Tag=[{"Key": "vpc-access-owner "}]), False, id="our-mark-and-a-space"),
         pytest.param(request(Tag=[{"Key": "vpc-access-owner\u2060"}]), False, id="our-mark-and-nothing-to-see"),
         pytest.param(request(Tag=[{"Key": f"k{n}"} for n in range(20)]), False, id="too-many-tags"),
+        pytest.param(request(Correlation="Bestellung 🚀 4711"), True, id="correlation"),
+        pytest.param(request(Correlation=None), True, id="no-correlation"),
+        pytest.param(request(Correlation="c" * 128), True, id="longest-correlation"),
+        pytest.param(request(Correlation="c" * 129), False, id="long-correlation"),
+        pytest.param(request(Correlation=4711), False, id="number-as-correlation"),
+        pytest.param(request(Correlation="a\u202eb"), False, id="direction-of-a-correlation"),
+        pytest.param(request() | {"$schema": "request.json"}, True, id="schema-of-a-request"),
+        pytest.param(request() | {"$schema": {}}, False, id="odd-schema-of-a-request"),
     ],
 )
 def test_schema_and_function_agree_about_requests(value: Any, *, right: bool) -> None:

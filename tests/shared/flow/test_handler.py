@@ -42,6 +42,7 @@ def test_a_request_is_authorized_and_answered(invoke: Invoker) -> None:
     assert message["data"] == {
         "SourceMessageId": "C6DB60D1574661357FA2272700000001",
         "Source": "smq-queue",
+        "InvocationId": "req-1",
         "Name": "orders-prod",
         "VpcId": VPC,
         "InstanceId": "i-bp1example0001",
