@@ -78,7 +78,9 @@ FAMILIES: tuple[Family, ...] = (
     ),
     # Where results go. https://www.alibabacloud.com/help/doc-detail/27501.html
     Family(OperatorNeeded, r"TopicNotExist", "Create it, or correct RESULT_TOPIC", "RESULT_TOPIC"),
-    Family(OperatorNeeded, r"QueueNotExist", "Create it, or correct RELEASE_QUEUE", "RELEASE_QUEUE"),
+    Family(
+        OperatorNeeded, r"QueueNotExist", "Create it, or correct the *_QUEUE setting that names it", "RELEASE_QUEUE"
+    ),
     # Nobody's request is wrong if the API, its version or the region is. https://developer.aliyun.com/ask/278265
     Family(
         OperatorNeeded,
