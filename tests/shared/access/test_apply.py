@@ -368,7 +368,10 @@ def test_our_entry_moves_when_replacing_is_allowed(invoke: Invoker, duplicate: s
 
     assert answer.result["outcome"] == "replaced"
     assert entry["Port"] == 443
-    assert [message["data"]["VpcAccessId"] for message in invoke.messages()] == [entry["VpcAccessId"]] * 2
+    written, moved = [message["data"] for message in invoke.messages()]
+    assert (written["VpcAccessId"], moved["VpcAccessId"]) == (entry["VpcAccessId"], entry["VpcAccessId"])
+    assert moved["RequestId"].count("-") == 4  # the call's, which is not its task's
+    assert moved["RequestId"] != written["RequestId"]
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
