@@ -11,6 +11,7 @@ from functions._operator import exits, interrupt
 from functions._operator.build import command as build
 from functions._operator.deploy import deploy, destroy
 from functions._operator.doctor import doctor
+from functions._operator.event import event
 from functions._operator.invoke import invoke
 from functions._operator.listing import listing
 from functions._operator.release import release
@@ -38,7 +39,22 @@ def main() -> None:
     """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
 
 
-for command in (run, invoke, plan, apply, listing, release, settings, schema, build, doctor, replay, deploy, destroy):
+for command in (
+    run,
+    event,
+    invoke,
+    plan,
+    apply,
+    listing,
+    release,
+    settings,
+    schema,
+    build,
+    doctor,
+    replay,
+    deploy,
+    destroy,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

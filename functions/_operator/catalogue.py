@@ -6,10 +6,18 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from shared.events.parsing import parse
 from shared.flow.engine import Work
+from shared.model.records import Content, Ended, Scheduled, Timer
 
 HOME = Path(__file__).resolve().parents[1]
 DEFAULT = "set_vpc_access"
+_DELIVERED: dict[type[Content], str] = {
+    Ended: "release_vpc_access",
+    Scheduled: "release_vpc_access",
+    Timer: "reconcile_vpc_access",
+}
+"""Whose triggers deliver what, in template.yml; all else is for the default."""
 
 
 @cache
@@ -25,6 +33,11 @@ def for_event(file: Path) -> str:
     """
     folder = file.resolve().parent.name
     return next((name for name in names() if name.partition("_")[0] == folder), DEFAULT)
+
+
+def for_content(event: bytes) -> str:
+    """Return the name of the function whose triggers deliver such an event, for one that has no folder."""
+    return next((_DELIVERED[kind] for record in parse(event) if (kind := type(record.content)) in _DELIVERED), DEFAULT)
 
 
 def work(name: str) -> Work:

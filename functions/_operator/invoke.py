@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from functions._operator import access, doctor, exits, fc, terminal
+from functions._operator import access, doctor, exits, fc, given, terminal
 from shared.errors import RetryNeeded
 from shared.flow.doctor import EVENT
 
@@ -35,7 +35,7 @@ _OF_A_RECORD = frozenset(
 
 
 @click.command()
-@click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.argument("event", type=given.EVENT, required=False)
 @click.option("--doctor", "ask_doctor", is_flag=True, help="Instead of an event: ask the function what is missing.")
 @click.option("--function", "name", default="set-vpc-access", show_default=True, help="Name of the function.")
 @click.option("--service", default="", help="Its service, if it is a function of FC 2.0.")
@@ -54,7 +54,8 @@ def invoke(
 ) -> None:
     """Send the EVENT file to a deployed function and print what became of each record, as  run  does.
 
-    An answer that is no summary is printed as it came. The end of the log and the request id go to standard error.
+    With  -  it comes on standard input. An answer that is no summary is printed as it came.
+    The end of the log and the request id go to standard error.
 
     FC_ENDPOINT (or ALIBABA_CLOUD_ACCOUNT_ID and ALIBABA_CLOUD_REGION_ID) says where,
     ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN as whom.
@@ -63,7 +64,7 @@ def invoke(
         raise click.UsageError("give an EVENT file, or --doctor")
     if ask_doctor and asynchronous:
         raise click.UsageError("--doctor needs the answer: leave --async out")
-    payload = event.read_bytes() if event else EVENT
+    payload = given.read(event) if event else EVENT
     endpoint = access.function_compute()
     with terminal.waiting(f"waiting for {name}, at most {fc.MAX_SECONDS:g} s", quiet=as_json):
         if service:

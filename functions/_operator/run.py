@@ -13,26 +13,37 @@ from uuid import uuid4
 
 import click
 
-from functions._operator import catalogue, exits, terminal
+from functions._operator import catalogue, exits, given, terminal
 from shared.errors import RetryNeeded
 
-_FUNCTION = f"The function that handles it; else the one that its folder is named for, {catalogue.DEFAULT} if none is."
+_FUNCTION = (
+    f"The function that handles it; else the one that its folder is named for, {catalogue.DEFAULT} if none is. Of "
+)
+_FUNCTION += "standard input it is the one whose triggers deliver such an event."
 
 
 @click.command()
-@click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("event", type=given.EVENT)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary (with DRY_RUN=1 the plan) as JSON.")
 @click.option("--function", "name", type=click.Choice(catalogue.names()), help=_FUNCTION)
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds that the invocation may take.")
 def run(event: Path, name: str | None, timeout: float, *, as_json: bool) -> None:
-    """Process the EVENT file here and print what became of each record; settings come from the environment."""
-    with terminal.waiting(f"handling {event.name}, which may take up to {timeout:g} s", quiet=as_json):
-        summary = _handled(name or catalogue.for_event(event), event.read_bytes(), timeout)
+    """Process the EVENT file here and print what became of each record; settings come from the environment.
+
+    With  -  the event comes on standard input.
+    """
+    payload = given.read(event)
+    with terminal.waiting(f"handling {given.name_of(event)}, which may take up to {timeout:g} s", quiet=as_json):
+        summary = _handled(name or _function_for(event, payload), payload, timeout)
     if as_json:
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
         terminal.show_results(summary["results"])
     exits.end(summary["results"])
+
+
+def _function_for(event: Path, payload: bytes) -> str:
+    return catalogue.for_content(payload) if event == given.STANDARD_INPUT else catalogue.for_event(event)
 
 
 def _handled(name: str, event: bytes, timeout: float) -> Mapping[str, Any]:

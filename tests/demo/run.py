@@ -35,7 +35,7 @@ def _where(_: click.Context, __: click.Parameter, given: str) -> str:
 
 
 @click.command(cls=exits.Command, epilog=exits.HELP)
-@click.argument("event", type=click.Path(exists=True, dir_okay=False), required=False)
+@click.argument("event", type=click.Path(exists=True, dir_okay=False, allow_dash=True), required=False)
 @click.option("--cloud", "where", default="local", callback=_where, help="local (default), real, or a stand-in's URL.")
 @click.option("--doctor", is_flag=True, help="Instead of handling an event, check that everything is there.")
 @click.option(
