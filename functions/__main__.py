@@ -18,6 +18,7 @@ from functions._operator.release import release
 from functions._operator.replay import replay
 from functions._operator.run import run
 from functions._operator.schema import schema
+from functions._operator.send import send
 from functions._operator.settings import settings
 from functions._operator.sweeps import apply, plan
 
@@ -43,6 +44,7 @@ for command in (
     run,
     event,
     invoke,
+    send,
     plan,
     apply,
     listing,

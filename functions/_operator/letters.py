@@ -88,13 +88,16 @@ def _letter(records: Sequence[Record], text: str | None = None) -> Letter:
             return Letter("", TOO_DEEP, "it is nested too deeply to be written again: repair it at its producer")
     if first is not None and all(job.outcome is not None for job in jobs):
         return Letter(text, WRONG, first.text) if isinstance(content, Invalid) else Letter("", first.reason, first.text)
+    why = too_large(text)
+    return Letter("", TOO_LARGE, why) if why else Letter(text)
+
+
+def too_large(text: str) -> str:
+    """Return why a queue does not take a text, "" if it does."""
     size = -(-len(text.encode("utf-8", "surrogatepass")) // 3) * 4
-    if size > MAX_BODY_BYTES:
-        why = (
-            f"it takes {size} bytes in Base64, a queue {MAX_BODY_BYTES}: python -m functions invoke takes it as a file"
-        )
-        return Letter("", TOO_LARGE, why)
-    return Letter(text)
+    if size <= MAX_BODY_BYTES:
+        return ""
+    return f"it takes {size} bytes in Base64, a queue {MAX_BODY_BYTES}: python -m functions invoke takes it as a file"
 
 
 def _text(original: str) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+import click
 from defusedxml import ElementTree
 
 from shared.cloud import smq
@@ -18,9 +20,17 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 Read = TypeVar("Read")
-_NAMESPACE = "{http://mns.aliyuncs.com/doc/v1/}"
+NAMESPACE = "{http://mns.aliyuncs.com/doc/v1/}"
 _EMPTY = "MessageNotExist"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # https://help.aliyun.com/document_detail/27495.htm
 MAX_PEEKED = 16  # messages; https://www.alibabacloud.com/help/doc-detail/35141.htm
+
+
+def queue_name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Check an option that names a queue."""
+    if value and not _NAME.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is not the name of a queue: letters, digits and '-', without a URL")
+    return value
 
 
 class Received(NamedTuple):
@@ -132,7 +142,7 @@ def _read(operation: str, answer: HttpResponse, read: Callable[[Element], Read])
 
 
 def _fields(document: Element) -> dict[str, str]:
-    return {element.tag.removeprefix(_NAMESPACE): element.text or "" for element in document}
+    return {element.tag.removeprefix(NAMESPACE): element.text or "" for element in document}
 
 
 def _standing(queue: Element) -> Standing:
@@ -143,7 +153,7 @@ def _standing(queue: Element) -> Standing:
 
 def _count(messages: Element) -> int:
     """Return how many there are; none is another answer (MessageNotExist)."""
-    found = messages.findall(f"{_NAMESPACE}Message")
+    found = messages.findall(f"{NAMESPACE}Message")
     if not found:
         raise ValueError("no message")
     return len(found)

@@ -6,7 +6,6 @@ Nothing is deleted before it was sent, and nothing is sent that opens something 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -20,26 +19,19 @@ from functions._operator import access, exits, terminal
 from functions._operator.mail import Mail, Mailbox, from_files
 from functions._operator.postman import DECLINED, UNASKED, Postman, Tally
 from functions._operator.preview import DONE, Preview, planner, preview
-from functions._operator.queue import SmqQueue
+from functions._operator.queue import SmqQueue, queue_name
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused
 from shared.events.text import read_json
 
 _MAX_SECONDS = 6 * 3600.0  # seconds for everything
 _READ_SECONDS = 40.0  # more than the longest wait of ReceiveMessage
-_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # https://help.aliyun.com/document_detail/27495.htm
-
-
-def _queue_name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value and not _QUEUE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not the name of a queue: letters, digits and '-', without a URL")
-    return value
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--queue", "name", callback=_queue_name, help="SMQ queue of dead letters or results to take from.")
-@click.option("--to", "target", envvar="REQUEST_QUEUE", required=True, callback=_queue_name, help="The request queue.")
+@click.option("--queue", "name", callback=queue_name, help="SMQ queue of dead letters or results to take from.")
+@click.option("--to", "target", envvar="REQUEST_QUEUE", required=True, callback=queue_name, help="The request queue.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, a JSON line each; send and delete nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before something is sent that opens a target.")
 @click.option("--done", is_flag=True, help="Send what is done, too: it opens nothing, and its result comes again.")

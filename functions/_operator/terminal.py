@@ -21,7 +21,7 @@ _GAP, _INDENT = 2, 4
 _WORD = 9  # columns of the word before sentences
 _STYLES = {
     **dict.fromkeys(("authorized", "unchanged", "replaced", "keep"), "green"),
-    **dict.fromkeys(("planned", "create", "replace", "scheduled", "released"), "cyan"),
+    **dict.fromkeys(("planned", "create", "replace", "scheduled", "released", "sent"), "cyan"),
     "kept": "yellow",
     "ignored": "dim",
 }
