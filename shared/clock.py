@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.errors import OutOfTime
@@ -47,3 +48,13 @@ class Deadline:
                 f"{what} needs {seconds:.1f} s but the invocation has {left:.1f} s left; "
                 "the record is delivered again. Raise the function's timeout, or lower the trigger's batch size"
             )
+
+
+def utc(seconds: float) -> str:
+    """Return an epoch time as ``yyyy-MM-ddTHH:mm:ssZ``."""
+    return _utc(int(seconds))
+
+
+@lru_cache(1)  # an event asks four times within a second
+def _utc(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))

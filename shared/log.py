@@ -13,10 +13,9 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from shared.clock import utc
 from shared.errors import AuthorizerError, Unexpected
 
 if TYPE_CHECKING:
@@ -52,15 +51,22 @@ def begin(**fields: Any) -> None:
     _invocation.update(fields)
 
 
-@contextmanager
-def record(**fields: Any) -> Iterator[dict[str, Any]]:
+class record:  # noqa: N801 - used like a function, as ``tracing`` below and for the same reason
     """Give the lines of this thread ``fields`` (``message_id``) and collect counts made with :func:`add`."""
-    before = getattr(_state, "fields", None), getattr(_state, "counts", None)
-    _state.fields, _state.counts = fields, {}
-    try:
-        yield _state.counts
-    finally:
-        _state.fields, _state.counts = before
+
+    __slots__ = ("_before", "_fields")
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+
+    def __enter__(self) -> dict[str, Any]:
+        self._before = getattr(_state, "fields", None), getattr(_state, "counts", None)
+        counts: dict[str, Any] = {}
+        _state.fields, _state.counts = self._fields, counts
+        return counts
+
+    def __exit__(self, *_problem: object) -> None:
+        _state.fields, _state.counts = self._before
 
 
 def add(**amounts: float) -> None:
@@ -76,7 +82,7 @@ def write(level: str, event: str, **fields: Any) -> None:
     if LEVELS[level] < _threshold:
         return
     line = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "time": utc(time.time()),
         "level": level,
         "event": event,
         **_invocation,

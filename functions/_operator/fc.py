@@ -10,7 +10,7 @@ from typing import NamedTuple
 import click
 
 from functions._operator import access
-from shared.cloud.rpc import utc
+from shared.clock import utc
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials, acs3_headers, canonical_query, percent_encode
 from shared.cloud.transport import HttpRequest

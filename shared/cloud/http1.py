@@ -13,8 +13,8 @@ from typing import NamedTuple
 Pairs = Sequence[tuple[bytes, bytes]]
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_VALUE = rb"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?"
-_REQUEST = re.compile(rb"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:" + _TOKEN + rb": " + _VALUE + rb"\r\n)*\r\n")
+_IN_TOKENS = bytes(byte for byte in range(256) if re.fullmatch(_TOKEN, bytes([byte])))
+_IN_LINES = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _STATUS = rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\x00\r\n]*)?\r\n"
 _HEAD = re.compile(_STATUS + rb"((?:" + _TOKEN + rb":[^\x00\r\n]*\r\n)*)\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -43,7 +43,16 @@ def request(method: str, target: bytes, headers: Pairs, body: bytes) -> bytes:
     """Return the bytes of a request; raises Malformed if a part could be read as something else, such as a line break."""
     lines = [name + b": " + value for name, value in headers]
     head = b"\r\n".join((method.encode("ascii", "replace") + b" " + target + b" HTTP/1.1", *lines, b"", b""))
-    if head.count(b"\n") != len(lines) + 2 or not _REQUEST.fullmatch(head):
+    # by what is left without the bytes that may be there: an expression for all of it takes three times as long
+    names = b"".join([name for name, _ in headers]).translate(None, _IN_TOKENS)
+    breaks = head.translate(None, _IN_LINES)
+    if (
+        names
+        or breaks != b"\r\n" * (len(lines) + 2)
+        or not (method.isascii() and method.isalpha() and method.isupper())
+        or not (target.isascii() and target.split() == [target])
+        or not all(name and value == value.strip(b"\t ") for name, value in headers)
+    ):
         raise Malformed("a request line or header that HTTP does not allow")
     return head + body
 

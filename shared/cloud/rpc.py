@@ -5,11 +5,11 @@ https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from shared.clock import utc
 from shared.cloud.answers import Answer, error_of
 from shared.cloud.session import ReadError, Session, Sign
 from shared.cloud.signing import Credentials, acs3_headers, canonical_query
@@ -20,11 +20,6 @@ Result = TypeVar("Result")
 
 _MAX_PAGES = 1_000
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
-
-
-def utc(seconds: float) -> str:
-    """Return an epoch time as ``yyyy-MM-ddTHH:mm:ssZ``."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 class RpcService(NamedTuple):

@@ -85,7 +85,7 @@ class Transport:
             headers=[
                 (b"accept-encoding", b"identity"),
                 (b"content-length", b"%d" % len(request.body)),
-                *((name.encode("ascii"), value.encode("utf-8")) for name, value in request.headers.items()),
+                *[(name.encode("ascii"), value.encode("utf-8")) for name, value in request.headers.items()],
             ],
             stream=httpx.ByteStream(request.body),
             extensions={

@@ -44,8 +44,10 @@ class Wire(httpx.BaseTransport):
         """Send once and return the whole answer; raises httpx's errors, NothingSent among them."""
         times = request.extensions["timeout"]
         end = self._now() + times["total"]
+        assert isinstance(request.stream, httpx.SyncByteStream)  # read as is: it costs a third of ``request.read``
+        body = b"".join(request.stream)
         try:
-            data = http1.request(request.method, request.extensions["target"], request.headers.raw, request.read())
+            data = http1.request(request.method, request.extensions["target"], request.headers.raw, body)
         except http1.Malformed as error:
             raise httpx.LocalProtocolError(str(error)) from None
         url = request.url

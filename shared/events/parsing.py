@@ -51,7 +51,7 @@ class Piece(NamedTuple):
 
     def unwrapped(self, value: Any) -> Piece:
         """Return what was inside, one step deeper."""
-        return self._replace(value=value, depth=self.depth + 1)
+        return Piece(value, self.source, self.message_id, self.part, self.depth + 1, self.passing_id)
 
     def recognised_as(self, envelope: Envelope) -> Piece:
         """Return it with the envelope's name and, unless a wrapper around it gave one, identity."""
@@ -239,8 +239,8 @@ def _from_list(piece: Piece) -> Iterator[Record]:
 
 def _from_object(piece: Piece) -> Iterator[Record]:
     keys = piece.value.keys()
-    for envelope in ENVELOPES:
-        if envelope.keys <= keys and envelope.fits(piece.value):
+    for key, envelope in _BY_A_KEY:
+        if key in keys and envelope.keys <= keys and envelope.fits(piece.value):
             break
     else:
         yield piece.record(_request(piece.value))
@@ -254,6 +254,9 @@ def _from_object(piece: Piece) -> Iterator[Record]:
     for one in opened:
         if isinstance(one, Unwrapped):
             yield from _records(known.unwrapped(one.value))
+
+
+_BY_A_KEY = tuple((min(envelope.keys), envelope) for envelope in ENVELOPES)  # one key rules most of them out
 
 
 def _request(value: Mapping[str, Any]) -> Content:

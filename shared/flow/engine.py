@@ -11,9 +11,8 @@ from typing import NamedTuple, Protocol
 
 from shared import log
 from shared.access.observe import Recent
-from shared.clock import Clock, Deadline
+from shared.clock import Clock, Deadline, utc
 from shared.cloud.pace import Pace
-from shared.cloud.rpc import utc
 from shared.cloud.session import Session
 from shared.cloud.signing import Credentials
 from shared.cloud.smq import SmqTopic

@@ -16,10 +16,9 @@ from shared.access.releasable import not_an_instance
 from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, RELEASE, TOO_MANY, Item, Sweep, plan_sweep
 from shared.access.usage import everybody, users
 from shared.backends.inventory import take
-from shared.clock import Deadline
+from shared.clock import Deadline, utc
 from shared.cloud.apigateway import ApiGateway
 from shared.cloud.references import References
-from shared.cloud.rpc import utc
 from shared.errors import AuthorizerError, OutOfTime
 from shared.flow.creations import announced, create
 from shared.flow.engine import Run

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TextIO
 
 from shared import log, settings
@@ -20,6 +21,7 @@ from shared.flow.report import Report
 
 _KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 _FIELDS = ("access_key_id", "access_key_secret", "security_token")
+_BROUGHT = tuple(f"context.credentials.{field}" for field in _FIELDS)
 _DEFAULT_TIMEOUT = 60.0  # seconds; Function Compute's own default
 
 
@@ -106,17 +108,22 @@ def credentials(environment: Mapping[str, str], context: Any) -> Credentials:
     somebody once set by hand. Raises SettingsError if neither has a key.
     """
     given = getattr(context, "credentials", None)
-    brought = [getattr(given, field, None) or "" for field in _FIELDS]
-    names = [f"context.credentials.{field}" for field in _FIELDS]
+    names = _BROUGHT
+    brought = [getattr(given, field, None) or "" for field in _FIELDS] if given is not None else ["", ""]
     if not (brought[0] and brought[1]):
-        brought, names = [environment.get(name, "").strip() for name in _KEYS], list(_KEYS)
+        brought, names = [environment.get(name, "").strip() for name in _KEYS], _KEYS
     if not (brought[0] and brought[1]):
         text = "no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
         raise SettingsError([text])
-    wrong = [name for name, value in zip(names, brought, strict=True) if not _is_plain(value)]
+    return _checked(names, *brought)
+
+
+@lru_cache(1)  # asked for each call, and the same for all calls of an invocation
+def _checked(names: tuple[str, ...], *values: str) -> Credentials:
+    wrong = [name for name, value in zip(names, values, strict=True) if not _is_plain(value)]
     if wrong:
         raise SettingsError([f"{name} holds a character that no access key has: set it again" for name in wrong])
-    return Credentials(*brought)
+    return Credentials(*values)
 
 
 def _bytes(event: Any) -> bytes:

@@ -69,7 +69,7 @@ class Peer:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.SelectSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(sys.stdin, selectors.EVENT_READ)
         self._unread: dict[socket.socket, bytes] = {}

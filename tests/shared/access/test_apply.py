@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.cloud.rpc import utc
+from shared.clock import utc
 from shared.cloud.signing import Credentials
 from shared.errors import RetryNeeded, SettingsError
 from shared.flow.engine import Invocation

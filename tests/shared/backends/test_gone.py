@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.cloud.rpc import utc
+from shared.clock import utc
 from tests.cloud.fc.triggers.config import Retry
 from tests.cloud.seeds import seed
 from tests.events_table import EVENTS

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared import settings
-from shared.cloud.rpc import utc
+from shared.clock import utc
 from shared.flow.hooks import ABANDON, CONTINUE, WAIT, verdict
 from shared.model.outcome import AUTHORIZED, FAILED, IGNORED, REFUSED, REJECTED, UNCHANGED, HookAnswer, Outcome
 from shared.model.records import Appeared, Hook, Record

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.cloud.rpc import utc
+from shared.clock import utc
 from tests.cloud.seeds import remove
 from tests.invoking import VPC, Answer, Invoker, request
 
