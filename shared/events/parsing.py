@@ -51,7 +51,7 @@ class Piece(NamedTuple):
 
     def unwrapped(self, value: Any) -> Piece:
         """Return what was inside, one step deeper."""
-        return Piece(value, self.source, self.message_id, self.part, self.depth + 1, self.passing_id)
+        return self._replace(value=value, depth=self.depth + 1)
 
     def recognised_as(self, envelope: Envelope) -> Piece:
         """Return it with the envelope's name and, unless a wrapper around it gave one, identity."""
