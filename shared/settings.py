@@ -23,6 +23,7 @@ _SNS_TOPIC = r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,25
 
 
 NO_RELEASE_QUEUE = "RELEASE_QUEUE is missing: the name of the SMQ queue that holds scheduled releases"
+NO_NAMES_QUEUE = "NAMES_QUEUE is missing: the name of the SMQ queue that named_backends hears on"
 
 
 class PortRange(NamedTuple):
@@ -30,6 +31,13 @@ class PortRange(NamedTuple):
 
     first: int
     last: int
+
+
+class AllowedName(NamedTuple):
+    """Names that tags may claim in a VPC; in ``pattern`` a ``*`` stands for any characters."""
+
+    vpc_id: str
+    pattern: str
 
 
 class Settings(NamedTuple):
@@ -43,6 +51,10 @@ class Settings(NamedTuple):
     result_encoding: str
     port_tag: str
     name_template: str
+    name_tag: str
+    allowed_names: tuple[AllowedName, ...]
+    named_backends: str
+    names_queue: str
     on_conflict: str
     hook_on_failure: str
     verify_target: bool
@@ -78,6 +90,22 @@ class Settings(NamedTuple):
         """Tell whether policy lets something in ``vpc_id`` be opened."""
         return self.allowed_vpc_ids is None or vpc_id in self.allowed_vpc_ids
 
+    @property
+    def keeps_names(self) -> bool:
+        """Tell whether the tag NAME_TAG counts: somebody has to allow names before any can be claimed."""
+        return self.named_backends != "off" and bool(self.allowed_names)
+
+    @property
+    def moves_names(self) -> bool:
+        """Tell whether names are made and moved, so that ``named_backends`` has to hear of what happens."""
+        return self.keeps_names and self.named_backends == "apply" and not self.dry_run
+
+    def reserves(self, name: str, vpc_id: str = "") -> bool:
+        """Tell whether ``name`` belongs to tags, in ``vpc_id`` if one is given. What NAME_TEMPLATE makes never does."""
+        return any(
+            vpc_id in ("", allowed.vpc_id) and _glob(allowed.pattern).fullmatch(name) for allowed in self.allowed_names
+        ) and not _pattern_of(self.name_template, self.owner).fullmatch(name)
+
     def may_be_called(self, access: VpcAccess) -> bool:
         """Tell whether its name may be given to ``access``: those that NAME_TEMPLATE makes belong to their instance."""
         made = _pattern_of(self.name_template, self.owner).fullmatch(access.name)
@@ -103,6 +131,11 @@ def _pattern_of(template: str, owner: str) -> re.Pattern[str]:
             seen.add(field)
             parts.append(f"(?P<{field}>{forms.get(field, re.escape(owner))})")
     return re.compile("".join(parts))
+
+
+@lru_cache(maxsize=64)
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))))
 
 
 class Variable(NamedTuple):
@@ -140,6 +173,25 @@ VARIABLES = (
         "`listener`",
     ),
     Variable("NAME_TEMPLATE", "{owner}-{instance_id}-{port}", "name of the entry for an announced backend"),
+    Variable(
+        "NAME_TAG",
+        "apigateway-name",
+        "tag by which an instance asks to stand for a name, beside `PORT_TAG`; instances that share a name stand by for each "
+        "other",
+    ),
+    Variable(
+        "ALLOWED_NAMES",
+        "",
+        "names that the tag may claim, by VPC: a comma list of `vpc-id:pattern`, such as `vpc-1:orders-*`; without any the tag "
+        "is ignored",
+    ),
+    Variable(
+        "NAMED_BACKENDS",
+        "plan",
+        "what `named_backends` does about such names: `off`, `plan` (it only tells), or `apply`: make them, and point them to "
+        "another instance when theirs has ended",
+    ),
+    Variable("NAMES_QUEUE", "", "name of the SMQ queue that `named_backends` hears on"),
     Variable(
         "ON_CONFLICT",
         "refuse",
@@ -241,15 +293,17 @@ class _Reader:
             result_encoding=self._choice("RESULT_ENCODING", ("base64", "plain")),
             port_tag=self._text("PORT_TAG"),
             name_template=self._template("NAME_TEMPLATE"),
+            name_tag=self._text("NAME_TAG"),
+            allowed_names=self._names("ALLOWED_NAMES"),
+            named_backends=self._choice("NAMED_BACKENDS", ("plan", "off", "apply")),
+            names_queue=self._queue("NAMES_QUEUE"),
             on_conflict=self._choice("ON_CONFLICT", ("refuse", "replace")),
             hook_on_failure=self._choice("HOOK_ON_FAILURE", ("continue", "abandon")),
             verify_target=self._switch("VERIFY_TARGET"),
             release_mode=self._choice("RELEASE_MODE", ("report", "off", "apply")),
             release_delay_seconds=int(self._number("RELEASE_DELAY_SECONDS", 0, 86_400, whole=True)),
             release_origin=self._choice("RELEASE_ORIGIN", ("announced", "any")),
-            release_queue=self._matching(
-                "RELEASE_QUEUE", r"[A-Za-z0-9][A-Za-z0-9-]{0,119}", "the name of an SMQ queue: letters, digits and '-'"
-            ),
+            release_queue=self._queue("RELEASE_QUEUE"),
             release_max_per_run=int(self._number("RELEASE_MAX_PER_RUN", 0, 10_000, whole=True)),
             reconcile_mode=self._choice("RECONCILE_MODE", ("plan", "off", "apply")),
             dry_run=self._switch("DRY_RUN"),
@@ -265,6 +319,8 @@ class _Reader:
             region_id=region,
             account_id=account,
         )
+        if settings.keeps_names and not settings.names_queue:
+            self._problems.setdefault("NAMES_QUEUE", NO_NAMES_QUEUE)
         if self._problems:
             raise SettingsError(list(self._problems.values()))
         return settings
@@ -300,6 +356,11 @@ class _Reader:
         if value and not re.fullmatch(pattern, value):
             self._complain(name, f"is {value!r} but must be {rule}")
         return value
+
+    def _queue(self, name: str) -> str:
+        return self._matching(
+            name, r"[A-Za-z0-9][A-Za-z0-9-]{0,119}", "the name of an SMQ queue: letters, digits and '-'"
+        )
 
     def _choice(self, name: str, choices: tuple[str, ...]) -> str:
         value = self._text(name)
@@ -352,6 +413,18 @@ class _Reader:
             needed = "ports or ranges from 1 to 65535, such as 80,8000-8999"
             self._complain(name, f"has {', '.join(wrong)} but needs {needed}")
         return tuple(ranges)
+
+    def _names(self, name: str) -> tuple[AllowedName, ...]:
+        if not self._text(name):
+            return ()
+        found = [re.fullmatch(r"(vpc-[A-Za-z0-9]{1,60}):([\w.*-]{1,128})", part) for part in self._list(name)]
+        if not all(found):
+            self._complain(
+                name,
+                f"is {self._text(name)!r} but needs names by VPC, such as vpc-1:orders-*, of letters, digits, '.', '_', '-' "
+                "and * for any of them",
+            )
+        return tuple(AllowedName(one[1], one[2]) for one in found if one)
 
     def _networks(self, name: str) -> tuple[str, ...]:
         if self._text(name).lower() == "none":

@@ -16,9 +16,13 @@ from shared.model.records import (
     Appeared,
     Changed,
     Ended,
+    Held,
+    Hint,
     Ignored,
     Invalid,
     Leaving,
+    Move,
+    Naming,
     Record,
     Scheduled,
     Succeeded,
@@ -46,7 +50,7 @@ def desire(record: Record, settings: Settings) -> Job:
     return Job(record).ended(IGNORED, ignored.reason, ignored.text)
 
 
-def _ignored(content: VpcAccess | Appeared | Changed | Leaving | Timer | Succeeded | Ignored) -> Ignored:
+def _ignored(content: VpcAccess | Appeared | Changed | Leaving | Naming | Timer | Succeeded | Ignored) -> Ignored:
     """Return why a fact is no end of a backend."""
     if isinstance(content, VpcAccess):
         return Ignored("request", f"{content.name!r} is a request: send it to the queue of set_vpc_access")
@@ -59,6 +63,8 @@ def _ignored(content: VpcAccess | Appeared | Changed | Leaving | Timer | Succeed
     if isinstance(content, Leaving):
         text = f"hook {content.hook.hook_id} is of {content.transition}: leaving a group is not an end, an instance may live on"
         return Ignored("transition", text)
+    if isinstance(content, (Hint, Move, Held)):
+        return Ignored("names", "a message of the names queue is not this function's business, and nothing was done")
     if isinstance(content, Timer):
         return Ignored("timer", f"timer {content.name}: this function has nothing to do on a timer")
     if isinstance(content, Succeeded):

@@ -17,9 +17,13 @@ from shared.model.records import (
     Appeared,
     Changed,
     Ended,
+    Held,
+    Hint,
     Ignored,
     Invalid,
     Leaving,
+    Move,
+    Naming,
     Record,
     Scheduled,
     Succeeded,
@@ -45,7 +49,7 @@ def desire(record: Record) -> Job:
     return Job(record).ended(IGNORED, ignored.reason, ignored.text)
 
 
-def _ignored(content: Ended | Scheduled | Changed | Leaving | Timer | Succeeded | Ignored) -> Ignored:
+def _ignored(content: Ended | Scheduled | Changed | Leaving | Naming | Timer | Succeeded | Ignored) -> Ignored:
     """Return why a fact asks for no authorization."""
     if isinstance(content, Ended) and content.kind != ECS.name:
         return Ignored("event-name", f"{content.event} of {content.kind} creates no backend")
@@ -60,6 +64,8 @@ def _ignored(content: Ended | Scheduled | Changed | Leaving | Timer | Succeeded 
         return Ignored(
             "transition", f"hook {content.hook.hook_id} is of {content.transition}: only SCALE_OUT is acted on"
         )
+    if isinstance(content, (Hint, Move, Held)):
+        return Ignored("names", "a message of the names queue is not this function's business, and nothing was done")
     if isinstance(content, Timer):
         return Ignored("timer", f"timer {content.name}: this function has nothing to do on a timer")
     if isinstance(content, Succeeded):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from shared.model.access import ANNOUNCED, REQUESTED, Replaced, VpcAccess
+from shared.model.access import ANNOUNCED, NAMED, REQUESTED, Replaced, VpcAccess
 from shared.settings import Settings
 
 _METADATA = "100.100.100.200"  # https://www.alibabacloud.com/help/doc-detail/141788.htm
@@ -158,7 +158,7 @@ def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
             f"({by_target.vpc_access_id}): use that name, or remove that authorization first",
         )
     if by_name is None:
-        return Create(access.marked(settings.owner, ANNOUNCED if wanted.any_name else REQUESTED))
+        return Create(_marked(wanted, settings))
     if by_name.owner != settings.owner:
         return Refuse(
             access,
@@ -166,6 +166,8 @@ def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
             f"the name {access.name!r} belongs to an authorization that is not ours (owner: {by_name.owner or 'none'}) "
             f"and opens {by_name.target_text()}: choose another name, or remove that authorization by hand",
         )
+    if by_name.origin == NAMED:
+        return _reserved(access)
     if settings.on_conflict != "replace":
         return Refuse(
             access,
@@ -175,6 +177,21 @@ def decide(wanted: Wanted, present: Present, settings: Settings) -> Decision:
         )
     outdated = None if wanted.any_name else _superseded(access, by_name)
     return outdated or _replace(access, by_name)
+
+
+def _marked(wanted: Wanted, settings: Settings) -> VpcAccess:
+    """Return the entry to make with our marks; what stands for a name has them already."""
+    if wanted.access.origin == NAMED:
+        return wanted.access
+    return wanted.access.marked(settings.owner, ANNOUNCED if wanted.any_name else REQUESTED)
+
+
+def _reserved(access: VpcAccess) -> Refuse:
+    text = (
+        f"the name {access.name!r} belongs to the instances that carry it in their tag: choose another name, or let the "
+        "instance carry the tag (setting ALLOWED_NAMES)"
+    )
+    return Refuse(access, "NameReserved", text)
 
 
 def _superseded(access: VpcAccess, there: VpcAccess) -> Refuse | None:
@@ -205,6 +222,8 @@ def against_policy(access: VpcAccess, settings: Settings) -> Refuse | None:
         return Refuse(
             access, "PortNotAllowed", f"port {access.port} is not allowed: add it to the setting ALLOWED_PORTS"
         )
+    if access.origin != NAMED and settings.reserves(access.name):
+        return _reserved(access)
     if not settings.may_be_called(access):
         return Refuse(
             access,
@@ -245,7 +264,8 @@ def _keep_or_rehost(access: VpcAccess, there: VpcAccess, settings: Settings) -> 
     """Keep an entry that opens the target; only its host name can be changed, by the API and by the owner."""
     drift = _drift(access, there)
     seen = access.replaces == Replaced(there.target, there.vpc_target_host_name)
-    if "VpcTargetHostName" in drift and seen and settings.on_conflict == "replace" and there.owner == settings.owner:
+    may_change = settings.on_conflict == "replace" and there.owner == settings.owner and there.origin != NAMED
+    if "VpcTargetHostName" in drift and seen and may_change:
         return _replace(access, there)
     return Keep(there, drift=drift)
 

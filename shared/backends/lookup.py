@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from shared import log
 from shared.backends import rules as inventory
-from shared.backends.rules import Unresolved
+from shared.backends.rules import Standing, Unresolved
 from shared.cloud.ecs import Ecs
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError
 from shared.model.backend import CLB, ECS, KINDS, Backend, kind_of
-from shared.model.outcome import IGNORED, Job, is_old
+from shared.model.outcome import IGNORED, SCHEDULED, Job, is_old
 from shared.model.records import Appeared, Ignored
 from shared.settings import Settings
 
@@ -93,6 +93,10 @@ def _resolved(job: Job, found: Found, absent: Absent, settings: Settings, now: f
     answer = inventory.resolve(notice, backend, settings)
     if isinstance(answer, (Ignored, Unresolved)):
         return [_ended(job, answer)]
+    if isinstance(answer, Standing):
+        name = answer.access.name
+        text = f"{notice.instance_id} stands for the name {name!r}: named_backends is told, and says what becomes of it"
+        return [job._replace(access=answer.access).ended(SCHEDULED, "Named", text)]
     return [job._replace(access=access) for access in answer]
 
 

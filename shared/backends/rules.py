@@ -25,7 +25,13 @@ class Unresolved(NamedTuple):
     text: str
 
 
-Resolution = Sequence[VpcAccess] | Ignored | Unresolved
+class Standing(NamedTuple):
+    """The backend stands for the name of ``access``, alone or with others: ``named_backends`` knows who has it."""
+
+    access: VpcAccess
+
+
+Resolution = Sequence[VpcAccess] | Standing | Ignored | Unresolved
 
 
 def foreign(notice: Appeared | Leaving | Ended, settings: Settings) -> Ignored | None:
@@ -88,7 +94,12 @@ def resolve(notice: Appeared, backend: Backend | None, settings: Settings) -> Re
         )
     if not backend.vpc_id:
         return _not_found(notice, settings)
-    ports = list(dict.fromkeys(backend.listener_ports)) if value == LISTENER else _ports(value)
+    if settings.keeps_names and settings.name_tag in backend.tags:
+        from shared.backends.naming import claim  # nobody else pays for it
+
+        claimed = claim(backend, settings)
+        return Standing(claimed) if isinstance(claimed, VpcAccess) else claimed
+    ports = list(dict.fromkeys(backend.listener_ports)) if value == LISTENER else ports_of(value)
     if not ports:
         return _without_ports(notice, value, settings)
     return [
@@ -152,7 +163,7 @@ def _without_ports(notice: Appeared, value: str, settings: Settings) -> Unresolv
     )
 
 
-def _ports(value: str) -> list[int]:
+def ports_of(value: str) -> list[int]:
     """Return the ports of a tag's value, none if any part of it is not a port."""
     parts = [part.strip() for part in value.split(",")]
     if not 1 <= len(parts) <= MAX_PORTS or not all(re.fullmatch(r"[0-9]{1,5}", part) for part in parts):

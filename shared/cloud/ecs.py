@@ -39,12 +39,14 @@ class Ecs:
             found |= self._describe(instance_ids[start : start + MAX_IDS])
         return found
 
-    def tagged(self, key: str) -> list[Backend]:
-        """Return every instance that carries the tag ``key``. A listing by tag ends at 1,000, so more are found by their ids.
+    def tagged(self, key: str, value: str = "") -> list[Backend]:
+        """Return every instance that carries the tag ``key``, with that ``value`` if one is given.
 
+        A listing by tag ends at 1,000, so more are found by their ids.
         Raises the errors of ``Session.call``. https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-listtagresources
         """
-        parameters = {"RegionId": self._region_id, "Tag.1.Key": key, "MaxResults": str(MAX_IDS)}
+        tag = {"Tag.1.Key": key, **({"Tag.1.Value": value} if value else {})}
+        parameters = {"RegionId": self._region_id, **tag, "MaxResults": str(MAX_IDS)}
         found: dict[str, Backend] = {}
         for page in self._service.pages("DescribeInstances", parameters, _read_listed):
             found |= {backend.instance_id: backend for backend in page}
@@ -52,7 +54,7 @@ class Ecs:
                 break
         if len(found) < _MOST_BY_TAG:
             return list(found.values())
-        parameters = {"RegionId": self._region_id, "ResourceType": "instance", "Tag.1.Key": key}
+        parameters = {"RegionId": self._region_id, "ResourceType": "instance", **tag}
         pages = self._service.pages("ListTagResources", parameters, read_tags, read_error=_error_of_tags)
         ids = [item for page in pages for item, _, _ in page]
         described = self.describe_instances(list(dict.fromkeys(ids)))
@@ -154,4 +156,6 @@ def _read_instance(row: Answer) -> Backend:
         },
         classic=row.text("InstanceNetworkType") == "classic",
         status=row.text("Status"),
+        created=row.text("CreationTime"),
+        started=row.text("StartTime"),
     )

@@ -170,6 +170,13 @@ ENVELOPES: tuple[Envelope, ...] = (
         nameless,
         wrappers.open_schedule,
     ),
+    Envelope(
+        "names",
+        _keys("NamedBackend RegionId Because"),
+        lambda value: isinstance(value["NamedBackend"], dict) and are_short_texts(value, "RegionId", "Because"),
+        nameless,
+        wrappers.open_naming,
+    ),
     # Two keys only, so no third may stand beside them.
     Envelope(
         "mqtt",

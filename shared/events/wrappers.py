@@ -266,3 +266,10 @@ def open_schedule(event: Event) -> Iterator[Unwrapped | Content]:
     from shared.events.schedule import read_schedule  # no other event needs it
 
     yield from read_schedule(event)
+
+
+def open_naming(event: Event) -> Iterator[Unwrapped | Content]:
+    """A message of the names queue."""
+    from shared.events.naming import read_naming  # no other event needs it
+
+    yield from read_naming(event)

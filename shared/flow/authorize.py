@@ -143,7 +143,7 @@ def _carry_out(
 
     def finish(number: int, outcome_of: Callable[[int], Outcome]) -> None:
         with log.record(message_id=jobs[number].record.message_id) as tally:
-            outcomes[number] = outcome = run.publish(outcome_of(number))
+            outcomes[number] = outcome = run.publish(run.hand_on(outcome_of(number)))
             _log(outcome, tally)
 
     def urgency(number: int) -> tuple[bool, bool]:

@@ -21,9 +21,9 @@ from shared.errors import AuthorizerError, OutOfTime, RetryNeeded, SettingsError
 from shared.events.parsing import parse
 from shared.flow.report import Report, has_original, result_id, result_message
 from shared.model.access import VpcAccess
-from shared.model.outcome import SILENT, HookAnswer, Outcome
-from shared.model.records import Record
-from shared.settings import NO_RELEASE_QUEUE, Settings
+from shared.model.outcome import FAILED, SCHEDULED, SILENT, HookAnswer, Outcome
+from shared.model.records import Held, Hint, Leaving, Naming, Record
+from shared.settings import NO_NAMES_QUEUE, NO_RELEASE_QUEUE, Settings
 
 _MIN_PUBLISH_SECONDS = 0.5  # seconds
 
@@ -93,15 +93,59 @@ class Run(NamedTuple):
         queue = SmqQueue(self.session, settings.smq_endpoint, settings.release_queue)
         queue.send(schedule_message(entry, settings.region_id, because), settings.release_delay_seconds)
 
+    def send_naming(self, content: Naming, delay: int = 0) -> None:
+        """Send ``content`` to ``named_backends``; raises SettingsError, and the errors of ``Session.call``."""
+        from shared.cloud.smq import SmqQueue
+        from shared.events.naming import naming_message
+
+        settings = self.settings
+        if not settings.names_queue:
+            raise SettingsError([NO_NAMES_QUEUE])
+        SmqQueue(self.session, settings.smq_endpoint, settings.names_queue).send(naming_message(content), delay)
+
+    def hand_on(self, outcome: Outcome) -> Outcome:
+        """Tell ``named_backends`` of an instance that stands for a name; if that fails the record is due again."""
+        if outcome.type != SCHEDULED or outcome.access is None:
+            return outcome
+        access, region = outcome.access, self.settings.region_id
+        hint = Hint(access.name, region, f"{access.instance_id} has appeared", access.instance_id)
+        try:
+            self.send_naming(hint)
+        except AuthorizerError as error:
+            return outcome._replace(type=FAILED, reason=error.code, text=str(error), retry=True)
+        return outcome
+
     def answer_hooks(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[HookAnswer]]:
-        """Complete the lifecycle hooks among the outcomes; those whose hook could not be answered are due again."""
+        """Complete the lifecycle hooks among the outcomes; those whose hook could not be answered are due again.
+
+        Where names move, the hook of a scale-in is for ``named_backends`` to answer, once they have.
+        """
         if not any(getattr(outcome.record.content, "hook", None) for outcome in outcomes):
             return outcomes, []
         from shared.cloud.ess import Ess
-        from shared.flow.hooks import answer_hooks  # only Auto Scaling needs it: 1 ms
+        from shared.flow.hooks import answer_hooks, hook_of  # only Auto Scaling needs it: 1 ms
 
-        ess = Ess(self.session, self.settings.ess_endpoint, self.settings.region_id)
-        return answer_hooks(outcomes, ess, self.settings, self.session.clock.now())
+        settings, now = self.settings, self.session.clock.now()
+        mine, handed_on = list[Outcome](), dict[int, Outcome]()
+        for outcome in outcomes:
+            content = outcome.record.content
+            if settings.moves_names and isinstance(content, Leaving) and hook_of(outcome, settings) is not None:
+                handed_on[id(outcome)] = self._handing_on(outcome, Held(content, int(now)))
+            else:
+                mine.append(outcome)
+        ess = Ess(self.session, settings.ess_endpoint, settings.region_id)
+        marked, answers = answer_hooks(mine, ess, settings, now)
+        told = {id(outcome): answered for outcome, answered in zip(mine, marked, strict=True)} | handed_on
+        return [told[id(outcome)] for outcome in outcomes], answers
+
+    def _handing_on(self, outcome: Outcome, held: Held) -> Outcome:
+        """Tell ``named_backends`` of a hook; if that fails the record is due again."""
+        try:
+            self.send_naming(held)
+        except AuthorizerError as error:
+            return outcome._replace(type=FAILED, reason=error.code, text=str(error), retry=True)
+        text = f"hook {held.leaving.hook.hook_id} is answered by named_backends, once the names of its instances have moved"
+        return outcome._replace(type=SCHEDULED, reason="Named", text=text)
 
     def _original_in(self, outcome: Outcome) -> str:
         """Return the id of the result that gives the same original, "" if this one has to, or has none."""

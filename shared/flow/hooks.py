@@ -14,7 +14,7 @@ from shared import log
 from shared.backends.rules import foreign
 from shared.cloud.ess import STALE, Ess
 from shared.errors import AuthorizerError, CloudRefused
-from shared.model.outcome import GRANTED, IGNORED, HookAnswer, Outcome, has_outlived
+from shared.model.outcome import GRANTED, IGNORED, SCHEDULED, HookAnswer, Outcome, has_outlived
 from shared.model.records import Appeared, Hook, Leaving
 from shared.parallel import in_parallel
 from shared.settings import Settings
@@ -43,7 +43,7 @@ def verdict(outcomes: Sequence[Outcome], settings: Settings) -> str:
     """Decide the answer to a hook, from the outcomes of all its instances."""
     if any(outcome.retry for outcome in outcomes):
         return WAIT
-    if all(outcome.type in GRANTED or outcome.type == IGNORED for outcome in outcomes):
+    if all(outcome.type in GRANTED or outcome.type in (IGNORED, SCHEDULED) for outcome in outcomes):
         return CONTINUE
     return settings.hook_on_failure.upper()
 

@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 OWNER_TAG = "vpc-access-owner"
 ORIGIN_TAG = "vpc-access-origin"
-ANNOUNCED, REQUESTED = "announced", "requested"
-"""Where an entry comes from: a backend that appeared, or a request. Only what was announced is released by itself."""
+ANNOUNCED, REQUESTED, NAMED = "announced", "requested", "named"
+"""Where an entry comes from: a backend that appeared, a request, or a name that backends stand for by their tag.
+
+Only what was announced is released by itself, and only what is named is pointed to another backend by itself.
+"""
 
 MARKS = (OWNER_TAG, ORIGIN_TAG)
 

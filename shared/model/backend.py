@@ -49,6 +49,8 @@ class Backend(NamedTuple):
     classic: bool = False
     listener_ports: tuple[int, ...] = ()
     status: str = ""  # the product's own word: Running, Stopped, active; "" where its answer has none
+    created: str = ""  # as ECS writes times, to the minute: 2017-12-10T04:04Z; "" where its answer has none
+    started: str = ""  # the same
 
     @property
     def is_running(self) -> bool:

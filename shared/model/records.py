@@ -66,6 +66,52 @@ class Leaving(NamedTuple):
     account_id: str = ""
 
 
+class Hint(NamedTuple):
+    """Somebody says that the target of a name may have to change, ``because``. It is looked up, and none of it believed.
+
+    ``instance_id`` is the instance that has appeared with the name, ``target`` one that a person wants the name to open;
+    ``request`` is what tells two wishes for the same move apart.
+    """
+
+    name: str
+    region_id: str
+    because: str
+    instance_id: str = ""
+    target: str = ""
+    request: str = ""
+
+
+class Move(NamedTuple):
+    """A name that is on its way from the target ``previous`` to ``target``, because of ``cause``; told when it has arrived.
+
+    ``started`` tells the run of the target apart from an earlier one. ``operation_id`` is the task by which published APIs
+    follow, "" if its answer was lost; ``writes`` counts the changes asked for, ``since`` is the epoch second of the last.
+    """
+
+    name: str
+    region_id: str
+    vpc_access_id: str
+    previous: tuple[str, str, int]
+    target: tuple[str, str, int]
+    cause: str
+    started: str = ""
+    operation_id: str = ""
+    writes: int = 0
+    since: int = 0
+
+
+class Held(NamedTuple):
+    """A hook of a scale-in that waits until the names of its instances have moved, at most since ``first_seen`` (epoch)."""
+
+    leaving: Leaving
+    first_seen: int
+    operation_ids: tuple[str, ...] = ()
+
+
+Naming = Hint | Move | Held
+"""What the names queue holds."""
+
+
 class Timer(NamedTuple):
     """A timer of the function fired; ``payload`` is the text that its trigger was given."""
 
@@ -98,7 +144,21 @@ class Invalid(NamedTuple):
     correlation: str = ""
 
 
-Content = VpcAccess | Appeared | Ended | Scheduled | Changed | Leaving | Timer | Succeeded | Ignored | Invalid
+Content = (
+    VpcAccess
+    | Appeared
+    | Ended
+    | Scheduled
+    | Changed
+    | Leaving
+    | Hint
+    | Move
+    | Held
+    | Timer
+    | Succeeded
+    | Ignored
+    | Invalid
+)
 """What a record says. Facts only: what to do with one is decided by the function that it came to."""
 
 
