@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.named_backends.index import work as keep_names
 from functions.reconcile_vpc_access.index import work as reconcile
 from functions.release_vpc_access.index import work as release
 from functions.set_vpc_access.index import work as authorize
@@ -49,6 +50,8 @@ SETTINGS = {
     "RELEASE_MODE": "apply",
     "RECONCILE_MODE": "apply",
     "RELEASE_QUEUE": "releases",
+    "NAMED_BACKENDS": "apply",
+    "NAMES_QUEUE": "names",
 }
 
 
@@ -159,13 +162,13 @@ class Invoker:
             return Answer(error=error)
         return Answer(report.summary(), report=report)
 
-    def due(self, seconds: float = 0.0) -> Answer:
-        """Invoke with what the release queue has after ``seconds``: what its trigger delivers, in one batch."""
+    def due(self, seconds: float = 0.0, queue: str = "releases") -> Answer:
+        """Invoke with what that queue has after ``seconds``: what its trigger delivers, in one batch."""
         self.clock.advance(seconds)
         bodies, smq = list[str](), self.served.products["SMQ"]
-        while found := smq.receive("releases", 16):
+        while found := smq.receive(queue, 16):
             for message in found:
-                smq.delete("releases", message.receipt_handle)
+                smq.delete(queue, message.receipt_handle)
                 bodies.append(message.body)
         assert bodies, "nothing is due"
         return self(queue_event(*bodies))
@@ -218,6 +221,7 @@ def new_invoker(**switches: Any) -> Invoker:
     smq.create_topic("vpc-access-results")
     smq.create_queue("results")
     smq.create_queue("releases")
+    smq.create_queue("names")
     smq.subscribe("vpc-access-results", "to-results", queue="results", format="SIMPLIFIED")
     app.world.journal.clear()
     return Invoker(Served(app), clock)
@@ -243,6 +247,15 @@ def releasing(invoke: Invoker) -> Invoker:
 def sweeping(invoke: Invoker) -> Invoker:
     """The function that reconciles, on the same stand-in."""
     return replace(invoke, work=reconcile, engine=None)
+
+
+@pytest.fixture
+def naming(invoke: Invoker) -> Invoker:
+    """The function that keeps names, on the same stand-in; ``orders-…`` may be claimed in ``VPC``."""
+    keeper = invoke.doing(keep_names)
+    keeper.configure(ALLOWED_NAMES=f"{VPC}:orders-*")
+    invoke.configure(ALLOWED_NAMES=f"{VPC}:orders-*")
+    return keeper
 
 
 def request(**changes: Any) -> dict[str, Any]:

@@ -33,6 +33,19 @@ class Recent:
         self._clock, self._lock = clock, threading.Lock()
         self._by_name: dict[str, tuple[float, VpcAccess]] = {}  # the oldest first
         self._by_target: dict[tuple[str, str, int], VpcAccess] = {}
+        self._noted: dict[str, float] = {}  # the oldest first
+
+    def note(self, what: str) -> None:
+        """Remember for a minute that something was done; an instance that has just begun knows of nothing."""
+        now = self._clock.monotonic()
+        self._noted.pop(what, None)
+        self._noted[what] = now
+        while now - next(iter(self._noted.values())) > _REMEMBERED:
+            del self._noted[next(iter(self._noted))]
+
+    def noted(self, what: str) -> bool:
+        """Tell whether it was noted within the last minute."""
+        return self._clock.monotonic() - self._noted.get(what, -_REMEMBERED) < _REMEMBERED
 
     def wrote(self, access: VpcAccess) -> None:
         """Remember an entry that was just made."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from shared.model.access import VpcAccess
 from shared.model.backend import KINDS, Backend
 from shared.model.outcome import FAILED, REFUSED, REJECTED
-from shared.model.records import Appeared, Ended, Ignored, Leaving
+from shared.model.records import Appeared, Changed, Ended, Ignored, Leaving
 from shared.settings import Settings
 
 MAX_PORTS = 20  # of one instance
@@ -34,7 +34,7 @@ class Standing(NamedTuple):
 Resolution = Sequence[VpcAccess] | Standing | Ignored | Unresolved
 
 
-def foreign(notice: Appeared | Leaving | Ended, settings: Settings) -> Ignored | None:
+def foreign(notice: Appeared | Leaving | Ended | Changed, settings: Settings) -> Ignored | None:
     """Return why a notice is of another account or region, and so another function's business; None if it is ours."""
     account, region = notice.account_id, notice.region_id
     what = f"hook {notice.hook.hook_id}" if isinstance(notice, Leaving) else notice.instance_id

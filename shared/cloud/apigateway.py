@@ -73,9 +73,10 @@ class ApiGateway:
             repeatable=False,
         )
 
-    def modify_vpc_access(self, access: VpcAccess) -> Modified:
+    def modify_vpc_access(self, access: VpcAccess, *, refresh: bool = False) -> Modified:
         """Point the entry named ``access.name`` to ``access``'s target and host; its published APIs follow in a task.
 
+        With ``refresh`` they are to follow although the entry has this target already.
         Not repeated after doubt: raises Doubtful, and the caller looks first. https://help.aliyun.com/zh/api-gateway/developer-reference/api-cloudapi-2016-07-14-modifyvpcaccessandupdateapis
         """
         parameters = {
@@ -87,6 +88,8 @@ class ApiGateway:
         }
         if access.vpc_target_host_name:
             parameters["VpcTargetHostName"] = access.vpc_target_host_name
+        if refresh:
+            parameters["Refresh"] = "true"
         return self._service.call(
             "ModifyVpcAccessAndUpdateApis",
             parameters,

@@ -20,12 +20,13 @@ Item = TypeVar("Item")
 
 
 class Api(NamedTuple):
-    """An API in one stage; ``vpc_name`` is the authorization that it uses, "" where the answer does not say."""
+    """An API in one stage; ``vpc_name`` is the authorization that it uses and ``instance_id`` where it goes, "" where not said."""
 
     api_id: str
     api_name: str
     stage_name: str
     vpc_name: str
+    instance_id: str = ""
 
 
 class BackendObject(NamedTuple):
@@ -111,7 +112,8 @@ class References:
 
 def _read_api(row: Answer) -> Api:
     vpc_name = row.identity("VpcName", optional=True)
-    return Api(row.identity("ApiId"), row.text("ApiName"), row.text("StageName"), vpc_name)
+    instance_id = row.identity("InstanceId", optional=True)
+    return Api(row.identity("ApiId"), row.text("ApiName"), row.text("StageName"), vpc_name, instance_id)
 
 
 def _read_backend(answer: Answer, backend_id: str) -> BackendObject:

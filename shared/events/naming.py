@@ -12,7 +12,6 @@ from typing import Any
 from shared.events.fields import MAX_TEXT_CHARS, is_short_text, text_of, texts_of
 from shared.model.records import Held, Hint, Hook, Invalid, Leaving, Move, Naming
 
-MAX_NAMES = 8  # tasks that a hook waits for; more would hold it for longer than it may wait
 _MAX_PORT = 65_535
 _FIX = "only our own functions and `python -m functions move` write such messages: do not send them by hand"
 
@@ -48,7 +47,7 @@ def naming_message(content: Naming) -> str:
             "InstanceIds": list(leaving.instance_ids),
             "AccountId": leaving.account_id,
             "FirstSeen": content.first_seen,
-            "OperationIds": list(content.operation_ids),
+            "Tasks": [list(task) for task in content.tasks],
         }
     message = {
         "NamedBackend": {key: value for key, value in named.items() if value not in ("", [])},
@@ -74,12 +73,20 @@ def read_naming(message: Mapping[str, Any]) -> Iterator[Naming | Invalid]:
 
 def _held(named: Mapping[str, Any], region: str, transition: str) -> Held | Invalid:
     hook = Hook(text_of(named, "LifecycleHookId"), text_of(named, "LifecycleActionToken"))
-    ids, tasks = texts_of(named, "InstanceIds"), texts_of(named, "OperationIds")
+    ids, tasks = texts_of(named, "InstanceIds"), named.get("Tasks", [])
     first_seen = _whole(named, "FirstSeen")
     if not (all(hook) and ids) or first_seen is None:
         return Invalid(f"a hook needs LifecycleHookId, LifecycleActionToken, InstanceIds and FirstSeen: {_FIX}")
     leaving = Leaving(hook, transition, tuple(ids), region, text_of(named, "AccountId"))
-    return Held(leaving, first_seen, tuple((tasks or [])[:MAX_NAMES]))
+    return Held(leaving, first_seen, tuple(_tasks(tasks)))
+
+
+def _tasks(value: Any) -> Iterator[tuple[str, int]]:
+    for task in value if isinstance(value, list) else ():
+        if isinstance(task, list) and len(task) == len(("OperationId", "apis")):
+            operation_id, apis = task
+            if is_short_text(operation_id) and isinstance(apis, int) and not isinstance(apis, bool):
+                yield operation_id, apis
 
 
 def _move(named: Mapping[str, Any], region: str, cause: str) -> Move | Invalid:

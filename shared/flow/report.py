@@ -14,8 +14,17 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from shared.model.outcome import FAILED, GRANTED, IGNORED, OF_AN_ENTRY, REFUSED, REJECTED, HookAnswer, Outcome
-from shared.model.records import Appeared
+from shared.model.outcome import (
+    FAILED,
+    GRANTED,
+    IGNORED,
+    OF_AN_ENTRY,
+    REFUSED,
+    REJECTED,
+    HookAnswer,
+    Outcome,
+)
+from shared.model.records import Appeared, Move
 
 RECONCILE = "reconcile"  # source of what a sweep found
 MAX_MESSAGE_BYTES = 48_000  # bytes, a third more in Base64: within SMQ's 64 KB
@@ -28,6 +37,9 @@ _MAX_REASON_BYTES, _MAX_REASON_CHARS = 6_000, 2_000  # bytes, characters
 def result_id(outcome: Outcome, owner: str) -> str:
     """Return the id of an outcome's result message: 32 hexadecimal characters, the same for every delivery."""
     record = outcome.record
+    if outcome.type in GRANTED and isinstance(record.content, Move):
+        move = record.content
+        return _hash(owner, move.vpc_access_id, move.previous, move.target, move.cause, move.started)
     if outcome.type in OF_AN_ENTRY and outcome.access is not None:
         return _hash(owner, outcome.access.vpc_access_id, outcome.access.name, outcome.type, outcome.reason)
     key = record.message_id or sha256(_canonical(record.original).encode("utf-8", "surrogatepass")).hexdigest()

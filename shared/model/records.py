@@ -105,7 +105,7 @@ class Held(NamedTuple):
 
     leaving: Leaving
     first_seen: int
-    operation_ids: tuple[str, ...] = ()
+    tasks: tuple[tuple[str, int], ...] = ()  # OperationId, and how many published APIs follow by it
 
 
 Naming = Hint | Move | Held

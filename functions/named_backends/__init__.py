@@ -1,0 +1,1 @@
+"""Releases the authorizations of backends that are gone."""

@@ -1,0 +1,357 @@
+"""One look and one decision for each name, and a change at most; the published APIs are followed to the end.
+
+Whatever is to be changed is sent to ourselves first, to come back in a moment: so a crash at any point loses nothing, and
+the result is told once the published APIs have followed. Everything is looked up anew each time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from shared import log
+from shared.access.apply import Applier
+from shared.access.moving import Followed, Mover, Seen
+from shared.access.naming import NO_CANDIDATE, ON_PURPOSE, Choice, Point, Stay, described
+from shared.errors import AuthorizerError, Doubtful
+from shared.flow.engine import Run
+from shared.flow.report import line
+from shared.model.access import NAMED, VpcAccess
+from shared.model.outcome import FAILED, REPLACED, Outcome
+from shared.model.records import Changed, Ended, Held, Hint, Leaving, Move, Record
+
+SOURCE = "names"
+MAX_WRITES = 3  # changes to one target
+COMES_BACK = 15  # seconds after which what is under way is looked at again
+_FOLLOWING = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between looks at tasks, within one invocation
+_PATIENCE = 120  # seconds that the published APIs have, before the change is repeated
+_REFRESH = "Refresh"
+
+
+@dataclass
+class Name:
+    """One name in this invocation: what it was asked for, what was seen and decided, and what is under way."""
+
+    name: str
+    hints: list[Hint] = field(default_factory=list)
+    arrived: list[Move] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    seen: Seen | None = None
+    choice: Choice | None = None
+    trouble: AuthorizerError | None = None
+    is_sure: bool = False  # whatever the trouble is, a message of ours comes back
+    waits: bool = False  # something is under way; hooks wait for it
+    following: list[tuple[Move, list[str]]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def entry(self) -> VpcAccess | None:
+        """Return what has the name now, as it was last seen."""
+        return self.seen.entry if self.seen else None
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Return the instances that hooks name."""
+        return frozenset(item for held in self.held for item in held.leaving.instance_ids)
+
+
+class Names:
+    """The work of one invocation."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.settings = run, run.settings
+        self.mover = Mover(run.session, run.settings)
+        self.names: dict[str, Name] = {}
+        self.opened_by: defaultdict[str, set[str]] = defaultdict(set)  # name → instances whose record led to it
+        self.unseen: dict[int, AuthorizerError] = {}  # records whose names could not be looked up, by identity
+
+    def now(self) -> int:
+        """Return the epoch second."""
+        return int(self.run.session.clock.now())
+
+    def sort(self, records: Iterable[Record]) -> None:
+        """Note what each record says under the names that it is about."""
+        for record in records:
+            content = record.content
+            if isinstance(content, Hint):
+                self._of(content.name).hints.append(content)
+            elif isinstance(content, Move):
+                self._of(content.name).arrived.append(content)
+            elif isinstance(content, (Held, Ended, Changed)):
+                ids = content.leaving.instance_ids if isinstance(content, Held) else (content.instance_id,)
+                try:
+                    with log.tracing("names"):
+                        found = self.mover.opening(ids)
+                except AuthorizerError as error:
+                    self.unseen[id(record)] = error
+                    continue
+                for entry in found:
+                    if entry.owner == self.settings.owner and entry.origin == NAMED:
+                        name = self._of(entry.name)
+                        self.opened_by[entry.name].add(entry.instance_id)
+                        if isinstance(content, Held):
+                            name.held.append(content)
+
+    def _of(self, name: str) -> Name:
+        return self.names.setdefault(name, Name(name))
+
+    def settle(self, name: Name) -> None:
+        """Look, decide, and do what was decided; trouble is noted, and costs no other name anything."""
+        try:
+            with log.tracing("names"):
+                self._settle(name)
+        except AuthorizerError as error:
+            name.trouble = error
+
+    def _settle(self, name: Name) -> None:
+        wish = next((hint for hint in reversed(name.hints) if hint.target), None)
+        name.seen = self.mover.look(name.name, self.mover.entry(name.name))
+        name.seen, name.choice = self.mover.choose(name.seen, name.leaving, wish.target if wish else "")
+        log.info("name", text=described(name.name, name.entry, name.seen.candidates))
+        if not self.settings.moves_names:
+            return
+        if isinstance(name.choice, Stay):
+            self._warn(name, name.choice)
+        pending = self._take_up(name)
+        if isinstance(name.choice, Point):
+            self._point(name, name.choice, pending)
+        elif isinstance(name.choice, Stay) and not name.choice.end and not name.following:
+            self._mend(name)
+
+    def _warn(self, name: Name, stay: Stay) -> None:
+        """Say what is wrong with a name that keeps its target: people have to act."""
+        entry = name.entry
+        if stay.drift:
+            log.warning("drift", name=name.name, text=stay.drift)
+        if not stay.end or entry is None:
+            return
+        users, _ = self.mover.users(name.name)
+        text = (
+            f"{entry.instance_id} is no backend for {name.name!r} any more ({stay.end}), and no other running instance carries "
+            "the name: start one with both tags"
+        )
+        log.error("no candidate", name=name.name, target=entry.target_text(), text=text)
+        if users:
+            log.warning("dead and in use", name=name.name, target=entry.target_text(), used_by=users, text=text)
+        more = {"UsedBy": users} if users else {}
+        record = self.record(Hint(name.name, "", ""), name.name)
+        name.outcomes.append(Outcome(record, FAILED, entry, NO_CANDIDATE, text, more=more))
+
+    def _take_up(self, name: Name) -> Move | None:
+        """Go on with the moves that came back; return one that was not carried out yet."""
+        pending: Move | None = None
+        for move in name.arrived:
+            entry = name.entry
+            if self.run.recent.noted(_told(move)):
+                continue
+            if entry is None or entry.vpc_access_id != move.vpc_access_id:
+                continue  # the entry that it was about is gone
+            if entry.target == move.target:
+                if move.operation_id or not self.run.recent.noted(
+                    _under_way(name.name)
+                ):  # else a newer message follows it
+                    users, _ = self.mover.users(name.name)
+                    name.following.append((move, users))
+            elif entry.target == move.previous:
+                pending = move
+            else:
+                self._overtaken(name, move)
+        return pending
+
+    def _overtaken(self, name: Name, move: Move) -> None:
+        """The name has moved on. APIs that follow the old change late may end where the name has left, so they are asked again."""
+        followed = self.mover.followed(move.operation_id, 1)
+        young = self.now() - move.since < _PATIENCE
+        if (move.operation_id and not followed.is_over and young) or isinstance(name.choice, Point):
+            self.run.send_naming(move, COMES_BACK)
+            name.waits = True
+        elif name.entry is not None and isinstance(name.choice, Stay) and not name.choice.end:
+            self._again(name, _refreshing(name.entry, self.settings.region_id))
+
+    def _point(self, name: Name, choice: Point, pending: Move | None) -> None:
+        """Make the entry, or move it: at most one change of a name in an invocation, and none while APIs follow the last one."""
+        entry = name.entry
+        if entry is None:
+            self._create(name, choice)
+            return
+        if name.following or self.run.recent.noted(_under_way(name.name)):
+            self.run.send_naming(Hint(name.name, self.settings.region_id, "its APIs were still following"), COMES_BACK)
+            name.waits = True
+            return
+        move = Move(
+            name.name,
+            self.settings.region_id,
+            entry.vpc_access_id,
+            entry.target,
+            choice.access.target,
+            f"{choice.cause} {_request(name)}".strip() if choice.cause == ON_PURPOSE else choice.cause,
+            choice.to.backend.started,
+            writes=1,
+            since=self.now(),
+        )
+        if pending is not None and (pending.previous, pending.target) == (move.previous, move.target):
+            move = move._replace(cause=pending.cause, started=pending.started, writes=pending.writes + 1)
+        if move.writes > MAX_WRITES:
+            text = f"it could not be pointed to {choice.access.target_text()} in {MAX_WRITES} tries: the next sweep tries again"
+            log.error("name not moved", name=name.name, target=choice.access.target_text(), text=text)
+            name.outcomes.append(Outcome(self.record(move), FAILED, entry, "NotMoved", text))
+            return
+        users, _ = self.mover.users(name.name)
+        self.hold(name.held)
+        self.run.send_naming(move, COMES_BACK)
+        name.is_sure = name.waits = True
+        if not self.mover.still_holds(entry, choice):
+            log.info("changed meanwhile", name=name.name)
+            return
+        access = choice.access._replace(
+            vpc_access_id=entry.vpc_access_id, vpc_target_host_name=entry.vpc_target_host_name, tags=entry.tags
+        )
+        log.info("moving", name=name.name, previous=entry.target_text(), target=access.target_text(), cause=move.cause)
+        modified = self.mover.point(access)
+        self.run.recent.note(_under_way(name.name))
+        if name.seen is not None:
+            name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
+        name.following.append((move._replace(operation_id=modified.operation_id, since=self.now()), users))
+
+    def _create(self, name: Name, choice: Point) -> None:
+        """Make the entry for the first backend that stands for the name."""
+        settings = self.settings._replace(on_conflict="refuse")
+        applier = Applier(self.mover.gateway, self.run.session, settings, self.run.recent)
+        outcome = applier.decide_and_apply(self.record(Hint(name.name, "", ""), name.name), choice.access)
+        if outcome.retry:
+            name.trouble = Doubtful("SetVpcAccess", outcome.reason, 0, outcome.text)
+            return
+        name.outcomes.append(outcome)
+        if name.seen is not None and outcome.access is not None and outcome.access.vpc_access_id:
+            name.seen = name.seen._replace(entry=outcome.access)
+
+    def _mend(self, name: Name) -> None:
+        """Ask published APIs again to follow that are seen to go somewhere else than the name."""
+        entry = name.entry
+        if entry is None or self.run.recent.noted(_under_way(name.name)):
+            return
+        _, astray = self.mover.users(name.name, entry)
+        if astray:
+            self._again(name, _refreshing(entry, self.settings.region_id))
+
+    def _again(self, name: Name, move: Move) -> None:
+        """Ask the published APIs once more to follow to the target that the entry has."""
+        entry = name.entry
+        assert entry is not None
+        move = move._replace(writes=move.writes + 1, operation_id="", since=self.now())
+        self.run.send_naming(move, COMES_BACK)
+        name.is_sure = name.waits = True
+        users, _ = self.mover.users(name.name)
+        modified = self.mover.point(entry, refresh=True)
+        self.run.recent.note(_under_way(name.name))
+        name.following.append((move._replace(operation_id=modified.operation_id), users))
+
+    def names_of(self, held: Held) -> list[Name]:
+        """Return the names whose targets a hook is about."""
+        return [name for name in self.names.values() if held in name.held]
+
+    def hold(self, some: Iterable[Held]) -> None:
+        """Have hooks wait: nobody knows how much of their time is left."""
+        for held in some:
+            self._hold(held.leaving)
+
+    def _hold(self, leaving: Leaving) -> None:
+        try:
+            self.mover.ess.heartbeat(leaving.hook)
+        except AuthorizerError as error:  # it may be over; the name moves in any case
+            log.warning("hook not held", hook=leaving.hook.hook_id, code=error.code, text=str(error))
+
+    def follow(self) -> None:
+        """Look how the published APIs fare, all names together, and tell of the moves that have arrived."""
+        following = [(name, move, users) for name in self.names.values() for move, users in name.following]
+        for wait in _FOLLOWING:
+            if not following or self.run.session.deadline.remaining() < wait + COMES_BACK:
+                break
+            if wait:
+                self.run.session.clock.sleep(wait)
+            following = [one for one in following if not self._guarded(self._arrived, *one)]
+        for name, move, users in following:
+            self._guarded(self._later, name, move, users)
+
+    def _guarded(self, work: Callable[[Name, Move, list[str]], bool], name: Name, move: Move, users: list[str]) -> bool:
+        try:
+            with log.tracing("names"):
+                return work(name, move, users)
+        except AuthorizerError as error:
+            name.trouble = error
+            return False
+
+    def _arrived(self, name: Name, move: Move, users: list[str]) -> bool:
+        """Tell of a move whose APIs have followed; False while they have not."""
+        followed = self.mover.followed(move.operation_id, len(users)) if users else Followed(is_over=True)
+        if not followed.is_over or followed.failed:
+            return False
+        self._tell(name, move, followed)
+        return True
+
+    def _later(self, name: Name, move: Move, users: list[str]) -> bool:
+        """The APIs have not followed yet: look again later, or repeat the change, or tell which have not."""
+        followed = self.mover.followed(move.operation_id, len(users))
+        waiting = not followed.is_over and self.now() - move.since < _PATIENCE
+        name.waits = True
+        if waiting and move.operation_id:
+            self.run.recent.note(_under_way(name.name))
+            self.run.send_naming(move, COMES_BACK)
+            name.is_sure = True
+        elif move.writes < MAX_WRITES:
+            self._again(name, move)
+            for again, _ in name.following[-1:]:
+                self.run.send_naming(again, COMES_BACK)
+        else:
+            silent = [] if followed.failed else [f"{api}: nothing is told" for api in users]
+            left = (*followed.failed, *silent)
+            log.error("apis not updated", name=name.name, apis=list(left), operation_id=move.operation_id)
+            self._tell(name, move, followed._replace(failed=left))
+        return True
+
+    def _tell(self, name: Name, move: Move, followed: Followed) -> None:
+        entry = name.entry
+        assert entry is not None
+        name.waits = False
+        if move.previous == move.target:  # nothing has moved
+            return
+        vpc_id, instance_id, port = move.previous
+        more = {
+            "Previous": {"VpcId": vpc_id, "InstanceId": instance_id, "Port": port},
+            "Cause": move.cause,
+            "Apis": list(followed.done),
+            **({"NotUpdated": list(followed.failed)} if followed.failed else {}),
+        }
+        text = f"{move.name!r} opened {instance_id}:{port} before ({move.cause})"
+        name.outcomes.append(Outcome(self.record(move), REPLACED, entry, text=text, more=more))
+
+    def record(self, content: Hint | Move, part: str = "") -> Record:
+        """Return a record of our own, so that the result is the same whichever message it came of."""
+        return Record(SOURCE, "", part or content.name, content, "{}")
+
+    def publish(self) -> None:
+        """Publish what became of the names; a move that was told is not told again when its message comes back."""
+        for name in self.names.values():
+            for place, outcome in enumerate(name.outcomes):
+                told = self.run.publish(outcome)
+                name.outcomes[place] = told
+                (log.warning if told.type == FAILED or told.retry else log.info)("record", **line(told))
+                if told.published and isinstance(told.record.content, Move):
+                    self.run.recent.note(_told(told.record.content))
+
+
+def _told(move: Move) -> str:
+    return f"told {move[:7]}"
+
+
+def _under_way(name: str) -> str:
+    return f"under way {name}"
+
+
+def _request(name: Name) -> str:
+    return next((hint.request for hint in reversed(name.hints) if hint.target), "")
+
+
+def _refreshing(entry: VpcAccess, region_id: str) -> Move:
+    return Move(entry.name, region_id, entry.vpc_access_id, entry.target, entry.target, _REFRESH)

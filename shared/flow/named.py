@@ -1,0 +1,231 @@
+"""Names keep a living backend: what the names queue says goes in, results and answers to hooks come out.
+
+A hook of a scale-in is answered once the names of its instances have moved, and in any case before its time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared import log
+from shared.access.naming import STANDBY, Claimant, Leave, Point, Stay
+from shared.backends.rules import foreign
+from shared.errors import AuthorizerError
+from shared.flow.engine import Run
+from shared.flow.hooks import answer_hooks
+from shared.flow.moves import COMES_BACK, Name, Names
+from shared.flow.report import line
+from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Outcome, stopped
+from shared.model.records import Changed, Ended, Held, Hint, Ignored, Move, Record
+
+_HOLDING = 300 - 30  # seconds since it was first seen that a hook waits at most
+_AGAIN = 5  # seconds until it is looked at again
+Due = Hint | Move | Held | Ended | Changed
+
+
+def keep_names(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Return what became of each record and of each name, every result published, and the answers to hooks.
+
+    The contents of ``records`` are ``Due``. Nothing is made or moved unless NAMED_BACKENDS is apply. Raises SettingsError if
+    something is to be done and there is no access key.
+    """
+    mine, outcomes = list[Record](), list[Outcome]()
+    for record in records:
+        elsewhere = _elsewhere(record, run)
+        if elsewhere is None:
+            mine.append(record)
+        else:
+            outcomes.append(Outcome(record, IGNORED, None, elsewhere.reason, elsewhere.text))
+    if mine:
+        run.session.credentials()  # without a key nothing can be done: said once, not once for each record
+    names = Names(run)
+    names.sort(mine)
+    for name in list(names.names.values()):
+        names.settle(name)
+    names.follow()
+    names.publish()
+    hooks = _Hooks(names)
+    for record in mine:
+        outcome = hooks.outcome(record) if isinstance(record.content, Held) else _outcome(record, names)
+        outcomes.append(_told(outcome, run))
+    answered, answers = hooks.answered()
+    told = {id(outcome.record): outcome for outcome in answered}
+    of_names = [outcome for name in names.names.values() for outcome in name.outcomes]
+    return [*(told.get(id(outcome.record), outcome) for outcome in outcomes), *of_names], answers
+
+
+def _elsewhere(record: Record, run: Run) -> Ignored | None:
+    """Return why a record is another region's or account's business."""
+    content = record.content
+    if isinstance(content, (Hint, Move)):
+        if content.region_id in ("", run.settings.region_id):
+            return None
+        return Ignored("foreign-region", f"{content.name!r} is of {content.region_id}, not {run.settings.region_id}")
+    assert isinstance(content, (Held, Ended, Changed))
+    return foreign(content.leaving if isinstance(content, Held) else content, run.settings)
+
+
+def _told(outcome: Outcome, run: Run) -> Outcome:
+    outcome = run.publish(outcome)
+    (log.warning if outcome.type == FAILED or outcome.retry else log.info)("record", **line(outcome))
+    return outcome
+
+
+def _outcome(record: Record, names: Names) -> Outcome:
+    """Return what became of a record that is no hook."""
+    content = record.content
+    if (unseen := names.unseen.get(id(record))) is not None:
+        return stopped(record, None, unseen, names.now())
+    about = [name for name in names.names.values() if _is_about(name, content, names)]
+    for name in about:
+        if name.trouble is not None:
+            return _troubled(record, name, name.trouble, names)
+    if isinstance(content, Hint):
+        return _of_hint(record, content, about[0], names)
+    if not about:
+        return Outcome(record, IGNORED, None, "no-name", "no name of ours opens it")
+    return Outcome(record, IGNORED, None, "names", f"{', '.join(name.name for name in about)}: looked at")
+
+
+def _is_about(name: Name, content: object, names: Names) -> bool:
+    if isinstance(content, (Hint, Move)):
+        return name.name == content.name
+    return isinstance(content, (Ended, Changed)) and content.instance_id in names.opened_by[name.name]
+
+
+def _troubled(record: Record, name: Name, trouble: AuthorizerError, names: Names) -> Outcome:
+    """Return what becomes of a record whose name could not be settled: a message of ours comes back, or the record has to."""
+    if name.is_sure:
+        text = f"{trouble}. It is looked at again in {COMES_BACK} s"
+        return Outcome(record, SCHEDULED, name.entry, trouble.code, text)
+    return stopped(record, name.entry, trouble, names.now())
+
+
+def _of_hint(record: Record, hint: Hint, name: Name, names: Names) -> Outcome:
+    """Return what is told of an instance that has appeared, of a person's wish, or of a name that was only to be looked at."""
+    candidates = name.seen.candidates if name.seen else ()
+    if hint.target:
+        return _of_wish(record, name)
+    claimant = next((one for one in candidates if hint.instance_id and one.place == hint.instance_id), None)
+    if claimant is None:
+        text = f"{name.name!r} was looked at ({hint.because})"
+        return Outcome(record, IGNORED, None, "names", text)
+    return _of_claimant(record, claimant, name, names)
+
+
+def _of_claimant(record: Record, claimant: Claimant, name: Name, names: Names) -> Outcome:
+    """Return what is told of an instance: it has the name, stands by for it, or may not have it."""
+    choice, entry = name.choice, name.entry
+    own = names.record(Hint(name.name, "", ""), f"{name.name}/{claimant.place}")
+    if claimant.why_not is not None:
+        return Outcome(own, claimant.why_not.outcome, claimant.access, claimant.why_not.reason, claimant.why_not.text)
+    if isinstance(choice, Leave):
+        return Outcome(own, choice.outcome, claimant.access, choice.reason, choice.text)
+    if not names.settings.moves_names:
+        return _planned(record, name)
+    if entry is None or claimant.access is None:
+        return Outcome(record, IGNORED, None, "not-yet", f"{claimant.place} does not run yet, and is announced again")
+    if entry.instance_id == claimant.place:
+        if any(outcome.access == entry for outcome in name.outcomes):
+            return Outcome(record, IGNORED, None, "names", f"{name.name!r} opens {claimant.place}, and that is told")
+        return Outcome(names.record(Hint(name.name, "", ""), name.name), UNCHANGED, entry)
+    text = f"{name.name!r} opens {entry.target_text()}: {claimant.place} stands by"
+    access = claimant.access._replace(vpc_access_id=entry.vpc_access_id)
+    return Outcome(own, UNCHANGED, access, STANDBY, text)
+
+
+def _of_wish(record: Record, name: Name) -> Outcome:
+    choice = name.choice
+    if isinstance(choice, Leave):
+        return Outcome(record, choice.outcome, name.entry, choice.reason, choice.text)
+    if isinstance(choice, Point):
+        return Outcome(
+            record, SCHEDULED, choice.access, "Moving", "its result is published once the APIs have followed"
+        )
+    return Outcome(record, UNCHANGED, name.entry)
+
+
+def _planned(record: Record, name: Name) -> Outcome:
+    """Return what would be done."""
+    choice = name.choice
+    if isinstance(choice, Point):
+        plan = f"move: {choice.cause}" if choice.cause else "create"
+        return Outcome(record, PLANNED, choice.access, plan, "with NAMED_BACKENDS=apply it would be done now")
+    end = choice.end if isinstance(choice, Stay) else ""
+    return Outcome(record, PLANNED, name.entry, f"stay: {end}" if end else "stay")
+
+
+class _Hooks:
+    """The hooks of an invocation, and what becomes of each."""
+
+    def __init__(self, names: Names) -> None:
+        self._names, self._ready = names, list[Outcome]()
+        self._waiting = list[HookAnswer]()
+
+    def outcome(self, record: Record) -> Outcome:
+        """Return what becomes of a hook's record: it waits, in a message of ours, or is answered with the others."""
+        held = record.content
+        assert isinstance(held, Held)
+        tasks = self._tasks(held)
+        why = self._why_wait(record, held) or (f"{len(tasks)} changes are still followed" if tasks else "")
+        if why and self._names.now() - held.first_seen < _HOLDING:
+            try:
+                self._wait(held._replace(tasks=tuple(tasks)))
+            except AuthorizerError as error:
+                return stopped(record, None, error, self._names.now())
+            return Outcome(record, SCHEDULED, None, "Waiting", why)
+        outcome = Outcome(record._replace(content=held.leaving), IGNORED, None, "transition", "the names have moved")
+        self._ready.append(outcome)
+        return outcome
+
+    def answered(self) -> tuple[list[Outcome], list[HookAnswer]]:
+        """Answer the hooks that need not wait any longer."""
+        if not self._ready:
+            return [], self._waiting
+        run = self._names.run
+        outcomes, answers = answer_hooks(self._ready, self._names.mover.ess, run.settings, run.session.clock.now())
+        return outcomes, [*self._waiting, *answers]
+
+    def _wait(self, held: Held) -> None:
+        if not self._names.names_of(held) or self._names.now() - held.first_seen < _AGAIN:
+            self._names.hold([held])
+        self._names.run.send_naming(held, _AGAIN)
+        self._waiting.append(HookAnswer(held.leaving.hook, "WAIT"))
+
+    def _why_wait(self, record: Record, held: Held) -> str:
+        """Return why a hook should wait for its names; that of an instance that is no target has nothing to wait for."""
+        if not self._names.settings.moves_names:
+            return ""
+        if (unseen := self._names.unseen.get(id(record))) is not None:
+            return str(unseen)
+        for name in self._names.names_of(held):
+            if name.trouble is not None:
+                return str(name.trouble)
+            if name.waits:
+                return f"{name.name!r} is moving"
+            target = name.seen.target if name.seen else None
+            if isinstance(name.choice, Stay) and not name.choice.end and target is not None and target.member:
+                return f"Auto Scaling does not show yet that the target of {name.name!r} leaves"
+        return ""
+
+    def _tasks(self, held: Held) -> list[tuple[str, int]]:
+        """Return the tasks that a hook has to wait for, those that are over left out."""
+        if not self._names.settings.moves_names:
+            return []
+        new = [
+            (move.operation_id, len(users))
+            for name in self._names.names_of(held)
+            if name.waits
+            for move, users in name.following
+            if move.operation_id
+        ]
+        old = [task for task in held.tasks if not self._is_over(*task)]
+        return list(dict.fromkeys([*old, *new]))
+
+    def _is_over(self, operation_id: str, apis: int) -> bool:
+        try:
+            followed = self._names.mover.followed(operation_id, apis)
+        except AuthorizerError as error:
+            log.warning("task not seen", operation_id=operation_id, code=error.code, text=str(error))
+            return False
+        return followed.is_over and not followed.failed
