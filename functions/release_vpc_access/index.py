@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.backends.rules import foreign
 from shared.flow.engine import Run
-from shared.flow.release import release
+from shared.flow.release import OFF, release
 from shared.flow.runtime import Function
 from shared.model.access import VpcAccess
 from shared.model.outcome import FAILED, IGNORED, REJECTED, HookAnswer, Job, Outcome
@@ -41,10 +42,13 @@ def desire(record: Record, settings: Settings) -> Job:
     content = record.content
     if isinstance(content, Invalid):
         return Job(record).ended(FAILED if content.retry else REJECTED, "InvalidRecord", content.text)
+    if isinstance(content, Changed) and content.state == "Stopped" and settings.keeps_names:
+        elsewhere = foreign(content, settings)
+        return Job(record) if elsewhere is None else Job(record).ended(IGNORED, elsewhere.reason, elsewhere.text)
     if isinstance(content, (Ended, Scheduled)):
-        if settings.release_mode != "off":
+        if settings.release_mode != "off" or (isinstance(content, Ended) and settings.keeps_names):
             return Job(record)
-        ignored = Ignored("release-off", "nothing is released with RELEASE_MODE=off")
+        ignored = OFF
     else:
         ignored = _ignored(content)
     return Job(record).ended(IGNORED, ignored.reason, ignored.text)

@@ -5,6 +5,7 @@
 ``drift``      an entry of ours is not as its backend asks: told, never changed
 ``foreign``    somebody else's entry opens a target of ours: told, never changed
 ``refused``    policy or a conflict forbids it
+``name``       a name that backends stand for: ``named_backends`` is told to look at it
 ``release``    an entry of ours whose backend is proven to be gone: scheduled, and checked again from nothing when it is due
 ``held back``  the same, but there are suspiciously many, or not everything could be seen
 ``in use``     the same, but an API uses it: people have to act
@@ -19,20 +20,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from shared.access.naming import UNTAGGED, Target, claimants, described, end_of
 from shared.access.plan import Create, Keep, Present, Refuse, Wanted, plan
 from shared.access.releasable import not_alone, not_an_instance, not_announced, not_identified
-from shared.backends.rules import Unresolved, resolve
-from shared.model.access import ANNOUNCED, VpcAccess
+from shared.backends.rules import Standing, Unresolved, resolve
+from shared.model.access import ANNOUNCED, NAMED, VpcAccess
 from shared.model.backend import Backend, Inventory, kind_of
 from shared.model.records import Appeared, Ignored
 from shared.settings import Settings
 
 CREATE, KEEP, DRIFT, FOREIGN, REFUSED = "create", "keep", "drift", "foreign", "refused"
 RELEASE, HELD_BACK, IN_USE, STAYS = "release", "held back", "in use", "stays"
-KINDS = (CREATE, RELEASE, HELD_BACK, IN_USE, DRIFT, FOREIGN, REFUSED, STAYS, KEEP)
+NAME = "name"
+KINDS = (CREATE, NAME, RELEASE, HELD_BACK, IN_USE, DRIFT, FOREIGN, REFUSED, STAYS, KEEP)
 """In the order in which people read them."""
 TOO_MANY = "TooMany"
 _PARTIAL = "PartialView", "not everything could be looked up, so nothing is scheduled: the next sweep tries again"
+_FEW_NAMES = 3  # may leave running instances in any case
 _SHARE, _FEW = 30, 10  # percent of what could be released at all may go in one sweep, if there are at least so many
 
 
@@ -100,20 +104,22 @@ def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Set
     One item stands for both where the entry is what opens the target, or has the name that the target is to have (``before``).
     """
     present = Present(entries)
-    asked, refused = _asked(inventory.tagged, settings)
+    asked, standing, refused = _asked(inventory.tagged, settings)
     world = _World(present, inventory, {access.target for access in asked}, settings)
     made = [*_made(_of_running(asked, inventory.tagged), world), *refused]
-    told = {(item.before or item.access).name for item in made if item.before or item.kind in (KEEP, DRIFT)}
+    names = _names(entries, standing, inventory, settings)
+    told = {item.access.name for item in names}
+    told |= {(item.before or item.access).name for item in made if item.before or item.kind in (KEEP, DRIFT)}
     ours = [entry for entry in entries if entry.owner == settings.owner]
     rest = [_rest(entry, world) for entry in ours if entry.name not in told]
     could_go = [entry for entry in ours if not (not_announced(entry, settings) or not_an_instance(entry))]
-    items = _guarded([*made, *rest], len(could_go), inventory.problems, settings)
+    items = _guarded([*made, *names, *rest], len(could_go), inventory.problems, settings)
     return Sweep(tuple(sorted(items, key=_place)), inventory.problems)
 
 
 def asked_for(backends: Mapping[str, Backend], settings: Settings) -> set[tuple[str, str, int]]:
     """Return the targets that running backends ask for, by their ids."""
-    asked, _ = _asked(backends, settings)
+    asked, _, _ = _asked(backends, settings)
     return {access.target for access in _of_running(asked, backends)}
 
 
@@ -139,9 +145,9 @@ def most_releases(could_go: int, settings: Settings) -> int:
     return max(settings.release_max_per_run, could_go * _SHARE // 100 if could_go >= _FEW else 0)
 
 
-def _asked(tagged: Mapping[str, Backend], settings: Settings) -> tuple[list[VpcAccess], list[Item]]:
-    """Return what the tagged backends ask for, and of those whose tag cannot be followed why."""
-    asked, refused = list[VpcAccess](), list[Item]()
+def _asked(tagged: Mapping[str, Backend], settings: Settings) -> tuple[list[VpcAccess], list[VpcAccess], list[Item]]:
+    """Return what the tagged backends ask for, what names they stand for, and of those whose tag cannot be followed why."""
+    asked, standing, refused = list[VpcAccess](), list[VpcAccess](), list[Item]()
     for backend in sorted(tagged.values(), key=lambda backend: backend.instance_id):
         kind = kind_of(backend.instance_id)
         if kind is None:
@@ -150,9 +156,42 @@ def _asked(tagged: Mapping[str, Backend], settings: Settings) -> tuple[list[VpcA
         if isinstance(answer, Unresolved):
             nothing = VpcAccess("", backend.vpc_id, backend.instance_id, 0)
             refused.append(Item(REFUSED, nothing, answer.reason, answer.text))
+        elif isinstance(answer, Standing):
+            standing.append(answer.access)
         elif not isinstance(answer, Ignored):
             asked += answer
-    return asked, refused
+    return asked, standing, refused
+
+
+def _names(
+    entries: Sequence[VpcAccess], standing: Sequence[VpcAccess], inventory: Inventory, settings: Settings
+) -> list[Item]:
+    """Return an item for each name of ours, and for each that backends stand for; all are held back if many would move.
+
+    What becomes of a name is decided by ``named_backends``, which looks closer.
+    """
+    if not settings.keeps_names:
+        return []
+    present = {entry.name: entry for entry in entries}
+    named = {entry.name for entry in entries if entry.owner == settings.owner and entry.origin == NAMED}
+    first = {access.name: access for access in reversed(standing)}
+    items, leave = list[Item](), 0
+    for name in sorted(named | first.keys()):
+        entry = present.get(name)
+        at = entry.instance_id if entry else ""
+        target = Target(inventory.shown.get(at), inventory.alive.get(at) is False)
+        end = end_of(entry, target, settings) if entry and name in named else ""
+        leave += end == UNTAGGED and target.backend is not None and target.backend.status == "Running"
+        claiming = claimants(name, list(inventory.shown.values()), {}, entry, settings)
+        items.append(Item(NAME, entry or first[name], end, described(name, entry, claiming)))
+    most = max(_FEW_NAMES, len(items) * _SHARE // 100)
+    if leave <= most:
+        return items
+    text = (
+        f"{leave} of {len(items)} names would leave instances that run, because their tag {settings.name_tag!r} is gone, and at "
+        f"most {most} do in one sweep: put the tags back, or move the names one by one (`python -m functions move`)"
+    )
+    return [item._replace(kind=HELD_BACK, reason=TOO_MANY, text=text) for item in items]
 
 
 def _made(running: Sequence[VpcAccess], world: _World) -> Iterable[Item]:
@@ -215,10 +254,24 @@ def _rest(entry: VpcAccess, world: _World) -> Item:
         return _kept(entry, world.present)
     if entry.origin != ANNOUNCED or inventory.problems:
         return Item(KEEP, entry)
+    return _not_asked_for(entry, inventory, settings)
+
+
+def _not_asked_for(entry: VpcAccess, inventory: Inventory, settings: Settings) -> Item:
+    """Return what is told of an entry whose backend lives, and asks for something else, or for nothing."""
+    if settings.keeps_names and settings.name_tag in inventory.shown.get(entry.instance_id, _NOTHING).tags:
+        text = (
+            f"{entry.instance_id} stands for a name by its tag {settings.name_tag!r} now: release this once no API uses it "
+            f"(`python -m functions release {entry.name} --although-alive`)"
+        )
+        return Item(DRIFT, entry, "NameTag", text)
     if entry.instance_id in inventory.tagged:
         text = f"the tag {settings.port_tag!r} of {entry.instance_id} does not ask for port {entry.port} any more"
         return Item(DRIFT, entry, "PortTag", text)
     return Item(DRIFT, entry, "Untagged", f"{entry.instance_id} has no tag {settings.port_tag!r} any more")
+
+
+_NOTHING = Backend("", "", {})
 
 
 def _guarded(items: Sequence[Item], could_go: int, problems: Sequence[str], settings: Settings) -> list[Item]:

@@ -31,6 +31,7 @@ def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
             backend.instance_id: backend for backend in _with_ports(slb.tagged(settings.port_tag), slb, settings)
         }
     alive = dict.fromkeys(tagged, True)
+    seen = dict(tagged)
     others = sorted({item for item in ids if item not in tagged and _can_be_asked_for(item)})
     with _noting("the instances of authorizations could not be looked up", problems):
         listed = [item for item in others if kind_of(item) == ECS]
@@ -38,10 +39,11 @@ def take(ids: Iterable[str], session: Session, settings: Settings) -> Inventory:
         shown = {item: backend for item, backend in found.items() if isinstance(backend, Backend)}
         tagged |= {item: backend for item, backend in shown.items() if settings.port_tag in backend.tags}
         alive |= dict.fromkeys(shown, True)
+        seen |= shown
         alive |= _gone([item for item in listed if item not in found], session, settings)
     with _noting("the load balancers of authorizations could not be looked up", problems):
         alive |= _balancers_alive([item for item in others if kind_of(item) == CLB], slb)
-    return Inventory(tagged, alive, tuple(problems))
+    return Inventory(tagged, alive, tuple(problems), seen)
 
 
 def look_again(ids: Sequence[str], session: Session, settings: Settings) -> Mapping[str, Backend | AuthorizerError]:

@@ -13,7 +13,7 @@ from functools import partial
 from shared import log
 from shared.access.observe import everything
 from shared.access.releasable import not_an_instance
-from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, RELEASE, TOO_MANY, Item, Sweep, plan_sweep
+from shared.access.sweep import CREATE, HELD_BACK, IN_USE, KEEP, NAME, RELEASE, TOO_MANY, Item, Sweep, plan_sweep
 from shared.access.usage import everybody, users
 from shared.backends.inventory import take
 from shared.clock import Deadline, utc
@@ -35,7 +35,7 @@ from shared.model.outcome import (
     UNCHANGED,
     Outcome,
 )
-from shared.model.records import Record
+from shared.model.records import Hint, Record
 from shared.parallel import in_parallel
 from shared.settings import Settings
 
@@ -133,7 +133,8 @@ def carry_out(
 def to_do(plan: Sweep, settings: Settings) -> list[Item]:
     """Return what :func:`carry_out` begins, if there is time for all: what is scheduled depends on the settings."""
     schedules = settings.release_mode == "apply" and not settings.dry_run
-    return plan.of(CREATE) + (plan.of(RELEASE) if schedules else [])
+    tells = settings.moves_names
+    return plan.of(CREATE) + (plan.of(NAME) if tells else []) + (plan.of(RELEASE) if schedules else [])
 
 
 def without_outcome(items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Item]:
@@ -155,8 +156,8 @@ def _steps(plan: Sweep, record: Record, run: Run, until: Deadline) -> Iterator[C
     if run.settings.dry_run:
         return
     for item in begun:
-        if item.kind == RELEASE:
-            yield partial(_schedule, item, record, run)
+        if item.kind in _SENT:
+            yield partial(_SENT[item.kind], item, record, run)
     lately = _made_lately(plan.of(KEEP), record, run)
     for start in range(0, len(lately), _AT_ONCE):
         yield partial(_tell_again, lately[start : start + _AT_ONCE], run)
@@ -204,6 +205,18 @@ def _schedule(item: Item, record: Record, run: Run) -> list[Outcome]:
         return [logged(Outcome(record, FAILED, item.access, error.code, str(error)))]
     text = f"{item.text}: everything is checked again in {run.settings.release_delay_seconds} s"
     return [logged(Outcome(record, SCHEDULED, item.access, text=text))]
+
+
+def _look_at(item: Item, record: Record, run: Run) -> list[Outcome]:
+    """Have ``named_backends`` look at a name."""
+    try:
+        run.send_naming(Hint(item.access.name, run.settings.region_id, "found by the sweep"))
+    except AuthorizerError as error:
+        return [logged(Outcome(record, FAILED, item.access, error.code, str(error)))]
+    return [logged(Outcome(record, SCHEDULED, item.access, "Named", item.text))]
+
+
+_SENT = {RELEASE: _schedule, NAME: _look_at}
 
 
 def _told(record: Record, item: Item) -> Outcome:

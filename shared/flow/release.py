@@ -17,10 +17,11 @@ from shared.cloud.apigateway import ApiGateway, Removed
 from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.flow.engine import Run
 from shared.flow.report import line
-from shared.model.access import VpcAccess
+from shared.model.access import NAMED, VpcAccess
 from shared.model.outcome import IGNORED, KEPT, PLANNED, RELEASED, SCHEDULED, HookAnswer, Job, Outcome, stopped
-from shared.model.records import Ended, Ignored, Leaving, Record, Scheduled
+from shared.model.records import Changed, Ended, Hint, Ignored, Leaving, Record, Scheduled
 
+OFF = Ignored("release-off", "nothing is released with RELEASE_MODE=off")
 _UNSEEN = ("stage variables of API groups", "definitions of APIs outside the gateway")
 
 
@@ -67,6 +68,8 @@ def _outcomes(job: Job, gateway: ApiGateway, run: Run, when_due: Sequence[Check]
         with log.tracing("release"):
             if isinstance(content, Ended):
                 yield from _ended(record, content, gateway, run)
+            elif isinstance(content, Changed):
+                yield from _stopped(record, content, gateway, run)
             elif isinstance(content, Scheduled):
                 yield _due(record, content, gateway, run, when_due)
     except AuthorizerError as error:
@@ -88,6 +91,12 @@ def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Itera
             record, Ignored("no-entry", f"nothing opens {ended.instance_id}, which has ended ({ended.event})")
         )
     for entry in dict.fromkeys(found):
+        if run.settings.keeps_names and entry.origin == NAMED and entry.owner == run.settings.owner:
+            yield _handed_on(record, entry, f"{ended.instance_id} has ended ({ended.event})", run)
+            continue
+        if run.settings.release_mode == "off":
+            yield _ignored(record, OFF)
+            continue
         kept = _finding(Case(entry, (entry,), gateway, run.session, run.settings), checks.BEFORE_SCHEDULING)
         if kept is not None and not_ours(entry, run.settings) is not None:  # its owner is told by a stack of its own
             yield Outcome(record, IGNORED, entry, "foreign-entry", kept.text)
@@ -104,6 +113,27 @@ def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Itera
             continue
         text = f"{because}: everything is checked again in {run.settings.release_delay_seconds} s"
         yield Outcome(record, SCHEDULED, entry, text=text)
+
+
+def _stopped(record: Record, changed: Changed, gateway: ApiGateway, run: Run) -> Iterator[Outcome]:
+    """Tell ``named_backends`` of the names that open an instance which has stopped; nothing is released for that."""
+    found = dict.fromkeys(gateway.pages(InstanceId=changed.instance_id))
+    named = [
+        entry
+        for entry in found
+        if entry.instance_id == changed.instance_id and entry.origin == NAMED and entry.owner == run.settings.owner
+    ]
+    for entry in named:
+        yield _handed_on(record, entry, f"{changed.instance_id} has stopped", run)
+    if not named:
+        yield _ignored(record, Ignored("state", f"{changed.instance_id} has stopped, and no name of ours opens it"))
+
+
+def _handed_on(record: Record, entry: VpcAccess, because: str, run: Run) -> Outcome:
+    """Tell ``named_backends`` that a name may need another target."""
+    if not run.settings.dry_run:
+        run.send_naming(Hint(entry.name, run.settings.region_id, because))
+    return Outcome(record, SCHEDULED, entry, "Named", f"{because}: named_backends looks for another backend")
 
 
 def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run, when_due: Sequence[Check]) -> Outcome:

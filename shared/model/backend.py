@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -68,3 +69,4 @@ class Inventory(NamedTuple):
     tagged: Mapping[str, Backend]
     alive: Mapping[str, bool]
     problems: tuple[str, ...] = ()
+    shown: Mapping[str, Backend] = MappingProxyType({})  # every backend that a look-up shows, tagged or not

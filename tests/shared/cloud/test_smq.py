@@ -12,13 +12,13 @@ from shared.flow.engine import Invocation
 from tests.invoking import Invoker
 
 
-def _queue(invoke: Invoker, name: str = "names") -> SmqQueue:
+def _queue(invoke: Invoker, name: str = "delays") -> SmqQueue:
     session = invoke.configure().session(Invocation("r", 60.0, lambda: invoke.credentials))
     return SmqQueue(session, "http://127.0.0.1:8080", name)
 
 
 def _shown(invoke: Invoker) -> list[str]:
-    found = invoke.served.products["SMQ"].receive("names", 16)
+    found = invoke.served.products["SMQ"].receive("delays", 16)
     return [b64decode(message.body, validate=True).decode() for message in found]
 
 
@@ -26,7 +26,7 @@ def _shown(invoke: Invoker) -> list[str]:
 @pytest.mark.parametrize("delay", [0, 1, 30, 86_400])
 def test_a_message_shows_after_its_delay(invoke: Invoker, delay: int, own: int) -> None:
     """A delay of 0 is one, too: the queue's own does not take its place."""
-    invoke.given(queues=[{"QueueName": "names", "DelaySeconds": own}])
+    invoke.given(queues=[{"QueueName": "delays", "DelaySeconds": own}])
     text = '{"name": "orders-prod <&> ü"}'
 
     assert _queue(invoke).send(text, delay)
@@ -41,7 +41,7 @@ def test_a_message_shows_after_its_delay(invoke: Invoker, delay: int, own: int) 
 @pytest.mark.parametrize("delay", [-1, 604_801])
 def test_a_delay_that_no_queue_takes_is_refused(invoke: Invoker, delay: int) -> None:
     """Nothing is sent then."""
-    invoke.given(queues=["names"])
+    invoke.given(queues=["delays"])
 
     with pytest.raises(CloudRefused, match="DelaySeconds"):
         _queue(invoke).send("text", delay)
