@@ -43,6 +43,10 @@ class Recent:
         while now - next(iter(self._noted.values())) > _REMEMBERED:
             del self._noted[next(iter(self._noted))]
 
+    def forget(self, what: str) -> None:
+        """Forget a note."""
+        self._noted.pop(what, None)
+
     def noted(self, what: str) -> bool:
         """Tell whether it was noted within the last minute."""
         return self._clock.monotonic() - self._noted.get(what, -_REMEMBERED) < _REMEMBERED

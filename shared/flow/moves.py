@@ -7,53 +7,19 @@ the result is told once the published APIs have followed. Everything is looked u
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from shared import log
 from shared.access.apply import Applier
-from shared.access.moving import Followed, Mover, Seen
-from shared.access.naming import NO_CANDIDATE, ON_PURPOSE, Choice, Point, Stay, described
+from shared.access.moving import Mover
+from shared.access.naming import NO_CANDIDATE, ON_PURPOSE, Point, Stay, described
 from shared.errors import AuthorizerError, Doubtful
 from shared.flow.engine import Run
+from shared.flow.following import COMES_BACK, MAX_WRITES, PATIENCE, Following, Name, own_record, told, under_way
 from shared.flow.report import line
 from shared.model.access import NAMED, VpcAccess
-from shared.model.outcome import FAILED, REPLACED, Outcome
+from shared.model.outcome import FAILED, Outcome
 from shared.model.records import Changed, Ended, Held, Hint, Leaving, Move, Record
-
-SOURCE = "names"
-MAX_WRITES = 3  # changes to one target
-COMES_BACK = 15  # seconds after which what is under way is looked at again
-_FOLLOWING = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between looks at tasks, within one invocation
-_PATIENCE = 120  # seconds that the published APIs have, before the change is repeated
-_REFRESH = "Refresh"
-
-
-@dataclass
-class Name:
-    """One name in this invocation: what it was asked for, what was seen and decided, and what is under way."""
-
-    name: str
-    hints: list[Hint] = field(default_factory=list)
-    arrived: list[Move] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
-    seen: Seen | None = None
-    choice: Choice | None = None
-    trouble: AuthorizerError | None = None
-    is_sure: bool = False  # whatever the trouble is, a message of ours comes back
-    waits: bool = False  # something is under way; hooks wait for it
-    following: list[tuple[Move, list[str]]] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    @property
-    def entry(self) -> VpcAccess | None:
-        """Return what has the name now, as it was last seen."""
-        return self.seen.entry if self.seen else None
-
-    @property
-    def leaving(self) -> frozenset[str]:
-        """Return the instances that hooks name."""
-        return frozenset(item for held in self.held for item in held.leaving.instance_ids)
 
 
 class Names:
@@ -62,6 +28,7 @@ class Names:
     def __init__(self, run: Run) -> None:
         self.run, self.settings = run, run.settings
         self.mover = Mover(run.session, run.settings)
+        self._following = Following(run, self.mover)
         self.names: dict[str, Name] = {}
         self.opened_by: defaultdict[str, set[str]] = defaultdict(set)  # name → instances whose record led to it
         self.unseen: dict[int, AuthorizerError] = {}  # records whose names could not be looked up, by identity
@@ -135,7 +102,7 @@ class Names:
         if users:
             log.warning("dead and in use", name=name.name, target=entry.target_text(), used_by=users, text=text)
         more = {"UsedBy": users} if users else {}
-        record = self.record(Hint(name.name, "", ""), name.name)
+        record = own_record(Hint(name.name, "", ""), name.name)
         name.outcomes.append(Outcome(record, FAILED, entry, NO_CANDIDATE, text, more=more))
 
     def _take_up(self, name: Name) -> Move | None:
@@ -143,13 +110,13 @@ class Names:
         pending: Move | None = None
         for move in name.arrived:
             entry = name.entry
-            if self.run.recent.noted(_told(move)):
+            if self.run.recent.noted(told(move)):
                 continue
             if entry is None or entry.vpc_access_id != move.vpc_access_id:
                 continue  # the entry that it was about is gone
             if entry.target == move.target:
                 if move.operation_id or not self.run.recent.noted(
-                    _under_way(name.name)
+                    under_way(name.name)
                 ):  # else a newer message follows it
                     users, _ = self.mover.users(name.name)
                     name.following.append((move, users))
@@ -162,12 +129,12 @@ class Names:
     def _overtaken(self, name: Name, move: Move) -> None:
         """The name has moved on. APIs that follow the old change late may end where the name has left, so they are asked again."""
         followed = self.mover.followed(move.operation_id, 1)
-        young = self.now() - move.since < _PATIENCE
+        young = self.now() - move.since < PATIENCE
         if (move.operation_id and not followed.is_over and young) or isinstance(name.choice, Point):
             self.run.send_naming(move, COMES_BACK)
             name.waits = True
         elif name.entry is not None and isinstance(name.choice, Stay) and not name.choice.end:
-            self._again(name, _refreshing(name.entry, self.settings.region_id))
+            self._following.again(name, _refreshing(name.entry, self.settings.region_id, self.now()))
 
     def _point(self, name: Name, choice: Point, pending: Move | None) -> None:
         """Make the entry, or move it: at most one change of a name in an invocation, and none while APIs follow the last one."""
@@ -175,7 +142,7 @@ class Names:
         if entry is None:
             self._create(name, choice)
             return
-        if name.following or self.run.recent.noted(_under_way(name.name)):
+        if name.following or self.run.recent.noted(under_way(name.name)):
             self.run.send_naming(Hint(name.name, self.settings.region_id, "its APIs were still following"), COMES_BACK)
             name.waits = True
             return
@@ -195,7 +162,7 @@ class Names:
         if move.writes > MAX_WRITES:
             text = f"it could not be pointed to {choice.access.target_text()} in {MAX_WRITES} tries: the next sweep tries again"
             log.error("name not moved", name=name.name, target=choice.access.target_text(), text=text)
-            name.outcomes.append(Outcome(self.record(move), FAILED, entry, "NotMoved", text))
+            name.outcomes.append(Outcome(own_record(move), FAILED, entry, "NotMoved", text))
             return
         users, _ = self.mover.users(name.name)
         self.hold(name.held)
@@ -209,7 +176,7 @@ class Names:
         )
         log.info("moving", name=name.name, previous=entry.target_text(), target=access.target_text(), cause=move.cause)
         modified = self.mover.point(access)
-        self.run.recent.note(_under_way(name.name))
+        self.run.recent.note(under_way(name.name))
         if name.seen is not None:
             name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
         name.following.append((move._replace(operation_id=modified.operation_id, since=self.now()), users))
@@ -218,7 +185,7 @@ class Names:
         """Make the entry for the first backend that stands for the name."""
         settings = self.settings._replace(on_conflict="refuse")
         applier = Applier(self.mover.gateway, self.run.session, settings, self.run.recent)
-        outcome = applier.decide_and_apply(self.record(Hint(name.name, "", ""), name.name), choice.access)
+        outcome = applier.decide_and_apply(own_record(Hint(name.name, "", ""), name.name), choice.access)
         if outcome.retry:
             name.trouble = Doubtful("SetVpcAccess", outcome.reason, 0, outcome.text)
             return
@@ -229,23 +196,15 @@ class Names:
     def _mend(self, name: Name) -> None:
         """Ask published APIs again to follow that are seen to go somewhere else than the name."""
         entry = name.entry
-        if entry is None or self.run.recent.noted(_under_way(name.name)):
+        if entry is None or self.run.recent.noted(under_way(name.name)):
             return
         _, astray = self.mover.users(name.name, entry)
         if astray:
-            self._again(name, _refreshing(entry, self.settings.region_id))
+            self._following.again(name, _refreshing(entry, self.settings.region_id, self.now()))
 
-    def _again(self, name: Name, move: Move) -> None:
-        """Ask the published APIs once more to follow to the target that the entry has."""
-        entry = name.entry
-        assert entry is not None
-        move = move._replace(writes=move.writes + 1, operation_id="", since=self.now())
-        self.run.send_naming(move, COMES_BACK)
-        name.is_sure = name.waits = True
-        users, _ = self.mover.users(name.name)
-        modified = self.mover.point(entry, refresh=True)
-        self.run.recent.note(_under_way(name.name))
-        name.following.append((move._replace(operation_id=modified.operation_id), users))
+    def follow(self) -> None:
+        """Look how the published APIs fare that are to follow, all names together."""
+        self._following.follow(list(self.names.values()))
 
     def names_of(self, held: Held) -> list[Name]:
         """Return the names whose targets a hook is about."""
@@ -262,96 +221,20 @@ class Names:
         except AuthorizerError as error:  # it may be over; the name moves in any case
             log.warning("hook not held", hook=leaving.hook.hook_id, code=error.code, text=str(error))
 
-    def follow(self) -> None:
-        """Look how the published APIs fare, all names together, and tell of the moves that have arrived."""
-        following = [(name, move, users) for name in self.names.values() for move, users in name.following]
-        for wait in _FOLLOWING:
-            if not following or self.run.session.deadline.remaining() < wait + COMES_BACK:
-                break
-            if wait:
-                self.run.session.clock.sleep(wait)
-            following = [one for one in following if not self._guarded(self._arrived, *one)]
-        for name, move, users in following:
-            self._guarded(self._later, name, move, users)
-
-    def _guarded(self, work: Callable[[Name, Move, list[str]], bool], name: Name, move: Move, users: list[str]) -> bool:
-        try:
-            with log.tracing("names"):
-                return work(name, move, users)
-        except AuthorizerError as error:
-            name.trouble = error
-            return False
-
-    def _arrived(self, name: Name, move: Move, users: list[str]) -> bool:
-        """Tell of a move whose APIs have followed; False while they have not."""
-        followed = self.mover.followed(move.operation_id, len(users)) if users else Followed(is_over=True)
-        if not followed.is_over or followed.failed:
-            return False
-        self._tell(name, move, followed)
-        return True
-
-    def _later(self, name: Name, move: Move, users: list[str]) -> bool:
-        """The APIs have not followed yet: look again later, or repeat the change, or tell which have not."""
-        followed = self.mover.followed(move.operation_id, len(users))
-        waiting = not followed.is_over and self.now() - move.since < _PATIENCE
-        name.waits = True
-        if waiting and move.operation_id:
-            self.run.recent.note(_under_way(name.name))
-            self.run.send_naming(move, COMES_BACK)
-            name.is_sure = True
-        elif move.writes < MAX_WRITES:
-            self._again(name, move)
-            for again, _ in name.following[-1:]:
-                self.run.send_naming(again, COMES_BACK)
-        else:
-            silent = [] if followed.failed else [f"{api}: nothing is told" for api in users]
-            left = (*followed.failed, *silent)
-            log.error("apis not updated", name=name.name, apis=list(left), operation_id=move.operation_id)
-            self._tell(name, move, followed._replace(failed=left))
-        return True
-
-    def _tell(self, name: Name, move: Move, followed: Followed) -> None:
-        entry = name.entry
-        assert entry is not None
-        name.waits = False
-        if move.previous == move.target:  # nothing has moved
-            return
-        vpc_id, instance_id, port = move.previous
-        more = {
-            "Previous": {"VpcId": vpc_id, "InstanceId": instance_id, "Port": port},
-            "Cause": move.cause,
-            "Apis": list(followed.done),
-            **({"NotUpdated": list(followed.failed)} if followed.failed else {}),
-        }
-        text = f"{move.name!r} opened {instance_id}:{port} before ({move.cause})"
-        name.outcomes.append(Outcome(self.record(move), REPLACED, entry, text=text, more=more))
-
-    def record(self, content: Hint | Move, part: str = "") -> Record:
-        """Return a record of our own, so that the result is the same whichever message it came of."""
-        return Record(SOURCE, "", part or content.name, content, "{}")
-
     def publish(self) -> None:
         """Publish what became of the names; a move that was told is not told again when its message comes back."""
         for name in self.names.values():
             for place, outcome in enumerate(name.outcomes):
-                told = self.run.publish(outcome)
-                name.outcomes[place] = told
-                (log.warning if told.type == FAILED or told.retry else log.info)("record", **line(told))
-                if told.published and isinstance(told.record.content, Move):
-                    self.run.recent.note(_told(told.record.content))
-
-
-def _told(move: Move) -> str:
-    return f"told {move[:7]}"
-
-
-def _under_way(name: str) -> str:
-    return f"under way {name}"
+                published = name.outcomes[place] = self.run.publish(outcome)
+                write = log.warning if published.type == FAILED or published.retry else log.info
+                write("record", **line(published))
+                if published.published and isinstance(published.record.content, Move):
+                    self.run.recent.note(told(published.record.content))
 
 
 def _request(name: Name) -> str:
     return next((hint.request for hint in reversed(name.hints) if hint.target), "")
 
 
-def _refreshing(entry: VpcAccess, region_id: str) -> Move:
-    return Move(entry.name, region_id, entry.vpc_access_id, entry.target, entry.target, _REFRESH)
+def _refreshing(entry: VpcAccess, region_id: str, now: int) -> Move:
+    return Move(entry.name, region_id, entry.vpc_access_id, entry.target, entry.target, f"Refresh {now}")

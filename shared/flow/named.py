@@ -12,8 +12,9 @@ from shared.access.naming import STANDBY, Claimant, Leave, Point, Stay
 from shared.backends.rules import foreign
 from shared.errors import AuthorizerError
 from shared.flow.engine import Run
+from shared.flow.following import COMES_BACK, Name, own_record
 from shared.flow.hooks import answer_hooks
-from shared.flow.moves import COMES_BACK, Name, Names
+from shared.flow.moves import Names
 from shared.flow.report import line
 from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Outcome, stopped
 from shared.model.records import Changed, Ended, Held, Hint, Ignored, Move, Record
@@ -116,7 +117,7 @@ def _of_hint(record: Record, hint: Hint, name: Name, names: Names) -> Outcome:
 def _of_claimant(record: Record, claimant: Claimant, name: Name, names: Names) -> Outcome:
     """Return what is told of an instance: it has the name, stands by for it, or may not have it."""
     choice, entry = name.choice, name.entry
-    own = names.record(Hint(name.name, "", ""), f"{name.name}/{claimant.place}")
+    own = own_record(Hint(name.name, "", ""), f"{name.name}/{claimant.place}")
     if claimant.why_not is not None:
         return Outcome(own, claimant.why_not.outcome, claimant.access, claimant.why_not.reason, claimant.why_not.text)
     if isinstance(choice, Leave):
@@ -128,7 +129,7 @@ def _of_claimant(record: Record, claimant: Claimant, name: Name, names: Names) -
     if entry.instance_id == claimant.place:
         if any(outcome.access == entry for outcome in name.outcomes):
             return Outcome(record, IGNORED, None, "names", f"{name.name!r} opens {claimant.place}, and that is told")
-        return Outcome(names.record(Hint(name.name, "", ""), name.name), UNCHANGED, entry)
+        return Outcome(own_record(Hint(name.name, "", ""), name.name), UNCHANGED, entry)
     text = f"{name.name!r} opens {entry.target_text()}: {claimant.place} stands by"
     access = claimant.access._replace(vpc_access_id=entry.vpc_access_id)
     return Outcome(own, UNCHANGED, access, STANDBY, text)

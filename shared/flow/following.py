@@ -1,0 +1,151 @@
+"""Follow the published APIs of names that have moved to the end, repeat the change where they did not, and tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from shared import log
+from shared.access.moving import Followed, Mover, Seen
+from shared.access.naming import Choice
+from shared.errors import AuthorizerError
+from shared.flow.engine import Run
+from shared.model.access import VpcAccess
+from shared.model.outcome import REPLACED, Outcome
+from shared.model.records import Held, Hint, Move, Record
+
+SOURCE = "names"
+MAX_WRITES = 3  # changes to one target
+COMES_BACK = 15  # seconds after which what is under way is looked at again
+_FOLLOWING = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between looks at tasks, within one invocation
+PATIENCE = 120  # seconds that the published APIs have, before the change is repeated
+
+
+@dataclass
+class Name:
+    """One name in this invocation: what it was asked for, what was seen and decided, and what is under way."""
+
+    name: str
+    hints: list[Hint] = field(default_factory=list)
+    arrived: list[Move] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    seen: Seen | None = None
+    choice: Choice | None = None
+    trouble: AuthorizerError | None = None
+    is_sure: bool = False  # whatever the trouble is, a message of ours comes back
+    waits: bool = False  # something is under way; hooks wait for it
+    following: list[tuple[Move, list[str]]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def entry(self) -> VpcAccess | None:
+        """Return what has the name now, as it was last seen."""
+        return self.seen.entry if self.seen else None
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Return the instances that hooks name."""
+        return frozenset(item for held in self.held for item in held.leaving.instance_ids)
+
+
+class Following:
+    """The changes of one invocation whose published APIs have not all followed yet."""
+
+    def __init__(self, run: Run, mover: Mover) -> None:
+        self._run, self._mover = run, mover
+
+    def again(self, name: Name, move: Move) -> None:
+        """Ask the published APIs once more to follow to the target that the entry has; raises the errors of ``Session.call``."""
+        entry = name.entry
+        assert entry is not None
+        move = move._replace(writes=move.writes + 1, operation_id="", since=self._now())
+        self._run.send_naming(move, COMES_BACK)
+        name.is_sure = name.waits = True
+        users, _ = self._mover.users(name.name)
+        modified = self._mover.point(entry, refresh=True)
+        self._run.recent.note(under_way(name.name))
+        name.following.append((move._replace(operation_id=modified.operation_id), users))
+
+    def follow(self, names: Iterable[Name]) -> None:
+        """Look how the published APIs fare, all names together, and tell of the moves that have arrived."""
+        following = [(name, move, users) for name in names for move, users in name.following]
+        for wait in _FOLLOWING:
+            if not following or self._run.session.deadline.remaining() < wait + COMES_BACK:
+                break
+            if wait:
+                self._run.session.clock.sleep(wait)
+            following = [one for one in following if not self._guarded(self._arrived, *one)]
+        for name, move, users in following:
+            self._guarded(self._later, name, move, users)
+
+    def _guarded(self, work: Callable[[Name, Move, list[str]], bool], name: Name, move: Move, users: list[str]) -> bool:
+        try:
+            with log.tracing("names"):
+                return work(name, move, users)
+        except AuthorizerError as error:
+            name.trouble = error
+            return False
+
+    def _arrived(self, name: Name, move: Move, users: list[str]) -> bool:
+        """Tell of a move whose APIs have followed; False while they have not."""
+        followed = self._mover.followed(move.operation_id, len(users)) if users else Followed(is_over=True)
+        if not followed.is_over or followed.failed:
+            return False
+        self._tell(name, move, followed)
+        return True
+
+    def _later(self, name: Name, move: Move, users: list[str]) -> bool:
+        """The APIs have not followed yet: look again later, or repeat the change, or tell which have not."""
+        followed = self._mover.followed(move.operation_id, len(users))
+        waiting = not followed.is_over and self._now() - move.since < PATIENCE
+        name.waits = True
+        if waiting and move.operation_id:
+            self._run.recent.note(under_way(name.name))
+            self._run.send_naming(move, COMES_BACK)
+            name.is_sure = True
+        elif move.writes < MAX_WRITES:
+            self.again(name, move)
+            for again, _ in name.following[-1:]:
+                self._run.send_naming(again, COMES_BACK)
+        else:
+            silent = [] if followed.failed else [f"{api}: nothing is told" for api in users]
+            left = (*followed.failed, *silent)
+            log.error("apis not updated", name=name.name, apis=list(left), operation_id=move.operation_id)
+            self._tell(name, move, followed._replace(failed=left))
+        return True
+
+    def _tell(self, name: Name, move: Move, followed: Followed) -> None:
+        entry = name.entry
+        assert entry is not None
+        name.waits = False
+        self._run.recent.forget(under_way(name.name))
+        if move.previous == move.target:  # nothing has moved, so there is nothing to publish
+            self._run.recent.note(told(move))
+            return
+        vpc_id, instance_id, port = move.previous
+        more = {
+            "Previous": {"VpcId": vpc_id, "InstanceId": instance_id, "Port": port},
+            "Cause": move.cause,
+            "Apis": list(followed.done),
+            **({"NotUpdated": list(followed.failed)} if followed.failed else {}),
+        }
+        text = f"{move.name!r} opened {instance_id}:{port} before ({move.cause})"
+        name.outcomes.append(Outcome(own_record(move), REPLACED, entry, text=text, more=more))
+
+    def _now(self) -> int:
+        return int(self._run.session.clock.now())
+
+
+def own_record(content: Hint | Move, part: str = "") -> Record:
+    """Return a record of our own, so that the result is the same whichever message it came of."""
+    return Record(SOURCE, "", part or content.name, content, "{}")
+
+
+def told(move: Move) -> str:
+    """Return the note that a move was told, whichever of its messages comes back."""
+    return f"told {move[:7]}"
+
+
+def under_way(name: str) -> str:
+    """Return the note that published APIs follow a change of a name."""
+    return f"under way {name}"
