@@ -146,7 +146,7 @@ def choose(
     if entry is not None and (not_yours := _not_yours(name, entry, settings)) is not None:
         return not_yours
     ready = [one for one in candidates if one.is_ready and one.place not in leaving]
-    if wish:
+    if wish and not (entry is not None and _opens(entry, wish, candidates)):
         return _on_purpose(wish, entry, candidates, ready)
     if entry is None or target is None:
         return _first(name, candidates, ready, now)
@@ -190,6 +190,11 @@ def _not_yours(name: str, entry: VpcAccess, settings: Settings) -> Leave | None:
     return None
 
 
+def _opens(entry: VpcAccess, wish: str, candidates: Sequence[Claimant]) -> bool:
+    """Tell whether an entry opens already what a person wishes: then the rule holds for it as always."""
+    return any(one.place == wish and one.access is not None and one.access.target == entry.target for one in candidates)
+
+
 def _on_purpose(
     wish: str, entry: VpcAccess | None, candidates: Sequence[Claimant], ready: Sequence[Claimant]
 ) -> Choice:
@@ -202,8 +207,6 @@ def _on_purpose(
             else f"no running instance {wish} shows that carries the name's tag"
         )
         return Leave(REFUSED, asked.why_not.reason if asked and asked.why_not else "NotACandidate", text)
-    if entry is not None and entry.target == asked.access.target:
-        return Stay()
     if asked not in ready:
         why_not = asked.why_not or Unresolved(
             REFUSED,

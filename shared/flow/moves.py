@@ -72,9 +72,8 @@ class Names:
             name.trouble = error
 
     def _settle(self, name: Name) -> None:
-        wish = next((hint for hint in reversed(name.hints) if hint.target), None)
         name.seen = self.mover.look(name.name, self.mover.entry(name.name))
-        name.seen, name.choice = self.mover.choose(name.seen, name.leaving, wish.target if wish else "")
+        name.seen, name.choice = self.mover.choose(name.seen, name.leaving, _wish(name))
         log.info("name", text=described(name.name, name.entry, name.seen.candidates))
         if not self.settings.moves_names:
             return
@@ -230,6 +229,17 @@ class Names:
                 write("record", **line(published))
                 if published.published and isinstance(published.record.content, Move):
                     self.run.recent.note(told(published.record.content))
+
+
+def _wish(name: Name) -> str:
+    """Return the instance that a person wants the name to open, "" if nobody asks: also if that move has only begun."""
+    wishes = [hint.target for hint in name.hints if hint.target]
+    begun = [
+        move.target[1]
+        for move in name.arrived
+        if move.cause.startswith(ON_PURPOSE) and name.entry is not None and name.entry.target == move.previous
+    ]
+    return next(iter([*reversed(wishes), *begun]), "")
 
 
 def _request(name: Name) -> str:
