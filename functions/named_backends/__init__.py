@@ -1,1 +1,1 @@
-"""Releases the authorizations of backends that are gone."""
+"""Keeps a living backend for every name that instances claim."""

@@ -19,8 +19,7 @@ from shared.settings import Settings
 def work(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
     """Settle the names that the records are about; return what became of each, and the answers to hooks."""
     jobs = [desire(record, run.settings, int(run.session.clock.now())) for record in records]
-    outcomes, hooks = keep_names([job.record for job in jobs if job.outcome is None], run)
-    return [*(job.outcome for job in jobs if job.outcome is not None), *outcomes], hooks
+    return keep_names(jobs, run)
 
 
 def desire(record: Record, settings: Settings, now: int) -> Job:

@@ -16,7 +16,7 @@ from shared.flow.following import COMES_BACK, Name, own_record
 from shared.flow.hooks import answer_hooks
 from shared.flow.moves import Names
 from shared.flow.report import line
-from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Outcome, stopped
+from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Job, Outcome, stopped
 from shared.model.records import Changed, Ended, Held, Hint, Ignored, Move, Record
 
 _HOLDING = 300 - 30  # seconds since it was first seen that a hook waits at most
@@ -24,19 +24,19 @@ _AGAIN = 5  # seconds until it is looked at again
 Due = Hint | Move | Held | Ended | Changed
 
 
-def keep_names(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
-    """Return what became of each record and of each name, every result published, and the answers to hooks.
+def keep_names(jobs: Sequence[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer]]:
+    """Return what became of each job and of each name, every result published, and the answers to hooks.
 
-    The contents of ``records`` are ``Due``. Nothing is made or moved unless NAMED_BACKENDS is apply. Raises SettingsError if
-    something is to be done and there is no access key.
+    The contents of jobs that have not ended are ``Due``. Nothing is made or moved unless NAMED_BACKENDS is apply; with DRY_RUN
+    nothing is sent, published or answered either. Raises SettingsError if something is to be done and there is no access key.
     """
     mine, outcomes = list[Record](), list[Outcome]()
-    for record in records:
-        elsewhere = _elsewhere(record, run)
-        if elsewhere is None:
-            mine.append(record)
+    for job in jobs:
+        ended = job.outcome or _elsewhere(job.record, run)
+        if ended is None:
+            mine.append(job.record)
         else:
-            outcomes.append(Outcome(record, IGNORED, None, elsewhere.reason, elsewhere.text))
+            outcomes.append(_told(ended, run))
     if mine:
         run.session.credentials()  # without a key nothing can be done: said once, not once for each record
     names = Names(run)
@@ -49,25 +49,28 @@ def keep_names(records: Sequence[Record], run: Run) -> tuple[list[Outcome], list
     for record in mine:
         outcome = hooks.outcome(record) if isinstance(record.content, Held) else _outcome(record, names)
         outcomes.append(_told(outcome, run))
-    answered, answers = hooks.answered()
+    answered, answers = hooks.answered() if not run.settings.dry_run else ([], [])
     told = {id(outcome.record): outcome for outcome in answered}
     of_names = [outcome for name in names.names.values() for outcome in name.outcomes]
     return [*(told.get(id(outcome.record), outcome) for outcome in outcomes), *of_names], answers
 
 
-def _elsewhere(record: Record, run: Run) -> Ignored | None:
-    """Return why a record is another region's or account's business."""
-    content = record.content
+def _elsewhere(record: Record, run: Run) -> Outcome | None:
+    """Return the outcome of a record that is another region's or account's business."""
+    content, ignored = record.content, None
     if isinstance(content, (Hint, Move)):
-        if content.region_id in ("", run.settings.region_id):
-            return None
-        return Ignored("foreign-region", f"{content.name!r} is of {content.region_id}, not {run.settings.region_id}")
-    assert isinstance(content, (Held, Ended, Changed))
-    return foreign(content.leaving if isinstance(content, Held) else content, run.settings)
+        if content.region_id not in ("", run.settings.region_id):
+            text = f"{content.name!r} is of {content.region_id}, not {run.settings.region_id}"
+            ignored = Ignored("foreign-region", text)
+    else:
+        assert isinstance(content, (Held, Ended, Changed))
+        ignored = foreign(content.leaving if isinstance(content, Held) else content, run.settings)
+    return Outcome(record, IGNORED, None, ignored.reason, ignored.text) if ignored else None
 
 
 def _told(outcome: Outcome, run: Run) -> Outcome:
-    outcome = run.publish(outcome)
+    """Publish what became of a record, except in a dry run, and write its line."""
+    outcome = outcome if run.settings.dry_run else run.publish(outcome)
     (log.warning if outcome.type == FAILED or outcome.retry else log.info)("record", **line(outcome))
     return outcome
 
