@@ -34,6 +34,7 @@ WHAT = {
     "actiontrail": "ActionTrail record by itself",
     "timer": "timer; only `reconcile_vpc_access` acts on it; its payload is the minutes between two sweeps",
     "schedule": "release that is due, as `release_vpc_access` sends it to itself",
+    "names": "name to look at, move that is under way or hook that waits for one, as `named_backends` hears of them",
 }
 
 
@@ -52,8 +53,8 @@ def catalogue() -> str:
             "",
             "Every file under `events/` runs with `make run EVENT=events/…`. The stand-in then holds what is in `cloud.json`.",
             "Those under `release/` are for `release_vpc_access`, those under `reconcile/` for `reconcile_vpc_access` (with",
-            "`RECONCILE_MODE=plan`), all others for `set_vpc_access`: a function gets the folder that has its first word. `2x(…)`",
-            "stands for the same calls twice.",
+            "`RECONCILE_MODE=plan`), those under `names/` for `named_backends` (with `NAMED_BACKENDS=apply`), all others for",
+            "`set_vpc_access`. Tags may claim the names `web-*`. `2x(…)` stands for the same calls twice.",
             "",
             "| file | recognised as | what becomes of it | calls | and |",
             "|---|---|---|---|---|",

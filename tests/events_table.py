@@ -36,6 +36,9 @@ PRODUCTS = {
     "SendMessage": "SMQ",
     "DescribeLoadBalancers": "SLB",
     "DescribeLoadBalancerListeners": "SLB",
+    "DescribeScalingInstances": "ESS",
+    "ModifyVpcAccessAndUpdateApis": "CloudAPI",
+    "DescribeUpdateVpcInfoTask": "CloudAPI",
 }
 
 # file | recognised as | what becomes of it | calls, in their order | raises, HTTP status, what a hook is told
@@ -162,13 +165,23 @@ manual/port-not-allowed.json | manual request | refused PortNotAllowed | Publish
 manual/same-target-twice.json | 2x manual request | authorized, unchanged | DescribeVpcAccesses SetVpcAccess PublishMessage PublishMessage
 manual/vpc-not-allowed.json | manual request | refused VpcNotAllowed | PublishMessage
 mqtt/batch.json | mqtt request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
+names/hint-elsewhere.json | names hint | ignored foreign-region
+names/hint-in-a-queue.json | 2x smq-queue/names hint | unchanged Standby, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage
+names/hint-malformed.json | names invalid | ignored
+names/hint-not-allowed.json | names hint | refused NameNotAllowed | DescribeVpcAccesses DescribeInstances DescribeScalingInstances PublishMessage
+names/hint.json | names hint | unchanged Standby | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage
+names/hook-waits.json | smq-queue/names held | scheduled Waiting | 2x(DescribeVpcAccesses) DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess RecordLifecycleActionHeartbeat SendMessage
+names/hook-without-candidate.json | smq-queue/names held | failed NoCandidate, ignored transition | 2x(DescribeVpcAccesses) DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage CompleteLifecycleAction | hook CONTINUE
+names/move-not-carried-out.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeVpcAccesses DescribeApisByVpcAccess SendMessage DescribeVpcAccesses DescribeInstances ModifyVpcAccessAndUpdateApis DescribeVpcAccesses PublishMessage
+names/move-returns.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage
+names/wish.json | smq-queue/names hint | refused NotACandidate | DescribeVpcAccesses DescribeInstances DescribeScalingInstances PublishMessage
 rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rabbitmq/raw-data.json | rabbitmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
-reconcile/payload-empty.json | timer timer | 8x planned create, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
-reconcile/payload-nonsense.json | timer timer | 8x planned create, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
+reconcile/payload-empty.json | timer timer | 8x planned create, planned name: Stopped, 3x planned name, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NameNotAllowed, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
+reconcile/payload-nonsense.json | timer timer | 8x planned create, planned name: Stopped, 3x planned name, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NameNotAllowed, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
 reconcile/request.json | manual request | ignored not-a-timer
-reconcile/several-in-one.json | timer timer, manual invalid, timer timer | ignored not-a-timer, 8x planned create, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
-reconcile/timer.json | timer timer | 8x planned create, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
+reconcile/several-in-one.json | timer timer, manual invalid, timer timer | ignored not-a-timer, 8x planned create, planned name: Stopped, 3x planned name, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NameNotAllowed, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
+reconcile/timer.json | timer timer | 8x planned create, planned name: Stopped, 3x planned name, 5x planned release, 3x planned in use, 2x planned drift: Untagged, 2x planned refused: ClassicNetwork, planned refused: InvalidPortTag, planned refused: NameNotAllowed, planned refused: NoListener, planned refused: PortNotAllowed, planned refused: VpcNotAllowed, planned stays: NotAnnounced | DescribeVpcAccesses DescribeInstances DescribeLoadBalancers DescribeLoadBalancerListeners 4x(DescribeInstances) DescribeLoadBalancers DescribeLoadBalancerAttribute DescribeBackendList DescribeBackendInfo DescribePlugins 8x(DescribeApisByVpcAccess)
 release/balancer-delete-failed.json | eventbridge/actiontrail ignored | ignored call-failed
 release/balancer-deleted.json | eventbridge/actiontrail ended | scheduled | DescribeVpcAccesses SendMessage
 release/delete-instances-dry-run.json | eventbridge/actiontrail ignored | ignored event-name
@@ -207,7 +220,7 @@ release/running.json | eventbridge/ecs appeared | ignored appeared
 release/scale-in-success.json | eventbridge ignored | ignored event-type
 release/spot-interruption.json | eventbridge ignored | ignored event-type
 release/stop-instances.json | eventbridge/actiontrail ignored | ignored event-name
-release/stopped.json | eventbridge/ecs changed | ignored state
+release/stopped.json | eventbridge/ecs changed | ignored state | DescribeVpcAccesses
 release/stopping.json | eventbridge/ecs changed | ignored state
 rocketmq/batch.json | 2x rocketmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rocketmq/raw-data.json | rocketmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
@@ -224,6 +237,7 @@ smq-queue/base64.json | smq-queue request | authorized | DescribeVpcAccesses Set
 smq-queue/batch.json | 2x smq-queue request, smq-queue invalid | 2x authorized, rejected | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage) PublishMessage
 smq-queue/byte-order-mark.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 smq-queue/invented-end.json | smq-queue/eventbridge/ecs ended | ignored state
+smq-queue/invented-name.json | smq-queue/names hint | ignored names
 smq-queue/json-in-string.json | smq-queue request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage
 smq-queue/list-in-message.json | 2x smq-queue request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 smq-queue/plain-text.json | smq-queue invalid, smq-queue request | rejected, authorized | DescribeVpcAccesses PublishMessage SetVpcAccess PublishMessage

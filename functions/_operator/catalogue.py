@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.events.parsing import parse
 from shared.flow.engine import Work
-from shared.model.records import Content, Ended, Scheduled, Timer
+from shared.model.records import Content, Ended, Held, Hint, Move, Scheduled, Timer
 
 HOME = Path(__file__).resolve().parents[1]
 DEFAULT = "set_vpc_access"
@@ -16,8 +16,11 @@ _DELIVERED: dict[type[Content], str] = {
     Ended: "release_vpc_access",
     Scheduled: "release_vpc_access",
     Timer: "reconcile_vpc_access",
+    **dict.fromkeys((Hint, Move, Held), "named_backends"),
 }
 """Whose triggers deliver what, in template.yml; all else is for the default."""
+_FOLDERS = {"release": "release_vpc_access", "reconcile": "reconcile_vpc_access", "names": "named_backends"}
+"""Whom the files of a folder under ``events/`` are for; all others are for the default."""
 
 
 @cache
@@ -27,12 +30,11 @@ def names(home: Path = HOME) -> tuple[str, ...]:
 
 
 def for_event(file: Path) -> str:
-    """Return the name of the function that an event file is for: its first word is the folder's name, or it is the default.
+    """Return the name of the function that an event file is for: that of its folder, or the default.
 
     So ``events/release/…`` is for ``release_vpc_access``, and ``events/ecs/…`` for ``set_vpc_access``.
     """
-    folder = file.resolve().parent.name
-    return next((name for name in names() if name.partition("_")[0] == folder), DEFAULT)
+    return _FOLDERS.get(file.resolve().parent.name, DEFAULT)
 
 
 def for_content(event: bytes) -> str:

@@ -63,6 +63,7 @@ CONTENTS: Mapping[str, Content] = {
         },
         many=True,
     ),
+    "names": Content({"": Sample("names/hint.json")}, {"--name": "Name", INSTANCE: "InstanceId"}, ("NamedBackend",)),
     "timer": Content({"": Sample("reconcile/timer.json")}),
 }
 """What can be innermost, by the name that it has in a record's ``source``."""

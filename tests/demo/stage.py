@@ -34,6 +34,7 @@ SERVICE, FUNCTION, RELEASING, SWEEPING = (
     "set-vpc-access-reconcile",
 )
 REQUESTS, RELEASES, RESULTS = "vpc-access-requests", "vpc-access-releases", "vpc-access-results"
+NAMES = "vpc-access-names"
 INBOX, SCALING = "demo-inbox", "scaling"
 SETTINGS = {
     "OWNER": "team-a",
@@ -42,6 +43,8 @@ SETTINGS = {
     "RESULT_TOPIC": RESULTS,
     "RELEASE_MODE": "apply",
     "RELEASE_QUEUE": RELEASES,
+    "ALLOWED_NAMES": "vpc-bp1example0001:web-*",
+    "NAMES_QUEUE": NAMES,
 }
 _OLDER_VPC = "vpc-bp1older0001"
 OLDER = {"InstanceId": "i-bp1older0001", "VpcId": _OLDER_VPC, "Tags": {"apigateway-port": "8080"}}

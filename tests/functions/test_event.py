@@ -16,7 +16,7 @@ from functions._operator import catalogue, samples
 from shared.events.envelopes import ENVELOPES
 from shared.events.parsing import MAX_DEPTH, parse
 from shared.model.access import VpcAccess
-from shared.model.records import Appeared, Ended, Invalid, Record, Scheduled, Timer
+from shared.model.records import Appeared, Ended, Hint, Invalid, Record, Scheduled, Timer
 from tests.cloud.fixtures import Served
 from tests.cloud.seeds import seed
 from tests.invoking import operator_environment
@@ -103,6 +103,12 @@ def test_an_event_is_recognised_as_what_was_asked_for(source: str) -> None:
             id="actiontrail",
         ),
         pytest.param("timer", "", [Timer("reconcile", "60")], id="timer"),
+        pytest.param(
+            "names",
+            "--name n-1 --instance i-9",
+            [Hint("n-1", "cn-hangzhou", "i-bp1example0012 has appeared", "i-9")],
+            id="names",
+        ),
     ],
 )
 def test_the_values_are_put_in(around: str, inner: str, options: str, found: list[Any]) -> None:
@@ -179,6 +185,7 @@ def test_nothing_is_deeper_than_the_parser_looks() -> None:
         pytest.param("eventbridge/ecs --state Deleted", "release_vpc_access", id="ended"),
         pytest.param("smq-queue/schedule", "release_vpc_access", id="due"),
         pytest.param("timer", "reconcile_vpc_access", id="timer"),
+        pytest.param("smq-queue/names", "named_backends", id="names"),
     ],
 )
 def test_an_event_without_a_folder_goes_to_who_gets_it_delivered(arguments: str, name: str) -> None:

@@ -83,7 +83,9 @@ def test_an_event_goes_to_the_function_that_its_folder_is_named_for(run: Run, dr
 @pytest.mark.parametrize(
     ("file", "name"),
     [
-        pytest.param("events/release/due.json", "release_vpc_access", id="first-word"),
+        pytest.param("events/release/due.json", "release_vpc_access", id="release"),
+        pytest.param("events/reconcile/timer.json", "reconcile_vpc_access", id="reconcile"),
+        pytest.param("events/names/hint.json", "named_backends", id="names"),
         pytest.param("events/smq-queue/invented-end.json", "set_vpc_access", id="another-folder"),
         pytest.param("release.json", "set_vpc_access", id="no-folder"),
     ],
@@ -99,6 +101,7 @@ def test_one_rule_says_which_function_an_event_file_is_for(file: str, name: str)
         pytest.param(EVENT, "authorized", id="request"),
         pytest.param("events/release/deleted.json", "scheduled", id="end"),
         pytest.param("events/release/due.json", "released", id="due"),
+        pytest.param("events/names/hint.json", "stay", id="name"),
     ],
 )
 def test_a_stand_in_of_its_own_has_all_that_the_events_need(run: Run, cloud: Served, event: str, word: str) -> None:

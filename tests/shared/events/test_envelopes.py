@@ -111,6 +111,7 @@ SAMPLES = {
     "actiontrail": ["actiontrail/record-alone.json"],
     "timer": ["timer/timer.json"],
     "schedule": ["release/due-bare.json"],
+    "names": ["names/hint.json"],
 }
 
 
