@@ -100,10 +100,11 @@ class Settings(NamedTuple):
         """Tell whether names are made and moved, so that ``named_backends`` has to hear of what happens."""
         return self.keeps_names and self.named_backends == "apply" and not self.dry_run
 
-    def reserves(self, name: str, vpc_id: str = "") -> bool:
+    def reserves(self, name: str, vpc_id: str | None = None) -> bool:
         """Tell whether ``name`` belongs to tags, in ``vpc_id`` if one is given. What NAME_TEMPLATE makes never does."""
         return any(
-            vpc_id in ("", allowed.vpc_id) and _glob(allowed.pattern).fullmatch(name) for allowed in self.allowed_names
+            vpc_id in (None, allowed.vpc_id) and _glob(allowed.pattern).fullmatch(name)
+            for allowed in self.allowed_names
         ) and not _pattern_of(self.name_template, self.owner).fullmatch(name)
 
     def may_be_called(self, access: VpcAccess) -> bool:
