@@ -14,6 +14,7 @@ from functions._operator.doctor import doctor
 from functions._operator.event import event
 from functions._operator.invoke import invoke
 from functions._operator.listing import listing
+from functions._operator.move import move
 from functions._operator.release import release
 from functions._operator.replay import replay
 from functions._operator.run import run
@@ -49,6 +50,7 @@ for command in (
     apply,
     listing,
     release,
+    move,
     settings,
     schema,
     build,

@@ -109,7 +109,7 @@ def _of_hint(record: Record, hint: Hint, name: Name, names: Names) -> Outcome:
     """Return what is told of an instance that has appeared, of a person's wish, or of a name that was only to be looked at."""
     candidates = name.seen.candidates if name.seen else ()
     if hint.target:
-        return _of_wish(record, name)
+        return _of_wish(record, name, names)
     claimant = next((one for one in candidates if hint.instance_id and one.place == hint.instance_id), None)
     if claimant is None:
         text = f"{name.name!r} was looked at ({hint.because})"
@@ -138,10 +138,12 @@ def _of_claimant(record: Record, claimant: Claimant, name: Name, names: Names) -
     return Outcome(own, UNCHANGED, access, STANDBY, text)
 
 
-def _of_wish(record: Record, name: Name) -> Outcome:
+def _of_wish(record: Record, name: Name, names: Names) -> Outcome:
     choice = name.choice
     if isinstance(choice, Leave):
         return Outcome(record, choice.outcome, name.entry, choice.reason, choice.text)
+    if not names.settings.moves_names:
+        return _planned(record, name)
     if isinstance(choice, Point):
         return Outcome(
             record, SCHEDULED, choice.access, "Moving", "its result is published once the APIs have followed"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.invoking import VPC, Invoker, state_change
+from shared.events.naming import naming_message
+from shared.model.records import Hint
+from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 FIRST, SECOND, THIRD = "i-bp1example0001", "i-bp1example0002", "i-bp1example0003"
 NAME = "orders-prod"
+NAMED = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "named"}]
 API = {"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": NAME}
 
 
@@ -48,3 +51,15 @@ def test_a_name_gets_the_instance_that_appears_and_moves_when_it_has_ended(invok
     assert moved["data"]["Apis"] == [f"{API['ApiId']} in stage RELEASE"]
     naming.due(15, "names")
     assert not naming.messages()
+
+
+def test_a_wish_is_only_planned_where_no_name_moves(naming: Invoker) -> None:
+    """With NAMED_BACKENDS=plan nobody is told that a name is moving."""
+    naming.given(
+        instances=[instance(FIRST), instance(SECOND)],
+        entries=[request(Tag=NAMED)],
+    )
+    naming.configure(ALLOWED_NAMES=f"{VPC}:orders-*", NAMED_BACKENDS="plan")
+    answer = naming(queue_event(naming_message(Hint(NAME, "cn-hangzhou", "", target=SECOND, request="r-1"))))
+
+    assert (answer.result["outcome"], answer.result["reason"], target(naming)) == ("planned", "move: OnPurpose", FIRST)
