@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import click
 
 from functions._operator import exits, interrupt
@@ -21,14 +18,13 @@ from functions._operator.schema import schema
 from functions._operator.send import send
 from functions._operator.settings import settings
 from functions._operator.sweeps import apply, plan
+from functions._operator.version import version
 
 
 def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
-    """Show the version where it is asked for, from the one place where it stands."""
+    """Show the version where it is asked for."""
     if asked:
-        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
-        (version,) = re.findall(r'^version = "(.+)"$', project.read_text(encoding="utf-8"), re.MULTILINE)
-        click.echo(version)
+        click.echo(version())
         context.exit()
 
 
