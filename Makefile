@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 # A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
 START := trap '' INT; exec $(PY)
 
-.PHONY: help demo run cloud test lint coverage check format build plan doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz .version
+.PHONY: help demo run cloud up test lint coverage check format build plan doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz .version
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -27,8 +27,11 @@ demo: .demo ## the main job on the embedded stand-in: twelve things that happen,
 run: .demo ## one event: make run EVENT=file [DRY_RUN=1] [ARGS=--json] [CLOUD=real|http://127.0.0.1:PORT]
 	@$(START) -m tests.demo.run --cloud $(CLOUD) $(ARGS) -- "$$EVENT"
 
-cloud: .demo ## the stand-in by itself, on PORT
+cloud: .demo ## the stand-in by itself, on PORT (8899)
 	@$(START) -m tests.cloud --port $(PORT) --seed events/cloud.json $(ARGS)
+
+up: .demo ## it with the functions behind their triggers, on PORT: a page, and code that is taken as it changes
+	@$(START) -m tests.cloud up --port $(PORT) $(ARGS)
 
 test: .dev ## all tests
 	$(PY) -m pytest -n 2 --dist worksteal $(ARGS)

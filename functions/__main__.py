@@ -1,66 +1,51 @@
-"""``python -m functions``: run, invoke, build and look after the function from a terminal. One module a command."""
+"""``python -m functions``: the operator's commands; or, where they cannot run, which interpreter can run them.
+
+``python …/functions``, with the path of this folder, is the same from any other folder; the script ``vpc-access`` calls that.
+"""
 
 from __future__ import annotations
 
-import re
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
+if TYPE_CHECKING:
+    import click
 
-from functions._operator import exits, interrupt
-from functions._operator.build import command as build
-from functions._operator.deploy import deploy, destroy
-from functions._operator.doctor import doctor
-from functions._operator.event import event
-from functions._operator.invoke import invoke
-from functions._operator.listing import listing
-from functions._operator.move import move
-from functions._operator.release import release
-from functions._operator.replay import replay
-from functions._operator.run import run
-from functions._operator.schema import schema
-from functions._operator.send import send
-from functions._operator.settings import settings
-from functions._operator.sweeps import apply, plan
+_ROOT = Path(__file__).resolve().parents[1]
+_LEAST = (3, 10)
+_OURS = ("functions", "shared")
+if not __package__:  # started by the folder's path: then that is what modules are looked for in
+    sys.path[0] = str(_ROOT)
 
 
-def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
-    """Show the version where it is asked for, from the one place where it stands."""
-    if asked:
-        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
-        (version,) = re.findall(r'^version = "(.+)"$', project.read_text(encoding="utf-8"), re.MULTILINE)
-        click.echo(version)
-        context.exit()
+def _commands() -> click.Group:
+    """Return the commands; ends with a text on standard error if this interpreter cannot run them."""
+    if tuple(sys.version_info) < _LEAST:  # told here, before what it cannot even read
+        sys.exit(f"Python {_LEAST[0]}.{_LEAST[1]} or newer is needed, and {sys.executable} is older. {_advice()}")
+    try:
+        from functions._operator.commands import main as commands
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        if missing in _OURS:
+            raise
+        sys.exit(f"{sys.executable} does not have the package {missing!r}. {_advice()}")
+    return commands
 
 
-@click.group(cls=exits.Group, epilog=exits.HELP, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
-)
-def main() -> None:
-    """Authorize API Gateway to reach backends in VPCs: the operator's commands."""
+def _advice() -> str:
+    """Return which interpreter to use, as it is called from the present folder."""
+    found = sorted(_ROOT.glob(".venv*/bin/python"))
+    python = found[0] if found else _ROOT / ".venv" / "bin" / "python"
+    is_here = Path.cwd() == _ROOT
+    call = f"{python.relative_to(_ROOT)} -m functions" if is_here else f"{python} {_ROOT / 'functions'}"
+    return f"Use {call}" if found else f"Run `make demo` in {_ROOT} once, which sets one up, then use {call}"
 
 
-for command in (
-    run,
-    event,
-    invoke,
-    send,
-    plan,
-    apply,
-    listing,
-    release,
-    move,
-    settings,
-    schema,
-    build,
-    doctor,
-    replay,
-    deploy,
-    destroy,
-):
-    main.add_command(command)
+main = _commands()
 
 if __name__ == "__main__":
+    from functions._operator import interrupt
+
     interrupt.attend()
-    main(prog_name="python -m functions")
+    main(prog_name="python -m functions" if __package__ else "vpc-access")

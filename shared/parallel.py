@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Thread
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,7 +19,7 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], at_once: 
     if len(items) < 2 or at_once == 1:
         return [work(item) for item in items]
     waiting = iter(enumerate(items))  # one of C, so that two threads never get the same item
-    results: dict[int, Result] = {}
+    results: list[Result | None] = [None] * len(items)
     errors: dict[int, BaseException] = {}
 
     def take_turns() -> None:
@@ -38,4 +38,4 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], at_once: 
         thread.join()
     if errors:
         raise errors[min(errors)]
-    return [results[number] for number in range(len(items))]
+    return cast("list[Result]", results)

@@ -15,8 +15,8 @@ from shared.model.backend import TARGET_ID
 
 _TEMPLATE_FIELDS = ("owner", "instance_id", "port", "vpc_id")
 _MAX_PORT = 65_535
-_REGION = ("FC_REGION", "ALIBABA_CLOUD_REGION_ID")  # of Function Compute, elsewhere
-_ACCOUNT = ("FC_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID")
+REGION = ("FC_REGION", "ALIBABA_CLOUD_REGION_ID")  # of Function Compute, elsewhere
+ACCOUNT = ("FC_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID")
 _ARN = "arn:"
 _SNS_TOPIC = r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 """A standard topic: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html"""
@@ -278,7 +278,7 @@ class _Reader:
         self._defaults = {variable.name: variable.default for variable in VARIABLES}
 
     def read(self) -> Settings:
-        region, account = self._region(), self._given(*_ACCOUNT)[1]
+        region, account = self._region(), self._given(*ACCOUNT)[1]
         settings = Settings(
             owner=self._matching(
                 "OWNER", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, '.', '_' or '-'"
@@ -336,7 +336,7 @@ class _Reader:
         return found[0] if found else (names[-1], "")
 
     def _region(self) -> str:
-        name, region = self._given(*_REGION)
+        name, region = self._given(*REGION)
         if not region:
             self._complain(
                 name, "is missing: the region to work in, such as cn-hangzhou (Function Compute gives FC_REGION)"

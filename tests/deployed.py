@@ -17,11 +17,11 @@ import yaml
 
 from functions._operator import interpreters
 from functions._operator.build import RUNTIMES, Package, build
-from shared.settings import ENDPOINTS
 from tests.cloud.fc import FunctionCompute
 from tests.cloud.fixtures import Served
 from tests.cloud.seeds import seed
 from tests.registry.stack import REQUIRED, Stack
+from tests.up import wiring
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "results"  # a queue that gets every result message
@@ -132,27 +132,13 @@ def create_queues(smq: Any, stack: Stack) -> None:
 
 def document(stack: Stack, package: Package, endpoint: str, name: str) -> dict[str, Any]:
     """Return a function of a stack as the local Function Compute takes it, every endpoint set to ``endpoint``."""
-    parts = FUNCTIONS[name]
-    function = stack.properties(parts.function)
-    taken = ("FunctionName", "Runtime", "Handler", "InstanceLifecycleConfig", "Timeout", "MemorySize")
-    triggers = stack.of_type("ALIYUN::FC3::Trigger")
+    function = wiring.function(stack, stack.properties(FUNCTIONS[name].function), package.archive, endpoint)
     return {
-        **{name: function[name] for name in taken},
-        "Runtime": str(interpreters.find(package.version)),  # by its path: found once, by the build
-        "EnvironmentVariables": function["EnvironmentVariables"] | dict.fromkeys(ENDPOINTS, endpoint),
-        "code": str(package.archive),
-        "maxInstances": stack.properties(parts.instances)["ReservedConcurrency"],
-        "roleActions": sorted(allowed(stack, name)),
-        "triggers": [each for each in triggers if each["FunctionName"] == function["FunctionName"]],
-        "asyncInvokeConfig": _lowered(stack.properties(parts.asynchronous), "FunctionName"),
+        **function,
+        "extraPaths": [],
+        "pythonExecutable": str(interpreters.find(package.version)),  # found once, by the build
+        "roleActions": sorted(allowed(stack, name)),  # without those that only the platform makes use of
     }
-
-
-def _lowered(value: Any, *without: str) -> Any:
-    """Return a structure with its names as the API writes them: the first letter small."""
-    if not isinstance(value, dict):
-        return value
-    return {name[0].lower() + name[1:]: _lowered(item) for name, item in value.items() if name not in without}
 
 
 @dataclass

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
     "events/README.md",
+    "events/PRODUCERS.md",
     "functions/README.md",
     "tests/bench/README.md",
     "tests/cloud/README.md",

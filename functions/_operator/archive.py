@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -34,6 +35,22 @@ def compile_bytecode(folder: Path, interpreter: Path) -> None:
         raise click.ClickException(f"not every module compiles:\n{done.stdout}{done.stderr}")
     for path in list(folder.rglob(f"*{_OPTIMIZED}.pyc")):
         path.rename(path.with_name(path.name.replace(_OPTIMIZED, "")))  # an interpreter without -OO looks for this name
+
+
+def leave_out_sources(folder: Path, tops: Iterable[str]) -> None:
+    """Put the bytecode of the packages named ``tops`` in the place of their sources, where Python finds it as well.
+
+    Tracebacks name their lines all the same, and what was locked can be read anywhere: 0.15 MB of the zip less. Ours stay.
+    """
+    for top in tops:
+        sources = (folder / top).rglob("*.py") if (folder / top).is_dir() else [folder / top]
+        for source in [path for path in sources if path.suffix == ".py"]:
+            (compiled,) = (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")
+            compiled.rename(source.with_suffix(".pyc"))
+            source.unlink()
+    for cache in list(folder.rglob("__pycache__")):
+        if not any(cache.iterdir()):
+            cache.rmdir()
 
 
 def pack(folder: Path, archive: Path) -> str:

@@ -1,4 +1,4 @@
-"""``build``: what is deployed, as a folder and as a zip: all functions, ``shared``, locked wheels, bytecode. Nothing else."""
+"""``build``: what is deployed, as a folder and as a zip: all functions, ``shared``, their bytecode, that of locked wheels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import click
 
 from functions._operator import catalogue, interpreters, terminal, wheels
-from functions._operator.archive import compile_bytecode, pack
+from functions._operator.archive import compile_bytecode, leave_out_sources, pack
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
@@ -73,6 +73,7 @@ def build(output: Path, version: str, *, native: bool = False, with_sns: bool = 
         locked = wheels.fetch(REQUIREMENTS, version, interpreter, native=native, cache=cache, spare=output / "wheels")
         owners = stage(bench / NAME, locked, with_sns=with_sns)
         compile_bytecode(bench / NAME, interpreter)
+        leave_out_sources(bench / NAME, owners)
         digest = pack(bench / NAME, bench / f"{NAME}.zip")
         prices = weigh(bench / f"{NAME}.zip", owners)
         folder, archive = output / NAME, output / f"{NAME}.zip"

@@ -20,6 +20,7 @@ from functions._operator.mail import Mail, Mailbox, from_files
 from functions._operator.postman import DECLINED, UNASKED, Postman, Tally
 from functions._operator.preview import DONE, Preview, planner, preview
 from functions._operator.queue import SmqQueue, queue_name
+from shared.cloud.pace import Pace
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CloudRefused
 from shared.events.text import read_json
@@ -48,12 +49,19 @@ _READ_SECONDS = 40.0  # more than the longest wait of ReceiveMessage
     show_default=True,
     help="Seconds without a message after which the queue counts as empty.",
 )
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Send at most N messages a second, so that what is new need not wait behind what is old.",
+)
 def replay(
     files: tuple[Path, ...],
     name: str | None,
     target: str,
     repair: Path | None,
     wait: int,
+    rate: float | None,
     *,
     dry_run: bool,
     yes: bool,
@@ -80,7 +88,7 @@ def replay(
         plan = None if blind else opened.enter_context(planner())
         session = None if dry_run and not name else opened.enter_context(access.session(_MAX_SECONDS, _READ_SECONDS))
         box = Mailbox(_at(session, name), wait) if session and name else None
-        postman = Postman(_print if session is None or dry_run else _at(session, target).send, tell)
+        postman = Postman(_print if session is None or dry_run else paced(_at(session, target), session, rate), tell)
         try:
             mails = _mails(files, box)
             if plan is None:
@@ -89,6 +97,8 @@ def replay(
                 with terminal.waiting("looking what the function would do now"):
                     seen = preview(mails, plan)
                 mails = _chosen(seen, tell, done=done, agreed=yes or dry_run)
+            if session and not dry_run:
+                _require_time(mails, rate, session.deadline.remaining())
             _deliver(
                 mails, postman, None if dry_run else box, _progress(console, hidden=dry_run and sys.stdout.isatty())
             )
@@ -101,6 +111,29 @@ def replay(
 
 def _at(session: Session, name: str) -> SmqQueue:
     return SmqQueue(session, access.message_queue(), name)
+
+
+def paced(queue: SmqQueue, session: Session, rate: float | None) -> Callable[[str], object]:
+    """Return what sends to ``queue``, at most ``rate`` messages a second by the session's clock; None is no limit."""
+    if rate is None:
+        return queue.send
+    pace = Pace(session.clock, rate)
+
+    def send(text: str) -> str:
+        pace.wait("SendMessage", session.deadline)
+        return queue.send(text)
+
+    return send
+
+
+def _require_time(mails: Sequence[Mail], rate: float | None, seconds: float) -> None:
+    """Raise a ClickException, before anything is sent, if all of it takes longer than the ``seconds`` that are left."""
+    count = sum(not letter.reason for mail in mails for letter in mail.letters)
+    if rate and count / rate > seconds:
+        raise click.ClickException(
+            f"{count} messages at {rate:g} a second take {count / rate / 3600:.1f} hours, and {seconds / 3600:.1f} are left: "
+            f"give a --rate above {count / seconds:.2g}, or fewer messages"
+        )
 
 
 def _print(text: str) -> None:

@@ -1,4 +1,4 @@
-"""``schema``: JSON Schemas of the request and result messages, made from the models, for producers and consumers."""
+"""``schema``: the messages for producers and consumers, made from the models: JSON Schemas, and AsyncAPI over them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 from pydantic.json_schema import GenerateJsonSchema
 
+from functions._operator import asyncapi
 from shared.events.parsing import MAX_PER_MESSAGE
 from shared.events.request import ACCESS_REQUEST, BLANKS, RESERVED_KEYS
 from shared.model.outcome import FAILED, GRANTED, OF_AN_ENTRY, REFUSED, REJECTED
@@ -25,7 +26,48 @@ _REQUEST = (
 _PORT_IN_DIGITS = (
     "^0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$"  # 1 to 65535
 )
-_TAGS = "Each key once, which JSON Schema cannot say."
+_ABOUT: Mapping[str, tuple[str, Any]] = {
+    "Name": ("name of the authorization, by which APIs refer to it; unique in the region", "orders-prod"),
+    "VpcId": ("the VPC in which the backend is", "vpc-bp1example0001"),
+    "InstanceId": (
+        "the backend: an instance i-…, a load balancer lb-… or an IP address in the VPC",
+        "i-bp1example0001",
+    ),
+    "Port": ("the port that is opened, as a number or its digits", 8080),
+    "Description": ("a description for people", "orders backend"),
+    "VpcTargetHostName": ("host name that the gateway sends to the backend", "orders.example.com"),
+    "Tag": (
+        "tags of the authorization; each key once, which JSON Schema cannot say",
+        [{"Key": "env", "Value": "prod"}],
+    ),
+    "Key": ("key of the tag", "env"),
+    "Value": ("value of the tag", "prod"),
+    "Replaces": (
+        "with ON_CONFLICT=replace: what the name opens now, so that a late or repeated request undoes nothing",
+        {"VpcId": "vpc-bp1example0001", "InstanceId": "i-bp1example0002", "Port": 8080},
+    ),
+    "Correlation": ("a value of your own, which the result gives back", "order-4711"),
+    "$schema": ("address of this schema, for editors; ignored", "https://example.com/request.json"),
+}
+"""What each field of a request means, and an example of it."""
+REQUEST_EXAMPLE = {name: _ABOUT[name][1] for name in ("Name", "VpcId", "InstanceId", "Port", "Correlation")}
+RESULT_EXAMPLE = {
+    "specversion": "1.0",
+    "id": "e9f2442576e8d0a2282d97d57357b000",
+    "source": "/vpc-access-authorizer/team-a",
+    "type": "vpcaccess.authorized",
+    "subject": "orders-prod",
+    "time": "2026-11-23T09:00:00Z",
+    "datacontenttype": "application/json",
+    "data": {
+        "SourceMessageId": "C6DB60D1574661357FA2272700000001",
+        "Source": "smq-queue",
+        "InvocationId": "1-6923a7c0-1f2e3d4c-5b6a79880011",
+        **REQUEST_EXAMPLE,
+        "VpcAccessId": "f756933ddbb9fb52face040e75371401",
+        "RequestId": "AC21F02A-2F6B-83BE-143F-8A6FF313F4FA",
+    },
+}
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -45,12 +87,12 @@ class ResultData(BaseModel):
         Field(description="request id of the call that answered: `invoke` prints it, HTTP returns it, the log has it"),
     ] = ""
     name: Annotated[str, Field(description="name of the authorization")] = ""
-    vpc_id: str = ""
-    instance_id: str = ""
+    vpc_id: Annotated[str, Field(description="the VPC in which the backend is")] = ""
+    instance_id: Annotated[str, Field(description="the backend, as it was asked for or announced")] = ""
     instance_ids: Annotated[
         list[str], Field(description="all that the result is about, if an announcement has several that were not found")
     ] = []
-    port: Annotated[int, Field(ge=1, le=65_535)] = 0
+    port: Annotated[int, Field(description="the port that is opened", ge=1, le=65_535)] = 0
     vpc_access_id: Annotated[str, Field(description="the id, present when access is granted, released or kept")] = ""
     request_id: Annotated[str, Field(description="the cloud's request id, what its support asks for")] = ""
     differs: Annotated[
@@ -60,7 +102,7 @@ class ResultData(BaseModel):
     reason: Annotated[str, Field(description="why, and how to lift it", max_length=2_000)] = ""
     will_retry: Annotated[bool, Field(description="a redelivery will try again; never true over HTTP")] = False
     original: Annotated[str, Field(description="the record as it came, JSON or text")] = ""
-    original_truncated: bool = False
+    original_truncated: Annotated[bool, Field(description="Original is only its beginning")] = False
     original_in: Annotated[str, Field(description="id of the result of the same message that has the Original")] = ""
 
     because: Annotated[str, Field(description="of a release: what ended, as the event called it")] = ""
@@ -87,21 +129,29 @@ class Result(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    specversion: Literal["1.0"]
-    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
-    source: Annotated[str, Field(pattern="^/vpc-access-authorizer/.+$")]
-    type: Annotated[str, Field(pattern=rf"^vpcaccess\.({'|'.join(_KINDS)})$")]
+    specversion: Annotated[Literal["1.0"], Field(description="version of CloudEvents")]
+    id: Annotated[
+        str, Field(description="the same for every delivery of a record: drop repeats by it", pattern="^[0-9a-f]{32}$")
+    ]
+    source: Annotated[str, Field(description="this function and its OWNER", pattern="^/vpc-access-authorizer/.+$")]
+    type: Annotated[
+        str,
+        Field(
+            description="what became of the record; its last word is the message tag, by which a subscription filters",
+            pattern=rf"^vpcaccess\.({'|'.join(_KINDS)})$",
+        ),
+    ]
     subject: Annotated[str, Field(description="name of the authorization, absent if it is not known", min_length=1)] = (
         ""
     )
-    time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-    datacontenttype: Literal["application/json"]
-    data: ResultData
+    time: Annotated[str, Field(description="when it was published", json_schema_extra={"format": "date-time"})]
+    datacontenttype: Annotated[Literal["application/json"], Field(description="form of data")]
+    data: Annotated[ResultData, Field(description="what became of the record")]
 
 
 @click.command()
 def schema() -> None:
-    """Write the JSON Schemas of our messages to events/schema/."""
+    """Write the JSON Schemas of our messages, and their AsyncAPI document."""
     FOLDER.mkdir(exist_ok=True)
     for name, text in schemas().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
@@ -110,10 +160,18 @@ def schema() -> None:
 
 def schemas() -> dict[str, str]:
     """Return the text of each file of events/schema/, by its name."""
+    request = _document(
+        _request(),
+        "A request to authorize one instance and port, or a list of them.",
+        [REQUEST_EXAMPLE, [REQUEST_EXAMPLE, {**REQUEST_EXAMPLE, "Name": "orders-admin", "Port": 8443}]],
+    )
+    result = _document(
+        Result.model_json_schema(), "Result of one record, published to the result topic.", [RESULT_EXAMPLE]
+    )
+    made = {"request.json": request, "result.json": result, "asyncapi.json": asyncapi.document(request, result)}
     return {
-        "request.json": _text(_request(), "A request to authorize one instance and port, or a list of them."),
-        "result.json": _text(Result.model_json_schema(), "Result of one record, published to the result topic."),
-    }
+        name: json.dumps(document, indent=2) + "\n" for name, document in made.items()
+    }  # ASCII: patterns name odd characters
 
 
 def _request() -> dict[str, Any]:
@@ -122,9 +180,12 @@ def _request() -> dict[str, Any]:
     fields = one["properties"]
     fields["Port"] = {"anyOf": [fields["Port"], {"type": "string", "pattern": _PORT_IN_DIGITS}]}
     tags = fields["Tag"]["anyOf"][0]
-    tags["description"] = _TAGS
     reserved = {"pattern": f"^{BLANKS}(?:{'|'.join(RESERVED_KEYS)}){BLANKS}$"}
     tags["items"]["properties"]["Key"]["not"] = reserved
+    for holder in (fields, tags["items"]["properties"], fields["Replaces"]["anyOf"][0]["properties"]):
+        for name, field in holder.items():
+            about, example = _ABOUT[name]
+            holder[name] = {"description": about, "examples": [example], **field}
     request = {"$ref": "#/$defs/Request"}
     many = {"type": "array", "items": request, "maxItems": MAX_PER_MESSAGE}
     return {"anyOf": [request, many], "$defs": {"Request": _without_last_line_break(one)}}
@@ -142,9 +203,8 @@ def _without_last_line_break(schema: Any) -> Any:
     return closed
 
 
-def _text(schema: Mapping[str, Any], title: str) -> str:
-    made = {"$schema": _DIALECT, "title": title, **_plain(schema)}
-    return json.dumps(made, indent=2) + "\n"  # in ASCII: patterns name characters that no editor shows
+def _document(schema: Mapping[str, Any], title: str, examples: list[Any]) -> dict[str, Any]:
+    return {"$schema": _DIALECT, "title": title, "examples": examples, **_plain(schema)}
 
 
 def _plain(schema: Any) -> Any:

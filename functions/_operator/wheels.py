@@ -28,6 +28,8 @@ LEFT_OUT = {
     "httpcore/*": "the engine of httpx; shared/cloud/wire.py stands in for it",
     "h11/*": "HTTP/1.1 for httpcore",
     "httpx/_main.py": "the command line of httpx",
+    "*/__main__.py": "command lines",
+    "idna/cli.py": "the command line of idna",
     "idna/codec.py": "Python's codec interface",
     "idna/compat.py": "the interface of encodings.idna",
     "idna/uts46data.py": "mapping of capital and odd letters; httpx asks for plain encoding",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from sys import intern
 from typing import Any, NamedTuple
 
 from shared import log
@@ -55,7 +56,7 @@ class Piece(NamedTuple):
 
     def recognised_as(self, envelope: Envelope) -> Piece:
         """Return it with the envelope's name and, unless a wrapper around it gave one, identity."""
-        source = f"{self.source}/{envelope.name}".strip("/")
+        source = intern(f"{self.source}/{envelope.name}".strip("/"))  # few, and held by each record of a batch
         if envelope.replays:
             return Piece(self.value, source, depth=self.depth)
         if self.message_id:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from shared.events.fields import shown
-from shared.model.access import MARKS, Replaced, VpcAccess
+from shared.model.access import MARKS, Replaced, Tags, VpcAccess
 from shared.model.backend import TARGET_ID
 
 # Parts of patterns hold the characters themselves: engines differ in how they want them escaped (events/schema/).
@@ -150,17 +152,23 @@ def read_request(value: Mapping[str, Any]) -> VpcAccess | str:
 
 
 def _access(request: Mapping[str, Any]) -> VpcAccess:
+    """Return what a valid request asks for. What the requests of a batch have in common is held once, not for each."""
     return VpcAccess(
         request["Name"],
-        request["VpcId"],
+        intern(request["VpcId"]),
         request["InstanceId"],
         request["Port"],
-        request.get("Description") or "",
-        request.get("VpcTargetHostName") or "",
-        tuple([(tag["Key"], tag.get("Value", "")) for tag in request.get("Tag") or ()]),
+        intern(request.get("Description") or ""),
+        intern(request.get("VpcTargetHostName") or ""),
+        _held_once(tuple([(tag["Key"], tag.get("Value", "")) for tag in request.get("Tag") or ()])),
         replaces=_replaced(request.get("Replaces")),
         correlation=request.get("Correlation") or "",
     )
+
+
+@lru_cache(16)
+def _held_once(tags: Tags) -> Tags:
+    return tags
 
 
 def correlation_of(value: Mapping[str, Any]) -> str:

@@ -34,7 +34,6 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     if not run.awaited and any(_is_due(job) for job in jobs):
         run.session.credentials()  # without a key nothing can be done: said once, not once for each record
     gateway = ApiGateway(run.session, run.settings.apigateway_endpoint)
-    places = {id(job.record): place for place, job in enumerate(jobs)}
     turns = turns_of(jobs)
     jobs.sort(key=lambda job: turns[id(job.record)])
     if run.settings.verify_target or any(isinstance(job.record.content, Appeared) for job in jobs):
@@ -44,18 +43,17 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     run.recent.saw(present)
     jobs, decisions = _plan(jobs, present, run.settings)
     if run.settings.dry_run:
-        outcomes = [_planned(job, decisions.get(number)) for number, job in enumerate(jobs)]
-        outcomes.sort(key=lambda outcome: places[id(outcome.record)])
+        outcomes = _in_their_order([_planned(job, decisions.get(number)) for number, job in enumerate(jobs)], turns)
         for outcome in outcomes:
             _log(outcome, {})  # nothing is published, so this is the only trace
         return outcomes, []
-    outcomes = _carry_out(jobs, decisions, gateway, run, turns)
-    outcomes.sort(key=lambda outcome: places[id(outcome.record)])
-    return run.answer_hooks(outcomes)
+    return run.answer_hooks(_in_their_order(_carry_out(jobs, decisions, gateway, run, turns), turns))
 
 
 def turns_of(jobs: Sequence[Job]) -> dict[int, Turn]:
-    """Return the turn of each job's record, by the record's identity (``id``): 0 for the first record of every message.
+    """Return the turn of each job's record, by the record's identity (``id``) and in the order of the jobs.
+
+    It is 0 for the first record of every message.
 
     Messages take turns, so one that holds a thousand records delays another by one record and not by a thousand. The
     instances of a hook have one turn, since the hook has one answer. Of equal turns the smaller comes first, so that a
@@ -71,7 +69,15 @@ def turns_of(jobs: Sequence[Job]) -> dict[int, Turn]:
             units[unit] = taken[message]
             taken[message] += 1
     sizes = Counter(unit_of.values())
-    return {record: (units[unit], sizes[unit]) for record, unit in unit_of.items()}
+    held_once: dict[Turn, Turn] = {}  # most have the same
+    turns = ((record, (units[unit], sizes[unit])) for record, unit in unit_of.items())
+    return {record: held_once.setdefault(turn, turn) for record, turn in turns}
+
+
+def _in_their_order(outcomes: list[Outcome], turns: Mapping[int, Turn]) -> list[Outcome]:
+    """Return the outcomes in the order in which their records came."""
+    places = {record: place for place, record in enumerate(turns)}
+    return sorted(outcomes, key=lambda outcome: places[id(outcome.record)])
 
 
 def guarded(stage: str, jobs: list[Job], work: Callable[[list[Job]], list[Job]]) -> list[Job]:
@@ -131,7 +137,7 @@ def _observe(jobs: list[Job], gateway: ApiGateway, settings: Settings, now: floa
 
 
 def _carry_out(
-    jobs: Sequence[Job], decisions: Mapping[int, Decision], gateway: ApiGateway, run: Run, turns: Mapping[int, Turn]
+    jobs: Sequence[Job], decisions: dict[int, Decision], gateway: ApiGateway, run: Run, turns: Mapping[int, Turn]
 ) -> list[Outcome]:
     """Apply and publish jobs that stand in their turns, each record when what it depends on has its outcome.
 

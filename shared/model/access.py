@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 OWNER_TAG = "vpc-access-owner"
@@ -13,6 +14,8 @@ Only what was announced is released by itself, and only what is named is pointed
 """
 
 MARKS = (OWNER_TAG, ORIGIN_TAG)
+
+Tags = tuple[tuple[str, str], ...]
 
 
 class Replaced(NamedTuple):
@@ -34,7 +37,7 @@ class VpcAccess(NamedTuple):
     port: int
     description: str = ""
     vpc_target_host_name: str = ""
-    tags: tuple[tuple[str, str], ...] = ()
+    tags: Tags = ()
     vpc_access_id: str = ""  # opaque; "" for one that is only asked for
     replaces: Replaced | None = None  # of a request: what it says that the name opens now
     created_time: str = ""  # of an entry, as the gateway writes it: 2017-01-30T04:10:19Z
@@ -61,14 +64,23 @@ class VpcAccess(NamedTuple):
         return values.pop() if len(values) == 1 else None
 
     @property
-    def unmarked_tags(self) -> tuple[tuple[str, str], ...]:
+    def unmarked_tags(self) -> Tags:
         """Return its tags without our marks."""
-        return tuple(tag for tag in self.tags if tag[0] not in MARKS)
+        return _unmarked(self.tags)
 
     def marked(self, owner: str, origin: str) -> VpcAccess:
         """Return it with our two marks as its last tags: who made it, and where it comes from."""
-        return self._replace(tags=(*self.unmarked_tags, (OWNER_TAG, owner), (ORIGIN_TAG, origin)))
+        return self._replace(tags=_marked(self.tags, owner, origin))
 
     def target_text(self) -> str:
         """Return the target for people: ``i-1:80 in vpc-1``."""
         return f"{self.instance_id}:{self.port} in {self.vpc_id}"
+
+
+def _unmarked(tags: Tags) -> Tags:
+    return tuple(tag for tag in tags if tag[0] not in MARKS)
+
+
+@lru_cache(16)  # the requests of a batch often have the same tags, and share these then
+def _marked(tags: Tags, owner: str, origin: str) -> Tags:
+    return (*_unmarked(tags), (OWNER_TAG, owner), (ORIGIN_TAG, origin))

@@ -1,11 +1,13 @@
 """``python -m tests.cloud --port N``: the stand-in on its own, for `make cloud` and for other programs.
 
-Prints one JSON line when it is ready, and on stderr where it differs from the real cloud.
+Prints one JSON line when it is ready, and on stderr where to look. ``up`` is for `make up`: with the functions, which are
+no part of the stand-in, so that another program takes over. The other commands ask a stand-in that runs.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -14,16 +16,16 @@ from typing import Any
 
 import click
 
+from tests.cloud import commands
 from tests.cloud.app import build_cloud
 from tests.cloud.core import Credential, ServiceError
 from tests.cloud.seeds import seed as put
 from tests.cloud.server import KEEP_ALIVE_SECONDS, Server
 
 _LOOK_EVERY = 1.0  # seconds
-README = Path(__file__).with_name("README.md")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--port", default=0, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option("--faults", type=click.Path(exists=True, path_type=Path), help="JSON document of fault rules.")
@@ -32,7 +34,9 @@ README = Path(__file__).with_name("README.md")
 @click.option("--access-key-secret", default="test-access-key-secret", help="Secret of the test key.")
 @click.option("--security-token", default="", help="Makes the test key a temporary one.")
 @click.option("--keep-alive", default=KEEP_ALIVE_SECONDS, show_default=True, help="Idle seconds of a connection.")
+@click.pass_context
 def main(
+    context: click.Context,
     port: int,
     host: str,
     faults: Path | None,
@@ -43,6 +47,8 @@ def main(
     keep_alive: float,
 ) -> None:
     """Serve the stand-in for Alibaba Cloud until interrupted."""
+    if context.invoked_subcommand:
+        return
     cloud = build_cloud()
     key = cloud.world.add_credential(Credential("test-access-key-id", access_key_secret, security_token=security_token))
     try:
@@ -55,6 +61,17 @@ def main(
     except (ValueError, KeyError, TypeError, ServiceError) as error:
         raise click.ClickException(str(error)) from error
     _serve(server, key)
+
+
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.pass_context
+def up(context: click.Context) -> None:
+    """Serve it with the functions behind the template's triggers."""
+    os.execv(sys.executable, [sys.executable, "-m", "tests.up", *context.args])
+
+
+for command in (commands.send, commands.results, commands.world):
+    main.add_command(command)
 
 
 def _switch(text: str) -> tuple[str, Any]:
@@ -78,17 +95,10 @@ def _serve(server: Server, key: Credential) -> None:
             "access_key_secret": key.access_key_secret,
             "security_token": key.security_token,
         }
-        print(differences(), file=sys.stderr)
+        print(f"to look at: {server.endpoint}/_cloud/   where it differs: tests/cloud/README.md", file=sys.stderr)
         print(json.dumps(ready), flush=True)
         while not stop.wait(_LOOK_EVERY):
             server.cloud.check()
-
-
-def differences() -> str:
-    """Return README's lists of what is assumed and what is not emulated."""
-    text = README.read_text(encoding="utf-8")
-    start, end = text.index("## Assumed"), text.index("## Run it")
-    return text[start:end].strip()
 
 
 if __name__ == "__main__":

@@ -89,9 +89,9 @@ class Cloud:
     def _serve(self, product: Product, request: Request) -> Response:
         call = Call(request, product.operation(request), self.world.ids.request_id())
         rule = self.faults.draw(f"{product.name}.{call.operation}")
-        status, code = 0, ""
+        status, code, message = 0, "", ""
         try:
-            response, code = self._answer(product, call, rule)
+            response, code, message = self._answer(product, call, rule)
             status = response.status_code
             if rule is not None and effects.misses(rule, response):
                 self.faults.missed(rule)
@@ -108,22 +108,26 @@ class Cloud:
                     status=status,
                     code=code,
                     fault=rule.id if rule else "",
+                    verified=call.verified,
+                    message=message,
+                    at=self.world.clock.now(),
                 )
             )
 
-    def _answer(self, product: Product, call: Call, rule: Rule | None) -> tuple[Response, str]:
+    def _answer(self, product: Product, call: Call, rule: Rule | None) -> tuple[Response, str, str]:
+        """Return the answer, with code and message of a refusal."""
         try:
             replaced = effects.before(rule, call.request.environ, self.world)
             if replaced is not None:
-                return replaced, ""
+                return replaced, "", ""
             with bent(skew=rule.skew if rule else 0.0, token_expired=bool(rule and rule.expired_token)):
                 response = product.handle(call)
             hidden = effects.error_after(rule)
             if hidden is None:
-                return response, ""
-            return product.render(hidden, call), hidden.code
+                return response, "", ""
+            return product.render(hidden, call), hidden.code, hidden.message
         except ServiceError as error:
-            return product.render(error, call), error.code
+            return product.render(error, call), error.code, error.message
 
 
 def nobody(request: Request) -> Response:

@@ -33,22 +33,30 @@ def token_expired_by_fault() -> bool:
 
 
 class CloudClock:
-    """Wall-clock time, shiftable: ``skew`` seconds are added, so a server's wrong clock can be shown."""
+    """Wall-clock time, shiftable: ``skew`` seconds are added, so a server's wrong clock can be shown.
+
+    ``ahead`` are the seconds that the cloud has jumped forward. Its callers have not jumped with it, and their signatures
+    are none the worse for that: `signing_now` is what their dates are compared with.
+    """
 
     def __init__(self) -> None:
-        self.skew = 0.0
+        self.skew = self.ahead = 0.0
 
     def now(self) -> float:
         """Return seconds since the epoch."""
-        return time.time() + self.skew + _skew.get()
+        return time.time() + self.skew + self.ahead + _skew.get()
+
+    def signing_now(self) -> float:
+        """Return the time that the date of a request is compared with."""
+        return self.now() - self.ahead
 
     def sleep(self, seconds: float) -> None:
         """Let time pass (an injected delay)."""
         time.sleep(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Jump forward; of a running clock this is one more skew."""
-        self.skew += seconds
+        """Jump forward: what waits for a time is that much closer to it."""
+        self.ahead += seconds
 
     def wait(self, condition: threading.Condition, seconds: float) -> bool:
         """Wait on a held condition at most ``seconds``; True if it was notified."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response
 
 from tests.cloud.core import ServiceError
+from tests.cloud.page import sight
+from tests.cloud.page.sending import send, way
 from tests.cloud.seeds import permit, remove, seed
 
 if TYPE_CHECKING:
@@ -36,6 +38,14 @@ class Control:
             ("POST", "seed"): lambda body: seed(cloud, body),
             ("POST", "remove"): lambda body: remove(cloud, body),
             ("PUT", "permissions"): lambda body: permit(cloud.world, body),
+            ("GET", "world"): lambda _body: {
+                "authorizations": sight.authorizations(cloud),
+                "instances": sight.instances(cloud),
+            },
+            ("GET", "results"): lambda _body: sight.results(cloud),
+            ("GET", "invocations"): lambda _body: sight.invocations(cloud, 50),
+            ("POST", "send"): lambda body: send(cloud, body),
+            ("POST", "way"): lambda body: way(cloud, body["id"], body.get("at", 0.0)),
         }
         for product in cloud.products.values():
             own = getattr(product, "control_routes", None)

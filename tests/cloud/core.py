@@ -122,6 +122,9 @@ class SeenCall:
     status: int
     code: str = ""  # error code of the answer
     fault: str = ""  # id of the fault rule that was applied
+    verified: str = ""  # the scheme by which its signature was found right; "" if it was not, or there was none
+    message: str = ""  # of the refusal
+    at: float = 0.0  # seconds since the epoch, of the answer
 
 
 class Nonces:
@@ -220,6 +223,7 @@ class Call:
     action: str = ""
     write: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
+    verified: str = ""
 
 
 class Product(Protocol):

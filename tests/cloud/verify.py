@@ -103,6 +103,7 @@ def acs3(call: Call, world: World) -> Credential:
         )
     check_clock(world, headers.get("x-acs-date"))
     check_nonce(world, credential, headers.get("x-acs-signature-nonce"))
+    call.verified = ACS3
     return credential
 
 
@@ -125,6 +126,7 @@ def v1(call: Call, world: World, parameters: Pairs) -> Credential:
         )
     check_clock(world, given.get("Timestamp"))
     check_nonce(world, credential, given.get("SignatureNonce"))
+    call.verified = "HMAC-SHA1"
     return credential
 
 
@@ -138,7 +140,7 @@ def check_clock(world: World, date: str | None) -> None:
         raise ServiceError(
             400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted."
         ) from error
-    age = world.clock.now() - sent
+    age = world.clock.signing_now() - sent
     if age > CLOCK_TOLERANCE or (age < -CLOCK_TOLERANCE and world.switches.future_dates == "refuse"):
         raise ServiceError(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 

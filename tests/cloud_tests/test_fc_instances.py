@@ -345,6 +345,30 @@ def test_instances_are_made_on_demand_reused_and_limited(fc: FunctionCompute, tm
     assert {fc.invoke("f").instance_id for _ in range(3)} < used
 
 
+def test_other_code_is_run_from_the_next_call_on(fc: FunctionCompute, tmp_path: Path) -> None:
+    """A call that runs ends with the code that it began with; its instance and the idle ones are not used again."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    source = """
+        def handler(event, context):
+            if event:
+                open(event.decode()).read()  # until the test opens and closes the other end
+            return "{}"
+    """
+    function = deploy(fc, tmp_path, source.format("old"))
+    ends: list[bytes] = []
+    busy = threading.Thread(target=lambda: ends.append(fc.invoke("f", str(gate).encode()).body))
+    busy.start()
+    with gate.open("w"):  # waits for the function
+        ends.append(fc.invoke("f").body)
+        function.update_code(write(tmp_path / "new", source.format("new")))
+        ends.append(fc.invoke("f").body)
+    busy.join()
+    assert ends == [b"old", b"new", b"old"]
+    assert fc.invoke("f").body == b"new"
+    assert len(function.pool.instances) == 1
+
+
 @pytest.mark.parametrize("freeze", [True, False], ids=["frozen", "running"])
 def test_an_idle_instance_is_frozen(fc: FunctionCompute, tmp_path: Path, freeze: bool) -> None:
     """Between two invocations the process is stopped, if so configured, and goes on with the next."""

@@ -6,6 +6,7 @@ import json
 from base64 import b64decode, b64encode, encodebytes
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from functions._operator import access
 from functions._operator.letters import documents, letters
 from functions._operator.mail import Mailbox
 from functions._operator.queue import SmqQueue
+from functions._operator.replay import paced
+from shared.flow.engine import Invocation
 from tests.cloud.ecs.instances import Instance
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.seeds import seed
@@ -427,6 +430,51 @@ def test_long_run_ends_where_it_began(served: Served) -> None:
     done = run(served, "--queue", "dead")
     assert done.stderr.splitlines()[-1] == "sent 2, skipped 1 (wrong 1), failed 0"
     assert (count(served, "dead"), count(served, "requests")) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("rate", "sent_at"),
+    [
+        pytest.param(None, [0, 0, 0], id="no-limit"),
+        pytest.param(4, [0, 0.25, 0.5], id="four-a-second"),
+        pytest.param(0.1, [0, 10, 20], id="one-in-ten-seconds"),
+    ],
+)
+def test_messages_keep_the_rate(rate: float | None, sent_at: list[float]) -> None:
+    """The first message goes at once, each other one a turn later, also if a turn is longer than a second."""
+    invoker = new_invoker()
+    invoker.served.products["SMQ"].create_queue("requests")
+    engine = invoker.configure()
+    session = engine.session(Invocation("", 3600, lambda: invoker.credentials))
+    begun, at = invoker.clock.now(), list[float]()
+    invoker.after = lambda _operation: at.append(invoker.clock.now() - begun)
+    send = paced(SmqQueue(session, "http://127.0.0.1:8080", "requests"), session, rate)
+    for port in (80, 443, 8080):
+        send(json.dumps(ordered(port)))
+    engine.close()
+    invoker.served.app.close()
+
+    assert at == pytest.approx(sent_at)
+    assert invoker.slept == pytest.approx([later - sooner for sooner, later in pairwise(sent_at) if later > sooner])
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("rate", "code", "last"),
+    [
+        pytest.param("500", 0, "sent 2, skipped 0, failed 0", id="kept"),
+        pytest.param("0.00001", 1, "give a --rate above 9.3e-05, or fewer messages", id="too-slow"),
+        pytest.param("0", 64, "0.0 is not in the range x>0", id="never"),
+    ],
+)
+def test_a_rate_that_takes_for_ever_is_told_first(served: Served, rate: str, code: int, last: str) -> None:
+    """What would not be sent before the command has to end is not begun, and the error says which rate would do."""
+    served.products["SMQ"].send("dead", encoded([ordered(80), ordered(443)]))
+    done = run(served, "--queue", "dead", "--rate", rate)
+
+    assert done.exit_code == code
+    assert last in done.stderr.splitlines()[-1]
+    assert count(served, "requests") == 2 * (code == 0)
 
 
 @pytest.fixture

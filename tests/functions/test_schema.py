@@ -1,4 +1,4 @@
-"""The published JSON Schemas: up to date, and true for every message of the corpus."""
+"""The published JSON Schemas and their AsyncAPI document: up to date, valid, and true for every message of the corpus."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from functions._operator.schema import FOLDER, schemas
 from shared.events.parsing import parse
@@ -41,6 +41,97 @@ def test_every_published_result_has_the_schema(invoke: Invoker, file: Path) -> N
 
     for message in invoke.messages():
         validator.validate(message)
+
+
+ASYNCAPI: dict[str, Any] = json.loads((EVENTS / "schema" / "asyncapi.json").read_text(encoding="utf-8"))
+THEIRS: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "vectors" / "asyncapi-3.0.0.json").read_text(encoding="utf-8")
+)
+"""AsyncAPI's own JSON Schema; its ``$comment`` says where it is from."""
+
+
+def test_the_document_is_valid_by_asyncapis_own_schema() -> None:
+    """AsyncAPI 3.0's JSON Schema, unchanged, accepts it."""
+    assert [error.message for error in Draft7Validator(THEIRS).iter_errors(ASYNCAPI)] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"asyncapi": "2.6.0"}, id="version"),
+        pytest.param({"info": {"title": "t"}}, id="no-version-of-ours"),
+        pytest.param({"operations": {"o": {"action": "publish", "channel": {"$ref": "#/c"}}}}, id="action"),
+        pytest.param({"channels": {"c": {"adress": "q"}}}, id="misspelt"),
+    ],
+)
+def test_that_schema_refuses_what_is_wrong(wrong: dict[str, Any]) -> None:
+    """It is not taken for valid because nothing was looked at."""
+    assert not Draft7Validator(THEIRS).is_valid(ASYNCAPI | wrong)
+
+
+def _references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [found for one in value.values() for found in _references(one)]
+    return [found for one in value for found in _references(one)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("reference", sorted(set(_references(ASYNCAPI))))
+def test_every_reference_of_the_document_leads_somewhere(reference: str) -> None:
+    """Nothing outside the file is needed, and nothing in it is missing."""
+    found: Any = ASYNCAPI
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    assert found
+
+
+@pytest.mark.parametrize(
+    ("message", "value", "right"),
+    [
+        pytest.param("request", request(Correlation="order 4711"), True, id="request"),
+        pytest.param("request", [request()], False, id="a-list-is-not-one"),
+        pytest.param("request", request(Prot=80), False, id="misspelt"),
+        pytest.param("requests", [request(), request(Port="443")], True, id="list"),
+        pytest.param("requests", [request(Name="")], False, id="wrong-one-in-a-list"),
+        pytest.param("result", {"id": "e9f2"}, False, id="no-result"),
+    ],
+)
+def test_its_payloads_are_those_of_the_schemas(message: str, value: Any, right: bool) -> None:
+    """What is a message by request.json or result.json is one by the document, for a validator of its own dialect, too."""
+    payload = Draft7Validator({**ASYNCAPI, "$ref": f"#/components/messages/{message}/payload"})
+
+    assert payload.is_valid(value) is right
+    assert all(payload.is_valid(each["payload"]) for each in ASYNCAPI["components"]["messages"][message]["examples"])
+
+
+@pytest.mark.parametrize("name", ["request.json", "result.json"])
+def test_examples_are_right(name: str) -> None:
+    """The examples of a schema are valid by it, a single request and a list among them."""
+    document = json.loads((EVENTS / "schema" / name).read_text(encoding="utf-8"))
+
+    assert {type(example) for example in document["examples"]} == ({dict, list} if name == "request.json" else {dict})
+    assert [example for example in document["examples"] if not _validator(name).is_valid(example)] == []
+
+
+def _properties(value: Any, where: str = "") -> dict[str, Any]:
+    """Return every property that a schema names, by its path."""
+    if isinstance(value, list):
+        return {path: one for item in value for path, one in _properties(item, where).items()}
+    if not isinstance(value, dict):
+        return {}
+    mine = {f"{where}/{name}": one for name, one in value.get("properties", {}).items()}
+    return mine | {
+        path: one for key, item in value.items() for path, one in _properties(item, f"{where}/{key}").items()
+    }
+
+
+@pytest.mark.parametrize("name", ["request.json", "result.json"])
+def test_every_field_is_described(name: str) -> None:
+    """Whoever reads a schema learns what each field means."""
+    found = _properties(json.loads((EVENTS / "schema" / name).read_text(encoding="utf-8")))
+
+    assert len(found) > 10
+    assert [path for path, one in found.items() if not one.get("description")] == []
 
 
 SCHEMA = json.loads((EVENTS / "schema" / "request.json").read_text(encoding="utf-8"))

@@ -150,33 +150,39 @@ def test_a_result_that_does_not_come_is_told(queues: Served) -> None:
     assert "no result of 1 of 1 requests came within 1 s. Is my-results subscribed" in " ".join(done.stderr.split())
 
 
+AGAIN, YES, NEVER = ("failed", True), ("authorized", False), ("failed", False)
+
+
 @pytest.mark.parametrize(
     ("told", "code", "word"),
     [
-        pytest.param([("failed", True)], 4, "failed", id="tried-again"),
-        pytest.param([("failed", True), ("authorized", False)], 0, "authorized", id="then-granted"),
-        pytest.param([("authorized", False), ("failed", True)], 0, "authorized", id="overtaken"),
-        pytest.param([("failed", False)], 1, "failed", id="failed-for-good"),
+        pytest.param([[AGAIN]], 4, "failed", id="tried-again"),
+        pytest.param([[AGAIN, YES]], 0, "authorized", id="then-granted"),
+        pytest.param([[YES, AGAIN], [AGAIN, YES]], 0, "authorized authorized", id="overtaken"),
+        pytest.param([[NEVER]], 1, "failed", id="failed-for-good"),
+        pytest.param([[YES], []], 4, "authorized sent", id="one-is-missing"),
     ],
 )
 def test_a_failure_that_is_tried_again_is_not_the_end(
-    queues: Served, told: list[tuple[str, bool]], code: int, word: str
+    queues: Served, told: list[list[tuple[str, bool]]], code: int, word: str
 ) -> None:
     """The command goes on waiting for what a redelivery gives; when the time is over the failure is what is known."""
-    smq = queues.products["SMQ"]
+    smq, rest = queues.products["SMQ"], list(told)
 
     def answer(queue: str) -> None:
         message_id = smq.receive(queue, 1)[0].message_id
-        for kind, again in told:
+        for kind, again in rest.pop(0):
             message = result(
                 request(), kind, SourceMessageId=message_id, WillRetry=again, ReasonCode="Down", Reason="down"
             )
             smq.send(INBOX, b64encode(json.dumps(message).encode()).decode())
 
     smq.on_message(REQUESTS, answer)
-    done = send(queues, request(), "--to", REQUESTS, "--results", INBOX, "--wait", "1")
+    requests = [request(Name=f"n-{number}") for number, _ in enumerate(told)]
+    done = send(queues, requests, "--to", REQUESTS, "--results", INBOX, "--wait", "1", "--json")
 
-    assert (done.exit_code, word in done.stdout) == (code, True), done.output
+    assert done.exit_code == code, done.output
+    assert [each["outcome"] for each in json.loads(done.stdout)["results"]] == word.split()
 
 
 @pytest.mark.parametrize(

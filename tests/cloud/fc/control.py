@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ def routes(fc: FunctionCompute) -> dict[tuple[str, str], Callable[[Any], Any]]:
     return {
         ("PUT", "functions"): lambda body: _created(fc, body),
         ("DELETE", "functions"): lambda body: fc.delete_function(body["functionName"]),
+        ("POST", "functions/code"): (lambda body: fc.function(body["functionName"]).update_code(Path(body["code"]))),
         ("POST", "functions/logs"): lambda body: {"logs": fc.logs(body["functionName"])},
         ("POST", "functions/kill"): (
             lambda body: {"instanceId": fc.kill_instance(body["functionName"], body.get("instanceId", ""))}

@@ -11,7 +11,7 @@ import zipfile
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.cloud.fc.instance import Instance, InstanceGoneError, Reply
 from tests.cloud.fc.pool import InstancePool
@@ -37,6 +37,16 @@ class InvocationEnd:
     instance_id: str
 
 
+class Logged(NamedTuple):
+    """What is kept of an invocation: see `InvocationEnd`; ``ended`` is in seconds since the epoch."""
+
+    request_id: str
+    log: bytes
+    ended: float
+    duration: float
+    error_type: str
+
+
 class Function:
     """One function of the stand-in; ``invoke`` may be called from several threads, ``close`` ends its processes."""
 
@@ -45,10 +55,10 @@ class Function:
             raise ValueError(f"the runtime of {config.key} is not an executable: {config.runtime}")
         self.config, self._world = config, world
         self.role = Role(world, config.role_actions)
-        self._unpacked: tempfile.TemporaryDirectory[str] | None = None
+        self._unpacked: list[tempfile.TemporaryDirectory[str]] = []
         self.code_directory = self._unpack(config.code)
         self.pool = InstancePool(self._create_instance, config.max_instances, config.idle_seconds, world.clock.now)
-        self._logs: deque[tuple[str, bytes]] = deque(maxlen=_LOGS_KEPT)
+        self._logged: deque[Logged] = deque(maxlen=_LOGS_KEPT)
         self._lock = threading.Lock()
 
     @property
@@ -65,8 +75,18 @@ class Function:
     @property
     def logs(self) -> list[tuple[str, bytes]]:
         """Request id and log of the last invocations, oldest first."""
+        return [(each.request_id, each.log) for each in self.logged]
+
+    @property
+    def logged(self) -> list[Logged]:
+        """The last invocations, oldest first."""
         with self._lock:
-            return list(self._logs)
+            return list(self._logged)
+
+    def update_code(self, code: Path) -> None:
+        """Run other code from the next invocation on; what runs now ends with the code that it began with."""
+        self.code_directory = self._unpack(code)
+        self.pool.renew()
 
     def invoke(self, event: bytes, request_id: str) -> InvocationEnd:
         """Run the function once on the event's bytes. Raises ServiceError 429 when no instance is free."""
@@ -87,14 +107,14 @@ class Function:
             request_id.encode(),
         )
         with self._lock:
-            self._logs.append((request_id, log))
+            self._logged.append(Logged(request_id, log, self._world.clock.now(), duration, reply.error))
         return InvocationEnd(request_id, reply.body, reply.error, log, duration, reply.memory, instance.id)
 
     def close(self) -> None:
         """End all instances and remove unpacked code."""
         self.pool.close()
-        if self._unpacked is not None:
-            self._unpacked.cleanup()
+        for unpacked in self._unpacked:
+            unpacked.cleanup()
 
     def _exchange(self, instance: Instance, event: bytes, request_id: str) -> Reply:
         request = self._request(request_id)
@@ -193,7 +213,8 @@ class Function:
             return code.resolve()
         if not zipfile.is_zipfile(code):
             raise ValueError(f"the code of {self.config.key} is neither a directory nor a zip: {code}")
-        self._unpacked = tempfile.TemporaryDirectory(prefix="fc-code-")
+        unpacked = tempfile.TemporaryDirectory(prefix="fc-code-")
+        self._unpacked.append(unpacked)
         with zipfile.ZipFile(code) as archive:
-            archive.extractall(self._unpacked.name)
-        return Path(self._unpacked.name)
+            archive.extractall(unpacked.name)
+        return Path(unpacked.name)

@@ -49,6 +49,7 @@ class Instance:
         freeze: bool,
     ) -> None:
         self.id, self.idle_since, self.initialized = instance_id, 0.0, False
+        self.generation = 0
         self._freeze = freeze
         child_in, self._to_child = os.pipe()
         self._from_child, child_out = os.pipe()

@@ -22,6 +22,7 @@ class InstancePool:
         self._idle: list[Instance] = []
         self._busy: set[Instance] = set()
         self._starting = 0
+        self._generation = 0  # of the code; an instance of an earlier one is used no more
         self._closed = False
         self._lock = threading.Lock()
 
@@ -44,8 +45,10 @@ class InstancePool:
             if len(self._busy) + self._starting >= self._limit:
                 raise ServiceError(429, "ResourceExhausted", f"the function has {self._limit} instances, all are busy")
             self._starting += 1
+            generation = self._generation
         try:
             instance = self._create()
+            instance.generation = generation
         finally:
             with self._lock:
                 self._starting -= 1
@@ -60,12 +63,18 @@ class InstancePool:
         """Give an instance back, to be used again or, with ``keep`` false, to be ended."""
         with self._lock:
             self._busy.discard(instance)
-            keep = keep and not self._closed
+            keep = keep and not self._closed and instance.generation == self._generation
             if keep:
                 instance.idle_since = self._now()
                 self._idle.append(instance)
         if not keep:
             instance.kill()
+
+    def renew(self) -> None:
+        """Use no instance again that there is now: idle ones end, a busy one ends with what it does."""
+        with self._lock:
+            self._generation += 1
+        self.retire_idle()
 
     def retire_idle(self) -> None:
         """End all idle instances; the next call gets a new one."""

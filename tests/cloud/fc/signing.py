@@ -62,6 +62,7 @@ def verify(call: Call, world: World) -> Credential:
     if not hmac.compare_digest(expected.encode(), given.encode()):
         raise ServiceError(403, "SignatureNotMatch", _MISMATCH)
     _check_date(request, world)
+    call.verified = "FC"
     return credential
 
 
@@ -73,5 +74,5 @@ def _check_date(request: Request, world: World) -> None:
         sent = parsedate_to_datetime(date).timestamp()
     except ValueError as error:
         raise ServiceError(400, "InvalidArgument", f"the Date header is not a date: {date!r}") from error
-    if abs(world.clock.now() - sent) > CLOCK_TOLERANCE:
+    if abs(world.clock.signing_now() - sent) > CLOCK_TOLERANCE:
         raise ServiceError(403, "AccessDenied", f"the request's date {date} is more than 15 minutes off")

@@ -73,6 +73,7 @@ class Smq(Broker):
         call.write = bool(wanted.operation) and not wanted.operation.startswith(_READS)
         call.parameters.update(_parameters(wanted))
         call.credential = verify(request, self.world)
+        call.verified = "MNS"
         if not wanted.operation:
             raise _no_such_url(request)
         # Each operation has an action of its own name, the batches too:

@@ -150,6 +150,12 @@ class Queue:
                 store.clear()
             self._arrived.notify_all()
 
+    def stored(self) -> list[Message]:
+        """Return every message in order of arrival, hidden ones too, without taking any."""
+        with self._arrived:
+            self._settle()
+            return list(self._messages.values())
+
     def counts(self) -> dict[str, int]:
         """Return ActiveMessages, InactiveMessages and DelayMessages."""
         with self._arrived:

@@ -76,7 +76,7 @@ def verify(request: Request, world: World) -> Credential:
     """
     credential, given = _claimed(request, world)
     _check_token(request, credential, world)
-    _check_date(request, world.clock.now())
+    _check_date(request, world.clock.signing_now())
     text = string_to_sign(request.method, request_target(request.environ), request.headers.items())
     if not hmac.compare_digest(signature(credential.access_key_secret, text).encode(), given.encode()):
         raise refusal("SignatureDoesNotMatch")

@@ -1,14 +1,21 @@
 """Records of one event that want the same name or target: who gets it, and what the others are told."""
 
+import gc
 import json
 from itertools import product
 from threading import Barrier
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shared.access.apply import Applier
+from shared.access.batch import Batch
+from shared.access.plan import Create, Decision, Keep
+from shared.model.access import VpcAccess
+from shared.model.outcome import AUTHORIZED, UNCHANGED, Job, Outcome
+from shared.model.records import Record
 from tests.invoking import VPC, Answer, Invoker, new_invoker, queue_event, request, state_change
 from tests.patience import PATIENCE
 
@@ -250,3 +257,23 @@ def test_whoever_was_told_yes_has_it(
 
     assert told == set(there)
     assert len(there) == len({entry[0] for entry in there}) == len({entry[1] for entry in there})
+
+
+def test_nothing_is_kept_that_nobody_waits_for() -> None:
+    """Only the outcome that another record waits for is kept, and no decision once it is carried out."""
+    accesses = [VpcAccess(f"orders-{number}", VPC, f"i-{number}", 80) for number in (0, 1, 0)]
+    jobs = [
+        Job(record := Record("smq-queue", f"m-{number}", "", access, ""), access, Outcome(record, AUTHORIZED, access))
+        for number, access in enumerate(accesses[:2])
+    ]
+    jobs.append(Job(Record("smq-queue", "m-2", "", accesses[2], ""), accesses[2]))
+    decisions: dict[int, Decision] = {0: Create(accesses[0]), 1: Create(accesses[1]), 2: Keep(accesses[2], same_as=0)}
+    batch = Batch(jobs, decisions, cast("Applier", None))  # which only writes
+
+    awaited, other = (batch.finish(number) for number in batch.leaders())
+
+    assert decisions.keys() == {2}
+    kept = [[one for one in gc.get_referrers(outcome) if isinstance(one, dict)] for outcome in (awaited, other)]
+    assert [len(by) for by in kept] == [1, 0]
+    assert batch.waiting() == ([2], [])
+    assert batch.finish(2).type == UNCHANGED

@@ -47,6 +47,8 @@ def posted(body: Any) -> dict[str, Any]:
             id="batch-without-ids",
         ),
         pytest.param(posted([ordered("a"), ordered("b")]), [("a", "[0]"), ("b", "[1]")], id="list-over-http"),
+        pytest.param(posted(ordered("a")), [("a", "")], id="one-over-http"),
+        pytest.param([json.dumps(ordered("a"))], [("a", "[0]")], id="text-in-a-list"),
         pytest.param(b64encode(json.dumps([ordered("a")]).encode()).decode(), [("a", "[0]")], id="base64"),
         pytest.param(ordered("a", Port=None), [("a", "")], id="request-without-a-port"),
         pytest.param(ordered("a", Description="d" * MAX_RECORD_BYTES), [("a", "")], id="request-that-is-too-large"),
