@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 import click
 
 from functions._operator import access, exits, terminal
-from functions._operator.survey import ALIVE, GONE, UNKNOWN, Survey
+from functions._operator.survey import ALIVE, GONE, UNKNOWN, Named, Survey, moves
 from shared import log, settings
+from shared.access.naming import described
 from shared.access.observe import everything
+from shared.access.plan import Present
 from shared.cloud.apigateway import ApiGateway
 from shared.model.access import VpcAccess
 from shared.settings import Settings
@@ -30,12 +32,13 @@ _WORDS = {True: "yes", False: "no", None: UNKNOWN}
 
 
 class Row(NamedTuple):
-    """An entry and what was found out. ``apis`` and ``connected`` are None where that is not known."""
+    """An entry and what was found out: ``apis``, ``connected`` and ``named`` are None where that is not known."""
 
     entry: VpcAccess
     state: str
     apis: int | None = None
     connected: bool | None = None
+    named: Named | None = None
 
 
 @click.command("list")
@@ -68,6 +71,7 @@ def listing(
     with access.session(_MAX_SECONDS, _READ_SECONDS) as session:
         with terminal.waiting("reading all authorizations"):
             entries = everything(ApiGateway(session, loaded.apigateway_endpoint), loaded.concurrency)
+        present = Present(entries)
         entries = sorted(
             filter(_chosen(loaded, owner, foreign=foreign, stale=stale), entries), key=lambda entry: entry.name
         )
@@ -80,9 +84,13 @@ def listing(
         shown = [row.entry for row in rows]
         apis = survey.apis(shown) if asked else {}
         connected = survey.connected(shown, gateway_id) if gateway_id else {}
-    rows = [row._replace(apis=apis.get(row.entry), connected=connected.get(row.entry)) for row in rows]
+        named = survey.candidates(shown, states, present)
+    rows = [
+        row._replace(apis=apis.get(row.entry), connected=connected.get(row.entry), named=named.get(row.entry))
+        for row in rows
+    ]
     columns = [name for name, wanted in (("APIs", asked), ("connected", gateway_id)) if wanted]
-    _print_json(rows, columns) if as_json else _print(rows, columns)
+    _print_json(rows, columns, loaded) if as_json else _print(rows, columns)
     if not asked and used is None:
         survey.note(f"who uses {len(rows)} authorizations was not asked, as it takes a call for each: --used asks")
     if unsure:
@@ -104,21 +112,44 @@ def _chosen(loaded: Settings, owner: str | None, *, foreign: bool, stale: bool) 
 
 
 def _print(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    names = ("state", "name", "target", "VpcAccessId", *columns, "owner", "origin", "made", "")
+    names = ("state", "name", "target", "VpcAccessId", *columns, "owner", "origin", "made", "candidates")
     cells = []
     for row in rows:
         entry = row.entry
         found = {"APIs": UNKNOWN if row.apis is None else str(row.apis), "connected": _WORDS[row.connected]}
         marks = entry.owner or "nobody", entry.origin or "-", entry.created_time
         asked = [found[column] for column in columns]
-        cells.append([row.state, entry.name, entry.target_text(), entry.vpc_access_id, *asked, *marks, ""])
+        candidates = described(entry.name, entry, *row.named) if row.named else ""
+        cells.append([row.state, entry.name, entry.target_text(), entry.vpc_access_id, *asked, *marks, candidates])
     if cells:
         terminal.show_table(terminal.console(), names, cells, [_STYLES[row.state] for row in rows])
 
 
-def _print_json(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _print_json(rows: Sequence[Row], columns: Sequence[str], loaded: Settings) -> None:
     """Print a list of objects; null is what is not known, and what was not asked has no field."""
-    click.echo(json.dumps([_document(row, columns) for row in rows], indent=2, ensure_ascii=False))
+    documents = [
+        {**_document(row, columns), **({"Candidates": _candidates(row)} if moves(row.entry, loaded) else {})}
+        for row in rows
+    ]
+    click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
+
+
+def _candidates(row: Row) -> list[Mapping[str, Any]] | None:
+    """Return who else claims the name, and what keeps each from having it."""
+    if row.named is None:
+        return None
+    return [
+        {
+            "InstanceId": one.place,
+            "Status": one.backend.status,
+            "LifecycleState": one.member or None,
+            "Ready": one.is_ready,
+            "ReasonCode": one.why_not.reason if one.why_not else None,
+            "Reason": one.why_not.text if one.why_not else None,
+        }
+        for one in row.named.claimants
+        if one.place != row.entry.instance_id
+    ]
 
 
 def _document(row: Row, columns: Sequence[str]) -> Mapping[str, Any]:

@@ -91,9 +91,8 @@ def _require_policy(name: str, loaded: Settings) -> None:
 def _show_seen(seen: Seen) -> None:
     """Print what has the name, and each instance that claims it with what keeps it from having it."""
     _show("name", "dim", seen.name)
-    target = seen.target.backend if seen.target else None
-    status = target.status.lower() if target else "gone" if seen.target and seen.target.is_gone else "not seen"
-    _show("opens", "dim", f"{seen.entry.target_text()}, {status}" if seen.entry else "nothing yet")
+    state = seen.target.state if seen.target else ""
+    _show("opens", "dim", f"{seen.entry.target_text()}, {state}" if seen.entry else "nothing yet")
     for one in seen.candidates:
         if seen.entry is None or one.place != seen.entry.instance_id:
             word, style = ("standby", "green") if one.is_ready else ("not", "red")

@@ -7,25 +7,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from functions._operator import terminal
+from shared.access.naming import Claimant, Target, claimants, without_taken
+from shared.access.plan import Present
 from shared.backends.lookup import look_up, prove_absent
 from shared.cloud.apigateway import VERSION
-from shared.cloud.ecs import MAX_IDS
+from shared.cloud.ecs import MAX_IDS, Ecs
+from shared.cloud.ess import Ess, Member
 from shared.cloud.references import References
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CredentialsExpired, OperatorNeeded, OutOfTime
-from shared.model.access import VpcAccess
+from shared.model.access import NAMED, VpcAccess
 from shared.model.backend import Backend, kind_of
 from shared.parallel import in_parallel
 from shared.settings import Settings
 
 ALIVE, GONE, UNKNOWN = "alive", "gone", "unknown"
 _HOPELESS = (OperatorNeeded, CredentialsExpired, OutOfTime)
+
+
+class Named(NamedTuple):
+    """What is known of a name that moves: its target, and every instance that claims it, the target with them."""
+
+    target: Target
+    claimants: Sequence[Claimant]
+
+
+def moves(entry: VpcAccess, settings: Settings) -> bool:
+    """Tell whether an entry is one that ``named_backends`` points to another instance once its own has ended."""
+    return settings.keeps_names and entry.owner == settings.owner and entry.origin == NAMED
+
+
+def _named(
+    entry: VpcAccess,
+    backends: Sequence[Backend],
+    members: Mapping[str, Member],
+    states: Mapping[str, str],
+    present: Present,
+    settings: Settings,
+) -> Named:
+    at = entry.instance_id
+    shown = next((one for one in backends if one.instance_id == at), None)
+    in_groups = {item: member.lifecycle_state for item, member in members.items()}
+    target = Target(shown, states[at] == GONE, in_groups.get(at, ""))
+    claiming = claimants(entry.name, backends, in_groups, entry, settings)
+    return Named(target, without_taken(entry.name, claiming, present))
+
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -36,6 +68,7 @@ class Survey:
 
     def __init__(self, session: Session, settings: Settings) -> None:
         self._session, self._settings = session, settings
+        self._shown: dict[str, Backend] = {}  # what look-ups of ``states`` show
         self.notes: list[str] = []
         self.errors: list[AuthorizerError] = []
 
@@ -54,13 +87,41 @@ class Survey:
         found = self._ask("looking up backends", slices, lambda some: look_up(some, session, settings, opted_in=False))
         missing = []
         for some, answers in found:
-            states |= {item: ALIVE for item in some if isinstance(answers.get(item), Backend)}
+            shown = {item: answer for item, answer in answers.items() if isinstance(answer, Backend)}
+            self._shown |= shown
+            states |= dict.fromkeys(shown, ALIVE)
             missing += [item for item in some if item not in answers]
             self._tell(answers)
         with terminal.waiting("proving what is gone"):
             proof = prove_absent(missing, session, settings)
         self._tell(proof)
         return states | {item: GONE for item in missing if proof[item] is True}
+
+    def candidates(
+        self, entries: Sequence[VpcAccess], states: Mapping[str, str], present: Present
+    ) -> dict[VpcAccess, Named]:
+        """Return for each entry whose name moves its target and who claims the name, all looked up together.
+
+        ``states`` is what :meth:`states` returned of them, ``present`` all that the gateway holds. If the tagged instances
+        cannot be seen, all are left out.
+        """
+        settings = self._settings
+        named = [entry for entry in entries if moves(entry, settings)]
+
+        def look(tag: str) -> tuple[list[Backend], Mapping[str, Member]]:
+            ecs = Ecs(self._session, settings.ecs_endpoint, settings.region_id)
+            backends = {**{entry.instance_id: self._shown.get(entry.instance_id) for entry in named}}
+            backends |= {one.instance_id: one for one in ecs.tagged(tag)}
+            found = [one for one in backends.values() if one is not None]
+            ess = Ess(self._session, settings.ess_endpoint, settings.region_id)
+            return found, ess.scaling_instances([one.instance_id for one in found])
+
+        asked = self._ask("looking who claims names", [settings.name_tag] if named else [], look)
+        return {
+            entry: _named(entry, backends, members, states, present, settings)
+            for _, (backends, members) in asked
+            for entry in named
+        }
 
     def apis(self, entries: Sequence[VpcAccess]) -> dict[VpcAccess, int]:
         """Return how many APIs use each, a call for each; an entry is left out where that could not be asked."""

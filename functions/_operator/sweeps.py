@@ -18,7 +18,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from functions._operator import access, exits, terminal
 from shared import log, settings
 from shared.access.observe import Recent
-from shared.access.sweep import CREATE, DRIFT, FOREIGN, HELD_BACK, IN_USE, KEEP, REFUSED, RELEASE, STAYS, Item, Sweep
+from shared.access.sweep import (
+    CREATE,
+    DRIFT,
+    FOREIGN,
+    HELD_BACK,
+    IN_USE,
+    KEEP,
+    NAME,
+    REFUSED,
+    RELEASE,
+    STAYS,
+    Item,
+    Sweep,
+)
 from shared.flow.engine import Run, topic_opener
 from shared.flow.reconcile import carry_out, look, to_do, without_outcome
 from shared.flow.report import line
@@ -30,6 +43,7 @@ CHANGES = 2
 _MAX_SECONDS = 3600.0  # seconds for everything
 _WORDS = {
     CREATE: ("to create", "to create"),
+    NAME: ("name to look at", "names to look at"),
     DRIFT: ("differs", "differ"),
     RELEASE: ("to release", "to release"),
     HELD_BACK: ("held back", "held back"),
@@ -39,7 +53,7 @@ _WORDS = {
     STAYS: ("stays", "stay"),
     KEEP: ("as it should be", "as they should be"),
 }
-_STYLES = {CREATE: "green", RELEASE: "yellow", KEEP: "dim", STAYS: "dim", FOREIGN: "dim"}
+_STYLES = {CREATE: "green", NAME: "cyan", RELEASE: "yellow", KEEP: "dim", STAYS: "dim", FOREIGN: "dim"}
 _VPC = click.option("--vpc", "vpcs", multiple=True, metavar="VPC-ID", help="Only what is in this VPC; may be repeated.")
 
 _RELEASE_MAX = click.option(
@@ -62,9 +76,10 @@ def plan(form: str, release_max: int | None, vpcs: tuple[str, ...]) -> None:
         seen = _looked(run, vpcs)
     click.echo(_FORMS[form](seen), nl=False)
     _require_whole(seen)
-    held = seen.of(HELD_BACK) if run.settings.release_mode == "apply" else []
-    changes = to_do(seen, run.settings._replace(dry_run=False)) or held
-    sys.exit(CHANGES if changes else exits.DONE)
+    given = run.settings._replace(dry_run=False)
+    held = seen.of(HELD_BACK) if given.release_mode == "apply" or given.moves_names else []
+    begun = to_do(seen, given)
+    sys.exit(CHANGES if held or any(item.is_change for item in begun) else exits.DONE)
 
 
 @click.command()
@@ -124,7 +139,7 @@ def _agree(seen: Sweep, run: Run, *, agreed: bool) -> None:
         return
     if not terminal.is_attended():
         raise click.ClickException("nothing was done, since nobody is here to be asked: --yes or --checksum does it")
-    if not click.confirm(f"{_summary(seen, CREATE, RELEASE)}: do it?", err=True):
+    if not click.confirm(f"{_summary(seen, CREATE, NAME, RELEASE)}: do it?", err=True):
         raise click.ClickException("nothing was done")
 
 
@@ -182,9 +197,15 @@ def _text(seen: Sweep) -> str:
         items = _told(seen)
         if items:
             rows = [[item.kind, item.access.name, item.target_text(), _change(item)] for item in items]
-            styles = [_STYLES.get(item.kind, "red") for item in items]
+            styles = [_style(item) for item in items]
             terminal.show_table(to, ("what", "name", "target", "why"), rows, styles)
     return f"{shown.get()}{_summary(seen)}\nchecksum {seen.checksum()}\n"
+
+
+def _style(item: Item) -> str:
+    if item.kind == NAME and not item.is_change:
+        return "red" if item.reason else "dim"
+    return _STYLES.get(item.kind, "red")
 
 
 def _json(seen: Sweep) -> str:

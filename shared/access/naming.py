@@ -13,7 +13,7 @@ from calendar import timegm
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.access.plan import against_policy
+from shared.access.plan import Present, against_policy
 from shared.access.releasable import not_ours
 from shared.backends.naming import claim
 from shared.backends.rules import Unresolved
@@ -53,6 +53,15 @@ class Claimant(NamedTuple):
         return self.why_not is None and self.backend.status == "Running" and self.member in ("", IN_SERVICE)
 
     @property
+    def in_the_way(self) -> str:
+        """Return in a word why it is not ready, "" if it is."""
+        if self.is_ready:
+            return ""
+        if self.why_not is not None:
+            return self.why_not.reason
+        return (self.backend.status if self.backend.status != "Running" else self.member) or "unknown"
+
+    @property
     def place(self) -> str:
         """Return its id."""
         return self.backend.instance_id
@@ -64,6 +73,13 @@ class Target(NamedTuple):
     backend: Backend | None
     is_gone: bool = False
     member: str = ""
+
+    @property
+    def state(self) -> str:
+        """Return how it fares, for people."""
+        if self.backend is not None:
+            return self.backend.status.lower()
+        return "gone" if self.is_gone else "not seen"
 
 
 class Stay(NamedTuple):
@@ -125,6 +141,16 @@ def taken(claimant: Claimant, holder: VpcAccess) -> Claimant:
         f"(`python -m functions release {holder.name} --although-alive`), once no API uses it"
     )
     return claimant._replace(why_not=Unresolved(REFUSED, "TargetTaken", text))
+
+
+def without_taken(name: str, claiming: Sequence[Claimant], present: Present) -> list[Claimant]:
+    """Return the claimants of ``name``, those ruled out whose target something else opens in all that the gateway holds."""
+    left = list[Claimant]()
+    for one in claiming:
+        at = present.all_at(one.access.target) if one.access is not None and one.why_not is None else ()
+        holder = next((entry for entry in at if entry.name != name), None)
+        left.append(one if holder is None else taken(one, holder))
+    return left
 
 
 def choose(
@@ -259,14 +285,12 @@ def _drift(entry: VpcAccess, candidates: Sequence[Claimant]) -> str:
     return ""
 
 
-def described(name: str, entry: VpcAccess | None, candidates: Sequence[Claimant]) -> str:
+def described(name: str, entry: VpcAccess | None, target: Target | None, candidates: Sequence[Claimant]) -> str:
     """Return a name with its target and who stands by: ``orders-prod → i-1 running · standby i-2, i-3``."""
     at = entry.instance_id if entry is not None else ""
-    state = next((one.backend.status.lower() for one in candidates if one.place == at), "not seen")
+    state = target.state if target is not None else "not seen"
     standby = [one.place for one in candidates if one.is_ready and one.place != at]
-    ruled_out = [
-        f"{one.place} ({one.why_not.reason})" for one in candidates if one.why_not is not None and one.place != at
-    ]
+    ruled_out = [f"{one.place} ({one.in_the_way})" for one in candidates if not one.is_ready and one.place != at]
     parts = [f"{name} → {at} {state}" if at else f"{name} → nothing"]
     parts += [f"standby {', '.join(standby)}"] if standby else []
     parts += [f"not {', '.join(ruled_out)}"] if ruled_out else []

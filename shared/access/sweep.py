@@ -5,7 +5,8 @@
 ``drift``      an entry of ours is not as its backend asks: told, never changed
 ``foreign``    somebody else's entry opens a target of ours: told, never changed
 ``refused``    policy or a conflict forbids it
-``name``       a name that backends stand for: ``named_backends`` is told to look at it
+``name``       a name that backends stand for: ``named_backends`` is told to look at it, and makes or moves it if there is a
+               reason; without a candidate (``NoCandidate``) people have to act
 ``release``    an entry of ours whose backend is proven to be gone: scheduled, and checked again from nothing when it is due
 ``held back``  the same, but there are suspiciously many, or not everything could be seen
 ``in use``     the same, but an API uses it: people have to act
@@ -20,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from shared.access.naming import UNTAGGED, Target, claimants, described, end_of
+from shared.access.naming import NO_CANDIDATE, UNTAGGED, Target, claimants, described, end_of, without_taken
 from shared.access.plan import Create, Keep, Present, Refuse, Wanted, plan
 from shared.access.releasable import not_alone, not_an_instance, not_announced, not_identified
 from shared.backends.rules import Standing, Unresolved, resolve
@@ -31,7 +32,7 @@ from shared.settings import Settings
 
 CREATE, KEEP, DRIFT, FOREIGN, REFUSED = "create", "keep", "drift", "foreign", "refused"
 RELEASE, HELD_BACK, IN_USE, STAYS = "release", "held back", "in use", "stays"
-NAME = "name"
+NAME, MISSING = "name", "Missing"
 KINDS = (CREATE, NAME, RELEASE, HELD_BACK, IN_USE, DRIFT, FOREIGN, REFUSED, STAYS, KEEP)
 """In the order in which people read them."""
 TOO_MANY = "TooMany"
@@ -48,6 +49,11 @@ class Item(NamedTuple):
     reason: str = ""
     text: str = ""
     before: VpcAccess | None = None
+
+    @property
+    def is_change(self) -> bool:
+        """Tell whether something is to be made, moved or released by it; a name is looked at in any case."""
+        return self.kind in (CREATE, RELEASE) or (self.kind == NAME and self.reason not in ("", NO_CANDIDATE))
 
     def target_text(self) -> str:
         """Return the target for people; of a backend that asks for nothing that can be followed its id."""
@@ -107,7 +113,7 @@ def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Set
     asked, standing, refused = _asked(inventory.tagged, settings)
     world = _World(present, inventory, {access.target for access in asked}, settings)
     made = [*_made(_of_running(asked, inventory.tagged), world), *refused]
-    names = _names(entries, standing, inventory, settings)
+    names = _names(present, standing, inventory, settings)
     told = {item.access.name for item in names}
     told |= {(item.before or item.access).name for item in made if item.before or item.kind in (KEEP, DRIFT)}
     ours = [entry for entry in entries if entry.owner == settings.owner]
@@ -163,27 +169,31 @@ def _asked(tagged: Mapping[str, Backend], settings: Settings) -> tuple[list[VpcA
     return asked, standing, refused
 
 
-def _names(
-    entries: Sequence[VpcAccess], standing: Sequence[VpcAccess], inventory: Inventory, settings: Settings
-) -> list[Item]:
+def _names(present: Present, standing: Sequence[VpcAccess], inventory: Inventory, settings: Settings) -> list[Item]:
     """Return an item for each name of ours, and for each that backends stand for; all are held back if many would move.
 
     What becomes of a name is decided by ``named_backends``, which looks closer.
     """
     if not settings.keeps_names:
         return []
-    present = {entry.name: entry for entry in entries}
-    named = {entry.name for entry in entries if entry.owner == settings.owner and entry.origin == NAMED}
+    held = {name: entry for name in present.names if (entry := present.named(name)) is not None}
+    named = {name for name, entry in held.items() if entry.owner == settings.owner and entry.origin == NAMED}
     first = {access.name: access for access in reversed(standing)}
     items, leave = list[Item](), 0
     for name in sorted(named | first.keys()):
-        entry = present.get(name)
+        entry = held.get(name)
         at = entry.instance_id if entry else ""
         target = Target(inventory.shown.get(at), inventory.alive.get(at) is False)
         end = end_of(entry, target, settings) if entry and name in named else ""
         leave += end == UNTAGGED and target.backend is not None and target.backend.status == "Running"
         claiming = claimants(name, list(inventory.shown.values()), {}, entry, settings)
-        items.append(Item(NAME, entry or first[name], end, described(name, entry, claiming)))
+        claiming = without_taken(name, claiming, present)
+        ready = any(one.is_ready and one.place != at for one in claiming)
+        text = described(name, entry, target, claiming)
+        if end and not ready:
+            items.append(Item(NAME, entry or first[name], NO_CANDIDATE, f"{end}: {text}"))
+        else:
+            items.append(Item(NAME, entry or first[name], end or ("" if entry or not ready else MISSING), text))
     most = max(_FEW_NAMES, len(items) * _SHARE // 100)
     if leave <= most:
         return items

@@ -74,7 +74,7 @@ class Names:
     def _settle(self, name: Name) -> None:
         name.seen = self.mover.look(name.name, self.mover.entry(name.name))
         name.seen, name.choice = self.mover.choose(name.seen, name.leaving, _wish(name))
-        log.info("name", text=described(name.name, name.entry, name.seen.candidates))
+        log.info("name", text=described(name.name, name.entry, name.seen.target, name.seen.candidates))
         if not self.settings.moves_names:
             return
         if isinstance(name.choice, Stay):

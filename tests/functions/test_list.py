@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from functions.__main__ import main
 from tests.cloud.fixtures import TEMPORARY, Served
-from tests.cloud.seeds import seed
+from tests.cloud.seeds import permit, seed
 from tests.invoking import VPC, operator_environment, request
 from tests.running import on_a_terminal
 
@@ -234,3 +234,82 @@ def test_half_a_list_is_no_list(served: Served, rule: dict[str, Any], code: int)
     done = run(served, "--json")
 
     assert (done.exit_code, bool(done.stdout)) == (code, code == 0)
+
+
+NAME, STANDBY, PENDING, TAKEN = "orders-prod", "i-bp1example0003", "i-bp1example0004", "i-bp1example0005"
+ALLOWED = {"ALLOWED_NAMES": f"{VPC}:orders-*"}
+
+
+def _claims(instance_id: str, **changes: Any) -> dict[str, Any]:
+    tags = {"apigateway-port": "8080", "apigateway-name": NAME}
+    return {"InstanceId": instance_id, "VpcId": VPC, "Tags": tags, **changes}
+
+
+@pytest.fixture
+def named(served: Served) -> Served:
+    """The same, and a name that moves: its target is stopped, one stands by, and two may not have it."""
+    target, *others = "i-bp1example0009", STANDBY, PENDING, TAKEN
+    world = {
+        "instances": [_claims(target, Status="Stopped"), *map(_claims, others)],
+        "scaling_instances": [{"InstanceId": PENDING, "ScalingGroupId": "asg-1", "LifecycleState": "Pending"}],
+        "vpc_accesses": [
+            request(Name=NAME, InstanceId=target, Tag=_tags("team-a", "named")),
+            request(Name="its-own", InstanceId=TAKEN, Tag=_tags("team-a")),
+        ],
+    }
+    seed(served.app, world)
+    return served
+
+
+def test_a_name_is_listed_with_its_candidates(named: Served) -> None:
+    """In its row a name has its target, who stands by, and who may not have it; other entries have nothing there."""
+    (shown,) = (line for line in run(named, COLUMNS="300", **ALLOWED).stdout.splitlines() if "→" in line)
+    not_ready = f"{PENDING} (Pending), {TAKEN} (TargetTaken)"
+
+    assert shown.endswith(f"{NAME} → i-bp1example0009 stopped · standby {STANDBY} · not {not_ready}")
+
+
+def test_candidates_are_told_to_programs(named: Served) -> None:
+    """JSON has each with its states and what keeps it from having the name."""
+    done = run(named, "--json", "--owner", "team-a", **ALLOWED)
+    entries = {entry["Name"]: entry for entry in json.loads(done.stdout)}
+
+    assert [
+        tuple(one[key] for key in ("InstanceId", "Status", "LifecycleState", "Ready", "ReasonCode"))
+        for one in entries[NAME]["Candidates"]
+    ] == [
+        (STANDBY, "Running", None, True, None),
+        (PENDING, "Running", "Pending", False, None),
+        (TAKEN, "Running", None, False, "TargetTaken"),
+    ]
+    assert [name for name, entry in entries.items() if "Candidates" in entry] == [NAME]
+
+
+def test_candidates_that_cannot_be_seen_are_unknown(named: Served) -> None:
+    """Without the permission to look into scaling groups nobody is called a candidate, and what is missing is said."""
+    permit(named.world, {"denied": ["ess:DescribeScalingInstances"]})
+    done = run(named, "--json", **ALLOWED)
+
+    assert next(entry for entry in json.loads(done.stdout) if entry["Name"] == NAME)["Candidates"] is None
+    assert "ess:DescribeScalingInstances" in done.stderr
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        pytest.param((), {}, id="no-names-allowed"),
+        pytest.param((), {**ALLOWED, "NAMED_BACKENDS": "off"}, id="off"),
+        pytest.param(("--foreign",), ALLOWED, id="none-of-ours-shown"),
+        pytest.param(("--stale",), ALLOWED, id="a-stopped-target-is-not-gone"),
+    ],
+)
+def test_where_no_name_is_shown_nobody_is_asked_for_candidates(
+    named: Served, arguments: tuple[str, ...], changes: dict[str, str]
+) -> None:
+    """It costs no call: scaling groups are not looked at."""
+    done = run(named, *arguments, **changes)
+
+    assert done.exit_code == 0, done.output
+    assert "→" not in done.stdout
+    assert named.world.journal("ESS.DescribeScalingInstances") == []

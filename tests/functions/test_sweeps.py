@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -202,3 +203,95 @@ def test_what_only_another_mode_would_do_is_no_change(served: Served) -> None:
 
     assert run(served, "plan").exit_code == 2
     assert run(served, "plan", RELEASE_MODE="report").exit_code == 0
+
+
+NAMED = [OURS[0], {"Key": "vpc-access-origin", "Value": "named"}]
+ALLOWED = {"ALLOWED_NAMES": f"{VPC}:orders-*", "COLUMNS": "160"}
+
+
+def _claims(instance_id: str, name: str, **changes: Any) -> dict[str, Any]:
+    tags = {"apigateway-port": "8080", "apigateway-name": name}
+    return {"InstanceId": instance_id, "VpcId": VPC, "Tags": tags, **changes}
+
+
+def _of_a_name(cloud: Served, *instances: dict[str, Any], target: str | None = "i-1") -> None:
+    """Let there be nothing but instances that claim ``orders-prod``, and its entry if it has a target."""
+    topic = {"TopicName": "vpc-access-results", "Subscriptions": {"to-results": "results"}}
+    entries = [request(Name="orders-prod", InstanceId=target, Tag=NAMED)] if target else []
+    seed(
+        cloud.app,
+        {"topics": [topic], "queues": ["names"], "instances": list(instances), "vpc_accesses": entries},
+    )
+
+
+TARGET, STANDBY = _claims("i-1", "orders-prod"), _claims("i-2", "orders-prod")
+
+
+@pytest.mark.parametrize(
+    ("instances", "target", "code", "why"),
+    [
+        pytest.param([TARGET, STANDBY], "i-1", 0, "orders-prod → i-1 running · standby i-2", id="as-it-should-be"),
+        pytest.param(
+            [{**TARGET, "Status": "Stopped"}, STANDBY],
+            "i-1",
+            2,
+            "Stopped: orders-prod → i-1 stopped · standby i-2",
+            id="to-move",
+        ),
+        pytest.param(
+            [{**TARGET, "Status": "Stopped"}],
+            "i-1",
+            0,
+            "NoCandidate: Stopped: orders-prod → i-1 stopped",
+            id="nowhere-to-go",
+        ),
+        pytest.param([TARGET], None, 2, "Missing: orders-prod → nothing · standby i-1", id="to-make"),
+        pytest.param(
+            [{**TARGET, "Status": "Stopped"}],
+            None,
+            0,
+            "orders-prod → nothing · not i-1 (Stopped)",
+            id="nobody-runs-yet",
+        ),
+    ],
+)
+def test_a_plan_shows_names_with_their_candidates(
+    cloud: Served, instances: list[dict[str, Any]], target: str | None, code: int, why: str
+) -> None:
+    """Each name has a row in every form. It is a change only if it would be made or moved: a name alone is looked at."""
+    _of_a_name(cloud, *instances, target=target)
+    done = run(cloud, "plan", **ALLOWED)
+    whole = json.loads(run(cloud, "plan", "--format", "json", **ALLOWED).stdout)
+    (item,) = whole["items"]
+
+    assert done.exit_code == code, done.output
+    assert done.stdout.splitlines()[1].endswith(why)
+    assert ": ".join(filter(None, [item.get("reason"), item["text"]])) == why
+    assert (whole["summary"], whole["counts"]) == ("1 name to look at", {"name": 1})
+    assert why.replace("_", "\\_") in run(cloud, "plan", "--format", "markdown", **ALLOWED).stdout
+
+
+def test_a_plan_of_names_is_whole_at_80_columns(cloud: Served) -> None:
+    """No id is cut or broken, however many stand by."""
+    ids = [f"i-bp1example{number:04}" for number in range(1, 9)]
+    _of_a_name(cloud, *(_claims(one, "orders-prod") for one in ids), target=ids[0])
+    shown = run(cloud, "plan", **{**ALLOWED, "COLUMNS": "80"}).stdout
+
+    assert max(map(len, shown.splitlines())) <= 80
+    assert [one for one in ids if one not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("moves", "code", "count"), [pytest.param("apply", 0, 1, id="apply"), pytest.param("plan", 0, 0, id="plan")]
+)
+def test_a_name_is_handed_to_the_function_that_moves_it(cloud: Served, moves: str, code: int, count: int) -> None:
+    """`apply` sends its name only, and only where names move: the entry stays as it is until the function has looked."""
+    _of_a_name(cloud, {**TARGET, "Status": "Stopped"}, STANDBY)
+    done = run(cloud, "apply", "--yes", NAMED_BACKENDS=moves, **ALLOWED)
+    messages = cloud.products["SMQ"].receive("names", 16)
+
+    assert (done.exit_code, len(messages)) == (code, count), done.output
+    assert [json.loads(b64decode(message.body))["NamedBackend"] for message in messages] == [
+        {"Name": "orders-prod"}
+    ] * count
+    assert cloud.products["CloudAPI"].state()["vpc_accesses"][0]["InstanceId"] == "i-1"

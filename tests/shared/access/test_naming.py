@@ -234,7 +234,7 @@ def test_a_fault_of_a_tag_disqualifies_that_candidate_and_never_the_name(candida
     wished = case._replace(wish=candidate.instance_id).choice()
     assert isinstance(wished, Leave)
     assert wished.reason == reason
-    assert f"({reason})" in described(NAME, case.entry, case.candidates())
+    assert f"({reason})" in described(NAME, case.entry, None, case.candidates())
 
 
 def test_what_another_entry_opens_is_no_candidate() -> None:
