@@ -1,4 +1,4 @@
-"""``make demo``: twelve events and their answers, each received from a queue that is subscribed to the result topic."""
+"""``make demo``: fifteen events and their answers, each received from a queue that is subscribed to the result topic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from functions._operator import build, interpreters, interrupt, terminal
-from tests.demo.stage import EVENTS, Stage, stage
+from tests.demo.stage import EVENTS, STANDING, Stage, stage
 
 
 class Row(NamedTuple):
@@ -37,6 +37,13 @@ SSH = {**REQUEST, "Name": "ssh", "Port": 22}
 CALLED = {**REQUEST, "Name": "by-http", "Port": 8443}
 BALANCER = json.loads(_event("slb/create-load-balancer.json"))
 ENDED, USED = "i-bp1example0002", "i-bp1scaling0001"  # both were authorized when they appeared
+FIRST, SECOND, THIRD = (str(one["InstanceId"]) for one in STANDING)
+
+
+def _appear(stage: Stage) -> None:
+    """Let the first of those run that stand for the name, which an API calls."""
+    stage.call_by_name()
+    stage.announce(json.loads(_event("ecs/running.json").replace("i-bp1example0001", FIRST)))
 
 
 def _is_closed(stage: Stage) -> bool:
@@ -57,8 +64,23 @@ ROWS = (
     Row("an instance is deleted", lambda s: s.delete(ENDED), "released", same_id_as=1, then=_is_closed),
     Row("one that an API uses is deleted", lambda s: s.delete(USED, used=True), "kept", "InUse", same_id_as=6),
     Row("a sweep finds an older instance", Stage.sweep, "authorized"),
+    Row("three instances carry one name", _appear, "authorized", then=lambda s: s.reaches(FIRST)),
+    Row(
+        "the one that has it is deleted",
+        lambda s: s.delete(FIRST),
+        "replaced",
+        same_id_as=12,
+        then=lambda s: s.reaches(SECOND),
+    ),
+    Row(
+        "a scale-in takes the next one",
+        Stage.scale_in,
+        "replaced",
+        same_id_as=12,
+        then=lambda s: s.reaches(THIRD) and s.left_after_the_name(),
+    ),
 )
-_WITH_ID = ("authorized", "unchanged", "released", "kept")
+_WITH_ID = ("authorized", "unchanged", "replaced", "released", "kept")
 
 
 def main() -> int:

@@ -27,11 +27,12 @@ from tests.cloud.server import Server
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
-SERVICE, FUNCTION, RELEASING, SWEEPING = (
+SERVICE, FUNCTION, RELEASING, SWEEPING, NAMING = (
     "vpc-access",
     "set-vpc-access",
     "set-vpc-access-release",
     "set-vpc-access-reconcile",
+    "set-vpc-access-names",
 )
 REQUESTS, RELEASES, RESULTS = "vpc-access-requests", "vpc-access-releases", "vpc-access-results"
 NAMES = "vpc-access-names"
@@ -46,6 +47,7 @@ SETTINGS = {
     "ALLOWED_NAMES": "vpc-bp1example0001:web-*",
     "NAMES_QUEUE": NAMES,
 }
+_PORT = {"apigateway-port": "8080"}
 _OLDER_VPC = "vpc-bp1older0001"
 OLDER = {"InstanceId": "i-bp1older0001", "VpcId": _OLDER_VPC, "Tags": {"apigateway-port": "8080"}}
 """Was running and tagged before anything was deployed, so that no event ever tells of it."""
@@ -58,11 +60,20 @@ HOOK = {
     "LifecycleActionToken": "0F1E2D3C-0000-4000-8000-000000000001",
     "InstanceIds": [instance["InstanceId"] for instance in NEW_INSTANCES],
 }
-HOOK_MESSAGE = json.loads((EVENTS / "ess" / "hook-rejected.json").read_text(encoding="utf-8"))
-HOOK_MESSAGE["content"] |= {
-    "lifecycleHookId": HOOK["LifecycleHookId"],
-    "lifecycleActionToken": HOOK["LifecycleActionToken"],
-    "instanceIds": HOOK["InstanceIds"],
+_HOOK_MESSAGE = json.loads((EVENTS / "ess" / "hook-rejected.json").read_text(encoding="utf-8"))
+NAME = "web-shop"
+STANDING = [
+    {"InstanceId": f"i-bp1named000{number}", "VpcId": "vpc-bp1example0001", "Tags": {**_PORT, "apigateway-name": NAME}}
+    for number in (1, 2, 3)
+]
+"""Stand for one name, the last two in a scaling group."""
+GROUP = [{"InstanceId": one["InstanceId"], "ScalingGroupId": "asg-bp1demo0001"} for one in STANDING[1:]]
+CALLER = {"ApiId": "0b3c5f6e8a914d3f9c2e7d1a5b6c0002", "ApiName": "shop", "VpcName": NAME}
+LEAVING = {
+    "LifecycleHookId": "ash-bp1demo0002",
+    "LifecycleActionToken": "0F1E2D3C-0000-4000-8000-000000000002",
+    "InstanceIds": [STANDING[1]["InstanceId"]],
+    "LifecycleTransition": "SCALE_IN",
 }
 DELETED = (EVENTS / "release" / "deleted.json").read_text(encoding="utf-8")
 _DELAY = "2"  # seconds until a release is due: an hour is too long to watch
@@ -120,13 +131,34 @@ class Stage:
 
     def scale_out(self) -> None:
         """Let Auto Scaling announce three new instances on its topic, whose lifecycle hook waits for an answer."""
-        self.cloud["SMQ"].publish(SCALING, json.dumps(HOOK_MESSAGE))
+        self._tell_of(HOOK, "SCALE_OUT")
 
-    def hook_completed(self) -> bool:
+    def scale_in(self) -> None:
+        """Let Auto Scaling take the instance that has the name, whose lifecycle hook waits for an answer."""
+        seed(self.cloud, {"hooks": [LEAVING]})
+        self._tell_of(LEAVING, "SCALE_IN")
+
+    def _tell_of(self, hook: Mapping[str, Any], transition: str) -> None:
+        content = {
+            **_HOOK_MESSAGE["content"],
+            "lifecycleHookId": hook["LifecycleHookId"],
+            "lifecycleActionToken": hook["LifecycleActionToken"],
+            "lifecycleTransition": transition,
+            "instanceIds": hook["InstanceIds"],
+        }
+        self.cloud["SMQ"].publish(SCALING, json.dumps({**_HOOK_MESSAGE, "content": content}))
+
+    def hook_completed(self, hook: Mapping[str, Any] = HOOK) -> bool:
         """Tell whether Auto Scaling got the answer CONTINUE."""
         actions = self.cloud["ESS"].state()["lifecycle_actions"]
-        mine = next(action for action in actions if action["LifecycleHookId"] == HOOK["LifecycleHookId"])
+        mine = next(action for action in actions if action["LifecycleHookId"] == hook["LifecycleHookId"])
         return bool(mine["LifecycleActionStatus"] == "Completed" and mine["LifecycleActionResult"] == "CONTINUE")
+
+    def left_after_the_name(self) -> bool:
+        """Tell whether the hook of the scale-in was answered, and the name had moved before."""
+        done = [entry.operation for entry in self.cloud.world.journal()]
+        moved, answered = "CloudAPI.ModifyVpcAccessAndUpdateApis", "ESS.CompleteLifecycleAction"
+        return self.hook_completed(LEAVING) and done[::-1].index(answered) < done[::-1].index(moved)
 
     def call(self, request: Mapping[str, Any]) -> None:
         """POST a request to the function's HTTP trigger."""
@@ -147,6 +179,15 @@ class Stage:
             )
         self.cloud["ECS"].remove(instance_id)
         self.announce(json.loads(DELETED.replace("i-bp1gone0001", instance_id)))
+
+    def call_by_name(self) -> None:
+        """Publish an API that reaches its backend by the name; nobody changes it from here on."""
+        seed(self.cloud, {"apis": [CALLER]})
+
+    def reaches(self, instance_id: str) -> bool:
+        """Tell whether a call of that API goes to an instance."""
+        apis = self.cloud["CloudAPI"].state()["apis"]
+        return any(api["ApiId"] == CALLER["ApiId"] and instance_id in str(api["Backend"]) for api in apis)
 
     def sweep(self) -> None:
         """Let the timer of the function that reconciles fire for the first time."""
@@ -189,7 +230,7 @@ def _functions(package: Path, endpoint: str) -> tuple[FunctionConfig, ...]:
         handler="set_vpc_access.handler",
         initializer="set_vpc_access.initialize",
         runtime=sys.executable,
-        environment=settings(endpoint),
+        environment={**settings(endpoint), "NAMED_BACKENDS": "apply"},
         triggers=(
             QueueTrigger("requests", REQUESTS, batch_size=10, tolerate_errors=True),
             EventBridgeTrigger("backends", {"source": ["acs.ecs", "acs.slb"]}),
@@ -203,7 +244,7 @@ def _functions(package: Path, endpoint: str) -> tuple[FunctionConfig, ...]:
         name=RELEASING,
         handler="release_vpc_access.handler",
         initializer="release_vpc_access.initialize",
-        environment={**settings(endpoint), "RELEASE_DELAY_SECONDS": _DELAY},
+        environment={**authorizing.environment, "RELEASE_DELAY_SECONDS": _DELAY},
         triggers=(
             QueueTrigger("releases", RELEASES, batch_size=10, tolerate_errors=True),
             EventBridgeTrigger("ends", ended),
@@ -224,14 +265,22 @@ def _functions(package: Path, endpoint: str) -> tuple[FunctionConfig, ...]:
         timeout=600,
         triggers=(TimerTrigger("reconcile"),),
     )
-    return authorizing, releasing, sweeping
+    naming = replace(
+        authorizing,
+        name=NAMING,
+        handler="named_backends.handler",
+        initializer="named_backends.initialize",
+        timeout=120,
+        triggers=(QueueTrigger("names", NAMES, batch_size=10, tolerate_errors=True),),
+    )
+    return authorizing, releasing, sweeping, naming
 
 
 @contextmanager
 def stage(package: Path) -> Iterator[Stage]:
     """Deploy the built ``package`` (zip or folder) and open the curtain; ends every process and thread it started."""
     with local_cloud() as (cloud, server, key):
-        seed(cloud, {"instances": [OLDER]})
+        seed(cloud, {"instances": [OLDER, *STANDING], "scaling_instances": GROUP})
         for function in _functions(package, server.endpoint):
             cloud["FC"].create_function(function)
         account = Account(server.endpoint, key.access_key_id, key.access_key_secret, "")
