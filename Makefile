@@ -21,7 +21,7 @@ START := trap '' INT; exec $(PY)
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: .demo ## the main job on the embedded stand-in: twelve things that happen, and their answers
+demo: .demo ## the main job on the embedded stand-in: fifteen things that happen, and their answers
 	@$(START) -m tests.demo
 
 run: .demo ## one event: make run EVENT=file [DRY_RUN=1] [ARGS=--json] [CLOUD=real|http://127.0.0.1:PORT]

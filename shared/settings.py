@@ -140,7 +140,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
 
 
 class Variable(NamedTuple):
-    """One environment variable: its default (None: required) and what it means, for the table in README.md."""
+    """One environment variable: its default (None: required) and what it means, for the table in functions/SETTINGS.md."""
 
     name: str
     default: str | None

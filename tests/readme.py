@@ -24,6 +24,8 @@ PAGES = (
     "events/README.md",
     "events/PRODUCERS.md",
     "functions/README.md",
+    "functions/NAMES.md",
+    "functions/SETTINGS.md",
     "tests/bench/README.md",
     "tests/cloud/README.md",
     "CONTRIBUTING.md",
@@ -54,7 +56,7 @@ class Block(NamedTuple):
 
 BLOCKS = {
     "demo": Block("README.md", _demo),
-    "settings": Block("README.md", settings.table),
+    "settings": Block("functions/SETTINGS.md", settings.table),
     "events": Block("events/README.md", catalogue.catalogue),
     "exits": Block("functions/README.md", exits.table),
     "performance": Block("tests/bench/README.md", _performance),

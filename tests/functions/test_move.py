@@ -212,3 +212,44 @@ def test_one_question_after_what_would_happen(served: Served, answer: str, code:
 
     assert (ended, len(sent(served))) == (code, count), shown
     assert shown.index(f"move to {NEW}:8080") < shown.index(f"have {NAME} opened to {NEW}? [y/N]")
+
+
+def _told(cloud: Served, folder: Path) -> None:
+    """Let the function handle what is in its queue, as its trigger does."""
+    for number, message in enumerate(sent(cloud)):
+        event = folder / f"{number}.json"
+        event.write_bytes(message)
+        assert run(cloud, str(event), "--function", "named_backends", command="run").exit_code == 0
+
+
+def test_a_fleet_comes_under_a_name_as_the_page_says(cloud: Served, tmp_path: Path) -> None:
+    """Two announced instances, an API that uses the first: the steps of functions/NAMES.md end with a target and a standby."""
+    announced = [NAMED[0], {**NAMED[1], "Value": "announced"}]
+    own = {instance: f"team-a-{instance}-8080" for instance in (OLD, NEW)}
+    port_only = {"Tags": {"apigateway-port": "8080"}}
+    seed(
+        cloud.app,
+        {
+            "topics": [{"TopicName": "vpc-access-results", "Subscriptions": {}}],
+            "queues": ["names", "releases"],
+            "instances": [_instance(instance, **port_only) for instance in own],
+            "vpc_accesses": [request(Name=name, InstanceId=one, Tag=announced) for one, name in own.items()],
+            "apis": [{**API, "VpcName": own[OLD]}],
+        },
+    )
+
+    seed(cloud.app, {"instances": [_instance(NEW)]})
+    assert f"{NAME} → nothing · not {NEW} (TargetTaken)" in run(cloud, command="plan", NAMED_BACKENDS="plan").stdout
+    assert run(cloud, own[NEW], "--although-alive", "--yes", command="release").exit_code == 0
+    assert f"Missing: {NAME} → nothing · standby {NEW}" in run(cloud, command="plan", NAMED_BACKENDS="plan").stdout
+    assert run(cloud, "--yes", command="apply").exit_code == 0
+    _told(cloud, tmp_path)
+
+    seed(cloud.app, {"apis": [API], "instances": [_instance(OLD)]})
+    assert f"{NAME} → {NEW} running · not {OLD} (TargetTaken)" in run(cloud, command="list", COLUMNS="300").stdout
+    assert run(cloud, own[OLD], "--although-alive", "--yes", command="release").exit_code == 0
+    assert f"{NAME} → {NEW} running · standby {OLD}" in run(cloud, command="list", COLUMNS="300").stdout
+
+    assert run(cloud, NAME, OLD, "--yes").exit_code == 0
+    _told(cloud, tmp_path)
+    assert target(cloud) == OLD

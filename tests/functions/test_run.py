@@ -15,6 +15,7 @@ import pytest
 from functions._operator import catalogue
 from tests.cloud.fixtures import Served
 from tests.cloud.seeds import seed
+from tests.events_table import FILES
 from tests.running import Run
 
 pytestmark = pytest.mark.enable_socket
@@ -93,6 +94,11 @@ def test_an_event_goes_to_the_function_that_its_folder_is_named_for(run: Run, dr
 def test_one_rule_says_which_function_an_event_file_is_for(file: str, name: str) -> None:
     """The folder decides; what stands in none that a function is named for is an event of the first one."""
     assert catalogue.for_event(Path(file)) == name
+
+
+def test_every_function_has_events_of_its_own() -> None:
+    """Of each function there is a file that is for it."""
+    assert {catalogue.for_event(file) for file in FILES} == set(catalogue.names())
 
 
 @pytest.mark.parametrize(
