@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from functions._operator import access, exits, terminal
+from functions._operator.survey import moves
 from shared import log, settings
 from shared.access import release as checks
 from shared.access.observe import Recent
@@ -92,7 +93,12 @@ def release(name: str, *, yes: bool, dry_run: bool, although_in_use: bool, altho
         if dry_run or loaded.dry_run:
             _say("it would be released; in this dry run nothing was done")
             return
-        if findings.kept:
+        if moves(entry, loaded):
+            _say(
+                f"if an instance carries the tag {loaded.name_tag}={entry.name}, it is made again for that one: take the tags "
+                "off first, or the name out of ALLOWED_NAMES"
+            )
+        elif findings.kept:
             _say(
                 f"if its backend carries the tag {loaded.port_tag}, it is made again when it starts: remove the tag first"
             )

@@ -135,6 +135,23 @@ def test_what_is_not_ours_is_never_released(served: Served, entries: list[dict[s
     assert served.world.journal("ECS.DescribeInstances") == []
 
 
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        pytest.param("named", f"if an instance carries the tag apigateway-name={NAME}, it is made again", id="named"),
+        pytest.param("requested", "if its backend carries the tag apigateway-port, it is made again", id="requested"),
+    ],
+)
+def test_what_makes_an_entry_again_is_said(served: Served, origin: str, said: str) -> None:
+    """Before a question about an entry whose backend lives: the tag to take off depends on where the entry comes from."""
+    marks = [OURS[0], {**OURS[1], "Value": origin}]
+    seed(served.app, {"instances": [{"InstanceId": GONE, "VpcId": VPC}], "vpc_accesses": [_entry(Tag=marks)]})
+    done = run(served, NAME, "--yes", "--although-alive", ALLOWED_NAMES=f"{VPC}:orders-*")
+
+    assert (done.exit_code, names(served)) == (0, []), done.output
+    assert said in done.stderr
+
+
 def test_a_name_is_taken_exactly(served: Served) -> None:
     """A name that is only like another one removes nothing, and what to check is said."""
     done = run(served, "orders", "--yes")
