@@ -182,9 +182,9 @@ VARIABLES = (
     ),
     Variable(
         "ALLOWED_NAMES",
-        "",
-        "names that the tag may claim, by VPC: a comma list of `vpc-id:pattern`, such as `vpc-1:orders-*`; without any the tag "
-        "is ignored",
+        "none",
+        "names that the tag may claim, by VPC: a comma list of `vpc-id:pattern`, such as `vpc-1:orders-*`; with `none` the tag is "
+        "ignored",
     ),
     Variable(
         "NAMED_BACKENDS",
@@ -416,14 +416,14 @@ class _Reader:
         return tuple(ranges)
 
     def _names(self, name: str) -> tuple[AllowedName, ...]:
-        if not self._text(name):
+        if self._text(name).lower() == "none":
             return ()
         found = [re.fullmatch(r"(vpc-[A-Za-z0-9]{1,60}):([\w.*-]{1,128})", part) for part in self._list(name)]
         if not all(found):
             self._complain(
                 name,
                 f"is {self._text(name)!r} but needs names by VPC, such as vpc-1:orders-*, of letters, digits, '.', '_', '-' "
-                "and * for any of them",
+                "and * for any of them, or none",
             )
         return tuple(AllowedName(one[1], one[2]) for one in found if one)
 

@@ -20,7 +20,7 @@ from functions._operator.build import RUNTIMES, Package, build
 from tests.cloud.fc import FunctionCompute
 from tests.cloud.fixtures import Served
 from tests.cloud.seeds import seed
-from tests.registry.stack import REQUIRED, Stack
+from tests.registry.stack import WHOLE, Stack
 from tests.up import wiring
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +42,7 @@ FUNCTIONS = {
     "reconcile_vpc_access": Parts(
         "ReconcileFunction", "ReconcileRole", "MostReconcileInstances", "AsyncReconcileInvocations"
     ),
+    "named_backends": Parts("NamedFunction", "NamedRole", "MostNamedInstances", "AsyncNamedInvocations"),
 }
 
 
@@ -97,8 +98,8 @@ def _built_once(temporary: pytest.TempPathFactory, version: str, *, native: bool
 
 
 def template(**parameters: Any) -> Stack:
-    """Return the stack of the template with its defaults, but for these parameters."""
-    return Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8")), {**REQUIRED, **parameters})
+    """Return the stack of the template with its defaults, but for these parameters; a name is allowed."""
+    return Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8")), {**WHOLE, **parameters})
 
 
 def statements(stack: Stack, function: str = "set_vpc_access") -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ def _ignored(content: Content, settings: Settings) -> Ignored | None:
     if isinstance(content, (Leaving, Held)):
         return None  # whoever waits is answered, whatever the settings are
     if not settings.keeps_names:
-        return Ignored("names-off", "the tag is ignored: NAMED_BACKENDS is off, or ALLOWED_NAMES is empty")
+        return Ignored("names-off", "the tag is ignored: NAMED_BACKENDS is off, or ALLOWED_NAMES is none")
     if isinstance(content, (Hint, Move)):
         return None
     if isinstance(content, Changed) and content.state != "Stopped":

@@ -15,6 +15,7 @@ from shared.errors import CloudRefused, CloudUnavailable, CredentialsExpired, Do
 Kind = type[CloudUnavailable] | type[Doubtful] | type[CredentialsExpired] | type[OperatorNeeded] | type[CloudRefused]
 
 PERMISSION = "a RAM permission is missing"  # the hint names the action
+TARGET = "target"  # the place is the setting that names the topic or queue of the call
 
 _KEY_ID = (
     "Check ALIBABA_CLOUD_ACCESS_KEY_ID; a temporary key also needs its ALIBABA_CLOUD_SECURITY_TOKEN. "
@@ -77,10 +78,8 @@ FAMILIES: tuple[Family, ...] = (
         PERMISSION,
     ),
     # Where results go. https://www.alibabacloud.com/help/doc-detail/27501.html
-    Family(OperatorNeeded, r"TopicNotExist", "Create it, or correct RESULT_TOPIC", "RESULT_TOPIC"),
-    Family(
-        OperatorNeeded, r"QueueNotExist", "Create it, or correct the *_QUEUE setting that names it", "RELEASE_QUEUE"
-    ),
+    Family(OperatorNeeded, r"TopicNotExist", "Create it, or correct RESULT_TOPIC", TARGET),
+    Family(OperatorNeeded, r"QueueNotExist", "Create it, or correct the *_QUEUE setting that names it", TARGET),
     # Nobody's request is wrong if the API, its version or the region is. https://developer.aliyun.com/ask/278265
     Family(
         OperatorNeeded,
@@ -110,6 +109,9 @@ def family(code: str) -> Family | None:
 
 
 def cured_at(code: str) -> str:
-    """Return where a refusal is cured that any other call would meet too, "" if it is one of this call alone."""
+    """Return where a refusal is cured that any other call would meet too, "" if it is one of this call alone.
+
+    ``TARGET`` stands for the setting that names where the call sends to.
+    """
     row = family(code)
     return row.place if row else ""

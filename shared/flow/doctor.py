@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from shared.cloud.answers import RAM_ACTIONS, details, error_of
-from shared.cloud.codes import cured_at
+from shared.cloud.codes import TARGET, cured_at
 from shared.cloud.endpoints import region_notice
 from shared.cloud.session import Session
 from shared.cloud.transport import HttpResponse, NetworkError
@@ -23,6 +23,7 @@ from shared.settings import Settings
 
 EVENT = b'{"doctor":true}'
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
+_WORST = (PROBLEM, UNKNOWN, OK)
 _MAX_SKEW = 60.0  # seconds of difference that are reported; at 15 minutes requests are refused
 _SECONDS = 10.0  # for one question
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # https://www.rfc-editor.org/rfc/rfc9110#name-date-time-formats
@@ -96,12 +97,13 @@ def examine(function: str, settings: Settings, session: Session) -> list[Finding
 
 
 def _told_once(answers: Sequence[Answer]) -> Iterator[Finding]:
-    """Yield a finding for each subject, with the actions that could not be checked because of it."""
+    """Yield a finding for each subject, the worst if there are several, with the actions that could not be checked."""
     if all(answer.silence for answer in answers):
         text = f"nothing answered; first {answers[0].silence}. Check the network and the region"
         answers = [answer._replace(finding=Finding("network", PROBLEM, text)) for answer in answers]
     for subject in dict.fromkeys(answer.finding.subject for answer in answers):
         met = [answer for answer in answers if answer.finding.subject == subject]
+        met.sort(key=lambda answer: _WORST.index(answer.finding.state))
         actions = [answer.action for answer in met if answer.action != subject]
         unchecked = "all permissions" if len(actions) == len(answers) else ", ".join(actions)
         text = f"{met[0].finding.text}. Until then not checked: {unchecked}" if actions else met[0].finding.text
@@ -149,7 +151,10 @@ def _read(question: Question, answer: HttpResponse) -> Finding:
     if isinstance(error, Doubtful) or of_another:
         text = f"{error}. Neither allowed nor denied: check {question.setting} and the permission, or ask again"
         return Finding(question.setting, PROBLEM, text)
-    return Finding(cured_at(error.code) or action, PROBLEM, str(error))
+    place = cured_at(error.code)
+    if place or not question.target:
+        return Finding(question.target if place == TARGET else place or action, PROBLEM, str(error))
+    return Finding(action, PROBLEM, f"{error} (for {question.target})")
 
 
 def _clock(skews: list[float]) -> Finding:

@@ -22,7 +22,8 @@ MADE_UP = "vpc-access-doctor"  # name of what does not exist
 # https://help.aliyun.com/zh/api-gateway/traditional-api-gateway/support/control-openapi-error-code-table
 _PARAMETER = r"InvalidParameter(\.|$)"
 _OF_GATEWAY = (
-    r"(NotFound|Invalid(Format)?|Repeated|Duplicate|ExceedLimit)(Vpc|Instance|Port|Name|Resource|Backend)|" + _PARAMETER
+    r"(NotFound|Invalid(Format)?|Repeated|Duplicate|ExceedLimit)(Vpc|Instance|Port|Name|Resource|Backend|Operation)|"
+    + _PARAMETER
 )
 _OF_MESSAGES = r"MalformedXML|InvalidArgument"  # https://www.alibabacloud.com/help/doc-detail/27501.html
 _UNREADABLE = b"<Message/>"  # it has no body, so it is neither sent nor published
@@ -31,13 +32,15 @@ _UNREADABLE = b"<Message/>"  # it has no body, so it is neither sent nor publish
 class Question(NamedTuple):
     """A call that changes nothing; who may make it gets an answer, or a refusal of what is made up.
 
-    ``refusal`` matches the beginning of such a refusal's code; ``setting`` names the endpoint.
+    ``refusal`` matches the beginning of such a refusal's code; ``setting`` names the endpoint, and ``target`` is the setting
+    that names the topic or queue, for a message.
     """
 
     operation: str
     setting: str
     refusal: str
     sign: Sign
+    target: str = ""
 
 
 class _Product(NamedTuple):
@@ -80,15 +83,23 @@ def questions(function: str, settings: Settings, session: Session) -> list[Quest
         )
         for product, operation, values in _CALLS[function](settings, session)
     ]
-    targets: dict[str, str] = {}
-    if not settings.sends_to_sns and _writes(function, settings):
-        targets["PublishMessage"] = f"/topics/{settings.result_topic}/messages"
-    if settings.release_queue and _schedules(function, settings):
-        targets["SendMessage"] = f"/queues/{settings.release_queue}/messages"
-    for operation, target in targets.items():
-        sign = signer(session, settings.smq_endpoint, "POST", target, _UNREADABLE)
-        found.append(Question(operation, "SMQ_ENDPOINT", _OF_MESSAGES, sign))
+    for operation, target in _messages(function, settings):
+        path = (
+            f"/{'topics' if operation == 'PublishMessage' else 'queues'}/{getattr(settings, target.lower())}/messages"
+        )
+        sign = signer(session, settings.smq_endpoint, "POST", path, _UNREADABLE)
+        found.append(Question(operation, "SMQ_ENDPOINT", _OF_MESSAGES, sign, target))
     return found
+
+
+def _messages(function: str, settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the operations that send a message, each with the setting that names where to."""
+    if not settings.sends_to_sns and _writes(function, settings):
+        yield "PublishMessage", "RESULT_TOPIC"
+    if settings.release_queue and _schedules(function, settings):
+        yield "SendMessage", "RELEASE_QUEUE"
+    if _tells_of_names(function, settings):
+        yield "SendMessage", "NAMES_QUEUE"
 
 
 def unset(function: str, settings: Settings) -> str:
@@ -105,7 +116,12 @@ def _writes(function: str, settings: Settings) -> bool:
 
 def _schedules(function: str, settings: Settings) -> bool:
     """Tell whether a function sends messages to the queue of releases under these settings."""
-    return function != AUTHORIZE and _writes(function, settings)
+    return function not in (AUTHORIZE, NAMES) and _writes(function, settings)
+
+
+def _tells_of_names(function: str, settings: Settings) -> bool:
+    """Tell whether a function sends messages to the queue of names under these settings."""
+    return settings.moves_names if function == NAMES else settings.keeps_names and _writes(function, settings)
 
 
 def _of_set_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
@@ -117,11 +133,9 @@ def _of_set_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
     yield _BALANCERS, "ListTagResources", {**region, "ResourceType": "instance", "ResourceId.1": "lb-doctor"}
     yield _BALANCERS, "DescribeLoadBalancerAttribute", {**region, "LoadBalancerId": "lb-doctor"}
     yield _SCALING, "CompleteLifecycleAction", {**region, **_HOOK, "LifecycleActionResult": "CONTINUE"}
-    heartbeat = {f"{name[0].lower()}{name[1:]}": value for name, value in _HOOK.items()}
-    yield _SCALING, "RecordLifecycleActionHeartbeat", {**region, **heartbeat}
+    yield _heartbeat(region)
     if settings.on_conflict == "replace":
-        name = f"{MADE_UP}-{session.clock.nonce()}"
-        yield _GATEWAY, "ModifyVpcAccessAndUpdateApis", {"Name": name, **_NOWHERE}
+        yield _modify(session)
 
 
 def _of_release_vpc_access(settings: Settings, session: Session) -> Iterator[_Call]:
@@ -150,10 +164,37 @@ def _of_reconcile_vpc_access(settings: Settings, session: Session) -> Iterator[_
         yield _GATEWAY, "SetVpcAccess", {"Name": MADE_UP, **_NOWHERE}
 
 
-AUTHORIZE, RECONCILE = "set_vpc_access", "reconcile_vpc_access"
+def _of_named_backends(settings: Settings, session: Session) -> Iterator[_Call]:
+    """Names are made and moved, and the role may do it, with NAMED_BACKENDS=apply only."""
+    region = {"RegionId": settings.region_id}
+    yield _GATEWAY, "DescribeVpcAccesses", _PAGE
+    yield _SERVERS, "DescribeInstances", {**region, "DryRun": "true"}
+    yield _SERVERS, "ListTagResources of ECS", {**region, "ResourceType": "instance", "ResourceId.1": "i-doctor"}
+    yield _SCALING, "DescribeScalingInstances", {**region, "InstanceId.1": "i-doctor", **_PAGE}
+    yield _SCALING, "CompleteLifecycleAction", {**region, **_HOOK, "LifecycleActionResult": "CONTINUE"}
+    if settings.moves_names:
+        yield _GATEWAY, "SetVpcAccess", {"Name": MADE_UP, **_NOWHERE}
+        yield _modify(session)
+        yield _GATEWAY, "DescribeUpdateVpcInfoTask", {"OperationUid": MADE_UP}
+        yield _GATEWAY, "DescribeApisByVpcAccess", {"VpcName": MADE_UP, **_PAGE}
+        yield _heartbeat(region)
+
+
+def _modify(session: Session) -> _Call:
+    return _GATEWAY, "ModifyVpcAccessAndUpdateApis", {"Name": f"{MADE_UP}-{session.clock.nonce()}", **_NOWHERE}
+
+
+def _heartbeat(region: Mapping[str, str]) -> _Call:
+    """The parameters of this one begin with small letters."""
+    values = {f"{name[0].lower()}{name[1:]}": value for name, value in _HOOK.items()}
+    return _SCALING, "RecordLifecycleActionHeartbeat", {**region, **values}
+
+
+AUTHORIZE, RECONCILE, NAMES = "set_vpc_access", "reconcile_vpc_access", "named_backends"
 _CALLS: Mapping[str, Callable[[Settings, Session], Iterator[_Call]]] = {
     AUTHORIZE: _of_set_vpc_access,
     "release_vpc_access": _of_release_vpc_access,
     RECONCILE: _of_reconcile_vpc_access,
+    NAMES: _of_named_backends,
 }
 """Function → what its role is for, but for messages."""

@@ -13,16 +13,21 @@ import pytest
 
 from functions._operator import catalogue
 from shared.cloud.answers import RAM_ACTIONS
+from shared.events.naming import naming_message
+from shared.model import records
 from shared.model.access import ORIGIN_TAG, OWNER_TAG
+from shared.model.records import Hint, Hook, Leaving
 from tests.cloud.fixtures import TEMPORARY
 from tests.cloud.seeds import seed
 from tests.deployed import FUNCTIONS, allowed, dead_letters, statements, template
 from tests.events_table import EVENTS, FILES
-from tests.invoking import VPC, Answer, Invoker, moving, request
+from tests.invoking import VPC, Answer, Invoker, moving, queue_event, request, state_change
 from tests.registry.stack import ACCOUNT, REGION
 
 TEXT = (Path(__file__).resolve().parents[2] / "template.yml").read_text(encoding="utf-8")
 SET, SEND, PUBLISH = "apigateway:SetVpcAccess", "mns:SendMessage", "mns:PublishMessage"
+TASK, USERS = "apigateway:DescribeUpdateVpcInfoTask", "apigateway:DescribeApisByVpcAccess"
+HEARTBEAT = "ess:RecordLifecycleActionHeartbeat"
 MODIFY, REMOVE = "apigateway:ModifyVpcAccessAndUpdateApis", "apigateway:RemoveVpcAccess"
 WITHOUT_RESOURCE = {  # RAM has no resource level for these, or none that is known
     MODIFY,
@@ -31,7 +36,10 @@ WITHOUT_RESOURCE = {  # RAM has no resource level for these, or none that is kno
     "apigateway:DescribeBackendList",
     "apigateway:DescribeBackendInfo",
     "apigateway:DescribePlugins",
+    "apigateway:DescribeUpdateVpcInfoTask",
 }
+NAMES = {"ALLOWED_NAMES": f"{VPC}:orders-*"}
+NAMED = {"apigateway-port": "8080", "apigateway-name": "orders-prod"}
 MEND = (
     "an action stands in template.yml (the function's role), in RAM_ACTIONS of shared/cloud/answers.py, and in "
     "functions/README.md, Permissions"
@@ -53,8 +61,8 @@ class Held(NamedTuple):
 
 
 def authorizing(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
-    """Handle every sample event, each on the gateway as it was, and what they do not show: moving, and verifying."""
-    corpus.configure(**mode)
+    """Handle every sample event, each on the gateway as it was, and what they do not show: moving, verifying, and a name."""
+    corpus.configure(**mode, **NAMES)
     gateway = corpus.served.products["CloudAPI"]
     ours = {"Name": "ours", "VpcId": VPC, "InstanceId": "i-bp1example0001", "Port": 8080}
     ours["Tag"] = [{"Key": OWNER_TAG, "Value": "team-a"}]
@@ -67,6 +75,9 @@ def authorizing(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
     gateway.clear()
     corpus.configure(**mode, VERIFY_TARGET="true")
     yield corpus((EVENTS / "manual" / "load-balancer.json").read_bytes())
+    corpus.configure(**mode, **NAMES)
+    corpus.given(instances=[{"InstanceId": "i-bp1named0001", "VpcId": VPC, "Tags": NAMED}])
+    yield corpus(state_change("i-bp1named0001"))
 
 
 def taking_back(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
@@ -94,10 +105,33 @@ def sweeping(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
     yield corpus({"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""}, timeout=600.0)
 
 
+def keeping_names(corpus: Invoker, mode: dict[str, str]) -> Iterator[Answer]:
+    """Handle every sample event; give a name to an instance, move it when that ends, with an API and a hook; and many claim it."""
+    corpus.configure(**mode, **NAMES)
+    for path in FILES:
+        yield corpus(path.read_bytes())
+    first, second = "i-bp1named0001", "i-bp1named0002"
+    both = [{"InstanceId": item, "VpcId": VPC, "Tags": NAMED} for item in (first, second)]
+    corpus.given(instances=both[:1])
+    yield corpus(queue_event(naming_message(Hint("orders-prod", "cn-hangzhou", "test", first))))
+    corpus.given(instances=[{**both[0], "Status": "Stopped"}, both[1]])
+    corpus.given(apis=[{"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": "orders-prod"}])
+    hook = {"LifecycleHookId": "ash-bp1named", "LifecycleActionToken": "token-named", "InstanceIds": [first]}
+    corpus.given(hooks=[hook])
+    leaving = Leaving(Hook("ash-bp1named", "token-named"), "SCALE_IN", (first,), "cn-hangzhou", "")
+    yield corpus(queue_event(naming_message(records.Held(leaving, int(corpus.clock.now())))))
+    many = [{"InstanceId": f"i-bp1many{n:04}", "VpcId": VPC, "Tags": NAMED} for n in range(1_000)]
+    corpus.given(instances=many)
+    yield corpus(queue_event(naming_message(Hint("orders-prod", "cn-hangzhou", "test"))))
+
+
 HELD = {
     "set_vpc_access": Held({MODIFY}, "OnConflict", "refuse", "replace", authorizing),
     "release_vpc_access": Held({REMOVE}, "ReleaseMode", "report", "apply", taking_back),
     "reconcile_vpc_access": Held({SET, SEND, PUBLISH}, "ReconcileMode", "plan", "apply", sweeping),
+    "named_backends": Held(
+        {SET, MODIFY, SEND, TASK, USERS, HEARTBEAT}, "NamedBackends", "plan", "apply", keeping_names
+    ),
 }
 MODES = [
     pytest.param(function, mode, id=f"{function}-{mode}")
@@ -173,13 +207,13 @@ def test_write_that_is_not_every_stacks_is_denied_unless_asked_for(function: str
 @pytest.mark.parametrize(
     ("action", "functions"),
     [
-        pytest.param(SET, ["set_vpc_access", "reconcile_vpc_access"], id="set"),
-        pytest.param(MODIFY, ["set_vpc_access"], id="modify"),
+        pytest.param(SET, ["set_vpc_access", "reconcile_vpc_access", "named_backends"], id="set"),
+        pytest.param(MODIFY, ["set_vpc_access", "named_backends"], id="modify"),
         pytest.param(REMOVE, ["release_vpc_access"], id="remove"),
     ],
 )
 def test_write_is_its_functions_own(action: str, functions: list[str]) -> None:
-    """What takes away or moves only one function may do, so what reaches another cannot make it do that."""
+    """Who may make, move and take away is counted, so what reaches another function cannot make it do that."""
     assert [name for name, held in HELD.items() if action in held.actions(name, held.with_)] == functions
 
 

@@ -20,7 +20,7 @@ from shared import settings
 from shared.cloud import endpoints
 from shared.events.fields import text_of
 from shared.events.parsing import parse
-from shared.model.records import Appeared, Ended
+from shared.model.records import Appeared, Changed, Ended
 from tests.cloud.core import ManualClock, Switches, World
 from tests.cloud.fc.triggers.config import EventBridgeTrigger, QueueTrigger, Retry, TimerTrigger, Trigger
 from tests.cloud.fc.triggers.pattern import matches
@@ -31,7 +31,7 @@ from tests.cloud.fixtures import new_cloud
 from tests.deployed import FUNCTIONS, create_queues
 from tests.invoking import VPC, Invoker, request, state_change
 from tests.registry.check import Template
-from tests.registry.stack import ACCOUNT, REGION, REQUIRED, Stack
+from tests.registry.stack import ACCOUNT, REGION, REQUIRED, WHOLE, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "template.yml"
@@ -53,7 +53,7 @@ MAX_TRIGGERED_SECONDS = 300  # seconds; https://help.aliyun.com/zh/functioncompu
 
 def stack(document: Mapping[str, Any] = DOCUMENT, **parameters: Any) -> Stack:
     """Return the stack that a template makes with these parameters."""
-    return Stack(document, {**REQUIRED, **parameters})
+    return Stack(document, {**WHOLE, **parameters})
 
 
 def triggers(of: Stack, switches: Switches | None = None) -> dict[str, Trigger]:
@@ -74,7 +74,7 @@ def own_problems(document: Mapping[str, Any]) -> Iterator[str]:
         "": {"ROSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs"},
         "Parameters": {"Type", "Label", "Description", "Default", "AllowedPattern", "AllowedValues", "MinValue"}
         | {"MaxValue", "ConstraintDescription", "AssociationProperty", "AssociationPropertyMetadata"},
-        "Outputs": {"Description", "Value"},
+        "Outputs": {"Description", "Value", "Condition"},
     }
     for key in document.keys() ^ known[""]:
         yield f"top level: {key}"
@@ -178,6 +178,16 @@ def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
+def output_condition(document: dict[str, Any]) -> None:
+    """Make an output depend on a condition that there is not."""
+    document["Outputs"]["NamesQueue"]["Condition"] = "Always"
+
+
+def condition_of_conditions(document: dict[str, Any]) -> None:
+    """Make a condition depend on one that there is not."""
+    document["Conditions"]["TellsOfNames"]["Fn::And"][0] = "Always"
+
+
 @pytest.mark.parametrize(
     ("edit", "problem"),
     [
@@ -205,6 +215,8 @@ def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
         pytest.param(change("Function", "Properties", "Role", to={"Fn::Subs": "a"}), "unknown function", id="function"),
         pytest.param(change("Function", "DependsOn", to="Logs"), "depends on Logs", id="depends-on"),
         pytest.param(change("DeadLetterAlarm", "Condition", to="Always"), "unknown condition", id="condition"),
+        pytest.param(output_condition, "unknown condition", id="condition-of-an-output"),
+        pytest.param(condition_of_conditions, "unknown condition", id="condition-of-conditions"),
     ],
 )
 def test_mistake_is_named(edit: Callable[[dict[str, Any]], None], problem: str) -> None:
@@ -229,13 +241,13 @@ def test_functions_share_their_environment() -> None:
     of = Stack(DOCUMENT, {**given, "MaxCallsPerSecond": 11, "BackgroundCallsPerSecond": 3})
     first, *others = (environment(of, function) for function in FUNCTIONS)
     assert first["MAX_CALLS_PER_SECOND"] == "11"
-    assert others == [{**first, "MAX_CALLS_PER_SECOND": "3"}] * 2
+    assert others == [{**first, "MAX_CALLS_PER_SECOND": "3"}] * 3
 
 
 def test_parameters_default_to_the_settings_defaults() -> None:
     """An operator who leaves a parameter alone gets what the code does by itself."""
     defaults = {variable.name: variable.default for variable in settings.VARIABLES if variable.default}
-    given = environment(stack())
+    given = environment(Stack(DOCUMENT, REQUIRED))
     assert {name: given.get(name) for name in defaults} == defaults, MEND_SETTING
 
 
@@ -317,7 +329,7 @@ def test_default_bus_has_room_for_the_rules() -> None:
     """All rules on the default bus together are no more than the fewest that a page of the vendor allows."""
     rules = [each.name for each in triggers(stack()).values() if isinstance(each, EventBridgeTrigger)]
     assert len(rules) <= MOST_RULES
-    assert rules == ["instances", "balancers", "ended-instances", "ended-balancers"]
+    assert rules == ["instances", "balancers", "ended-instances", "ended-balancers", "stopped-instances"]
 
 
 def test_names_fit_whatever_the_function_is_called() -> None:
@@ -342,7 +354,7 @@ def test_names_fit_whatever_the_function_is_called() -> None:
     assert all(len(alarm["Detail"]["DisplayName"]) <= 64 for alarm in given.of_type("ALIYUN::SLS::Alert"))
 
 
-FED = {"requests": "RequestQueue", "hooks": "HookQueue", "releases": "ReleaseQueue"}
+FED = {"requests": "RequestQueue", "hooks": "HookQueue", "releases": "ReleaseQueue", "names": "NamesQueue"}
 """Trigger → the queue that it takes from."""
 
 
@@ -352,6 +364,7 @@ FED = {"requests": "RequestQueue", "hooks": "HookQueue", "releases": "ReleaseQue
         pytest.param("requests", 100, "set-vpc-access-dead-letters", id="requests"),
         pytest.param("hooks", 100, "set-vpc-access-dead-letters", id="hooks"),
         pytest.param("releases", 10, "", id="releases"),
+        pytest.param("names", 10, "", id="names"),
     ],
 )
 def test_messages_come_in_batches(name: str, size: int, letters: str) -> None:
@@ -364,13 +377,15 @@ def test_messages_come_in_batches(name: str, size: int, letters: str) -> None:
 
 
 def test_only_what_can_be_replayed_is_a_dead_letter() -> None:
-    """What fails for the function that releases is found again by looking, so its triggers keep no dead letters."""
+    """What fails for those that release and keep names is found again by looking, so their triggers keep no dead letters."""
     kinds = (QueueTrigger, EventBridgeTrigger)
     found = {each.name: each.dead_letter_queue for each in triggers(stack()).values() if isinstance(each, kinds)}
     assert {name for name, letters in found.items() if not letters} == {
         "releases",
         "ended-instances",
         "ended-balancers",
+        "stopped-instances",
+        "names",
     }
 
 
@@ -467,6 +482,34 @@ def event_files() -> list[Any]:
     return [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in found if path.parent.name != "schema"]
 
 
+def test_stack_without_names_has_nothing_for_them() -> None:
+    """Whoever allows no name, or switches them off, gets neither function, role, queue, triggers nor an alarm for them."""
+    without = [stack(AllowedNames="none"), stack(NamedBackends="off")]
+    only = {name for name in DOCUMENT["Resources"] if not without[0].has(name) and stack().has(name)}
+    kinds = sorted(DOCUMENT["Resources"][name]["Type"].rpartition("::")[2] for name in only)
+    assert kinds == sorted(("Queue", "Role", *PER_FUNCTION, "Trigger", "Trigger", "Alert"))
+    assert all(not of.has(name) for of in without for name in only)
+    assert {name for name, each in DOCUMENT["Outputs"].items() if each.get("Condition") == "KeepsNames"} == {
+        "NamesQueue",
+        "NamedFunctionName",
+    }
+    for of, function, parts in (
+        (of, name, each) for of in without for name, each in FUNCTIONS.items() if of.has(each.role)
+    ):
+        rights = of.properties(parts.role)["Policies"][0]["PolicyDocument"]["Statement"]
+        about_names = [each["Effect"] for each in rights if each["Resource"][0].endswith("-names/messages")]
+        assert about_names == ["Deny"], function
+
+
+def test_one_decides_about_names() -> None:
+    """The function that keeps names has one instance, and only its queue reaches it."""
+    parts = FUNCTIONS["named_backends"]
+    assert stack().properties(parts.instances)["ReservedConcurrency"] == 1
+    name = stack().properties(parts.function)["FunctionName"]
+    reached = [each["TriggerName"] for each in stack().of_type("ALIYUN::FC3::Trigger") if each["FunctionName"] == name]
+    assert reached == ["names"]
+
+
 STATE_CHANGES = frozenset({"ecs:Instance:StateChange"})
 BALANCER_RECORDS = frozenset({"slb:ActionTrail:ApiCall", "slb:ActionTrail:ConsoleOperation"})
 
@@ -500,6 +543,24 @@ def test_filter_lets_through_what_the_function_acts_on(
     unsure = types == STATE_CHANGES and not text_of(event, "data", "state")
     unsure |= wanted is Ended and bool(text_of(event, "data", "errorCode"))
     assert (isinstance(event, dict) and matches(trigger.pattern, event)) == (single and (acted_on or unsure))
+
+
+@pytest.mark.parametrize("path", event_files())
+def test_stopped_instance_reaches_the_function_that_releases_once(path: Path) -> None:
+    """Of two triggers exactly one takes a notice that an instance has stopped, wherever in it the state stands."""
+    kinds = [triggers(stack())[name] for name in ("stopped-instances", "ended-instances")]
+    try:
+        event = json.loads(path.read_bytes())
+    except ValueError:
+        event = None
+    if not isinstance(event, dict) or event.get("type") not in STATE_CHANGES:
+        event = {}
+    states = [each.content.state for each in parse(path.read_bytes()) if isinstance(each.content, Changed)]
+    taken = [isinstance(kind, EventBridgeTrigger) and matches(kind.pattern, event) for kind in kinds]
+    if states == ["Stopped"] and event:
+        assert sum(taken) == 1
+    else:
+        assert not taken[0]
 
 
 NAME = "team-a-i-bp1example0001-8080"
@@ -603,6 +664,29 @@ def test_alarms_tell_of_sweeps(
     assert {alarm: len(found_by(alarm, sweeping)) for alarm in alarms} == {
         alarm: int(alarm in told) for alarm in alarms
     }
+
+
+@pytest.mark.parametrize(
+    ("ended", "changes", "told"),
+    [
+        pytest.param("Running", {}, [], id="fine"),
+        pytest.param("Stopped", {}, ["no candidate"], id="no-candidate"),
+        pytest.param("Running", {"ALLOWED_PORTS": "80"}, ["drift"], id="drift"),
+    ],
+)
+def test_alarm_tells_of_names(
+    invoke: Invoker, naming: Invoker, ended: str, changes: dict[str, str], told: list[str]
+) -> None:
+    """The alarm finds the lines about names that only a person can help, and none about a name that is well."""
+    instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC}
+    instance["Tags"] = {"apigateway-port": "8080", "apigateway-name": "orders-prod"}  # type: ignore[assignment]
+    naming.given(instances=[instance])
+    invoke(state_change("i-bp1example0001"))
+    naming.due(queue="names")
+    naming.given(instances=[{**instance, "Status": ended}])
+    naming.configure(ALLOWED_NAMES=f"{VPC}:orders-*", **changes)
+    naming(state_change("i-bp1example0001", "Stopped"))
+    assert [line["event"] for line in found_by("NamesAlarm", naming)] == told
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ PSEUDO = frozenset(  # https://www.alibabacloud.com/help/en/ros/user-guide/param
     for name in ("StackName", "StackId", "Region", "AccountId", "TenantId", "NoValue", "ResourceGroupId", "Index")
 )
 _PLACE = re.compile(r"\$\{([^!}][^}]*)\}")
-_FUNCTIONS = frozenset({"Fn::GetAtt", "Fn::Sub", "Fn::If", "Fn::Calculate", "Fn::Equals", "Fn::Not", "Fn::Join"})
+_FUNCTIONS = frozenset(f"Fn::{name}" for name in ("GetAtt", "Sub", "If", "Calculate", "Equals", "Not", "And", "Join"))
 _PYTHON: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "number": (int, float),
@@ -54,9 +54,9 @@ class Template(NamedTuple):
             for other in [dependencies] if isinstance(dependencies, str) else dependencies:
                 if other not in self.document["Resources"]:
                     yield f"{name} depends on {other}, which is no resource"
-            condition = resource.get("Condition")
-            if condition is not None and condition not in self.document.get("Conditions", {}):
-                yield f"{name} has the unknown condition {condition}"
+        for name, item in (*self.document["Resources"].items(), *self.document.get("Outputs", {}).items()):
+            if "Condition" in item:
+                yield from self._condition(item["Condition"], name)
 
     def _object(self, value: Mapping[str, Any], properties: Mapping[str, Shape], place: str) -> Iterator[str]:
         for key in value.keys() - properties.keys():
@@ -107,10 +107,10 @@ class Template(NamedTuple):
         if not isinstance(value, dict):
             return
         for key, item in value.items():
+            for condition in _conditions(key, item):
+                yield from self._condition(condition, place)
             if key == "Ref":
                 yield from self._named(item, place)
-            elif key == "Fn::If" and item[0] not in self.document.get("Conditions", {}):
-                yield f"{place} uses the unknown condition {item[0]}"
             elif key == "Fn::GetAtt":
                 yield from self._attribute(*item, place=place)
             elif key == "Fn::Sub":
@@ -123,6 +123,10 @@ class Template(NamedTuple):
             elif len(value) == 1 and key.startswith(("Fn:", "Ref")) and key not in _FUNCTIONS:
                 yield f"{place} uses the unknown function {key}"
             yield from self._references(item, f"{place}.{key}")
+
+    def _condition(self, name: str, place: str) -> Iterator[str]:
+        if name not in self.document.get("Conditions", {}):
+            yield f"{place} has the unknown condition {name}"
 
     def _named(self, name: str, place: str) -> Iterator[str]:
         if name not in PSEUDO and name not in self.document["Parameters"] and name not in self.document["Resources"]:
@@ -150,6 +154,12 @@ class Template(NamedTuple):
                 yield f"parameter {name} has no label in both languages"
         for name in set(shown) - self.document["Parameters"].keys():
             yield f"a group shows {name}, which is no parameter"
+
+
+def _conditions(key: str, item: Any) -> Iterator[str]:
+    """Yield the names of conditions that stand directly under a function."""
+    named = item[:1] if key == "Fn::If" else item if key == "Fn::And" else [item] if key == "Fn::Not" else []
+    yield from (condition for condition in named if isinstance(condition, str))
 
 
 def _is_function(value: Any) -> bool:

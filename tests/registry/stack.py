@@ -16,6 +16,7 @@ REQUIRED = {  # what the template has no default for
     "AllowedVpcIds": "vpc-bp1example0001",
     "AllowedPorts": "80,443,8000-8999",
 }
+WHOLE = {**REQUIRED, "AllowedNames": "vpc-bp1example0001:orders-*"}  # with it the stack has everything that it can have
 _OPERATORS = {ast.Add: operator.add, ast.Mult: operator.mul}
 _PSEUDO = {"ALIYUN::Region": REGION, "ALIYUN::TenantId": ACCOUNT}
 
@@ -24,7 +25,7 @@ class Stack(NamedTuple):
     """A template and the parameters that were given; those without default have to be."""
 
     document: Mapping[str, Any]
-    parameters: Mapping[str, Any] = REQUIRED
+    parameters: Mapping[str, Any] = WHOLE
 
     def properties(self, resource: str) -> dict[str, Any]:
         """Return the computed properties of a resource."""
@@ -35,13 +36,18 @@ class Stack(NamedTuple):
         return self._value(self.document["Outputs"][name]["Value"])
 
     def of_type(self, type_name: str) -> list[dict[str, Any]]:
-        """Return the computed properties of every resource of a type."""
+        """Return the computed properties of every resource of a type that the stack has."""
         resources = self.document["Resources"].items()
-        return [self.properties(name) for name, resource in resources if resource["Type"] == type_name]
+        return [self.properties(name) for name, each in resources if each["Type"] == type_name and self.has(name)]
+
+    def has(self, resource: str) -> bool:
+        """Tell whether the stack has a resource: some are made only under a condition."""
+        condition = self.document["Resources"][resource].get("Condition")
+        return condition is None or self.holds(condition)
 
     def holds(self, condition: str) -> bool:
         """Tell whether a condition is true."""
-        return self._holds(self.document["Conditions"][condition])
+        return self._holds(condition)
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -64,7 +70,12 @@ class Stack(NamedTuple):
             return calculated(expression, self._value(numbers))
         return {key: self._value(item) for key, item in value.items()}
 
-    def _holds(self, condition: Mapping[str, Any]) -> bool:
+    def _holds(self, condition: str | Mapping[str, Any]) -> bool:
+        """Tell whether a condition is true, by its name or by what it says: https://www.alibabacloud.com/help/en/ros/user-guide/conditions."""
+        if isinstance(condition, str):
+            return self._holds(self.document["Conditions"][condition])
+        if "Fn::And" in condition:
+            return all(map(self._holds, condition["Fn::And"]))
         if "Fn::Not" in condition:
             return not self._holds(condition["Fn::Not"])
         first, second = self._value(condition["Fn::Equals"])

@@ -33,7 +33,7 @@ from tests.invoking import SETTINGS, Invoker, queue_event, request
 
 NOW = 1_795_000_000.0
 KEY = Credentials("id", "secret")
-ALL = template(OnConflict="replace", ReleaseMode="apply", ReconcileMode="apply")
+ALL = template(OnConflict="replace", ReleaseMode="apply", ReconcileMode="apply", NamedBackends="apply")
 ACTIONS = {function: allowed(ALL, function) for function in FUNCTIONS}
 EACH = [
     pytest.param(name, action, id=f"{name}-{action}") for name, found in ACTIONS.items() for action in sorted(found)
@@ -49,7 +49,8 @@ def diagnose(cloud: Served, function: str = "set_vpc_access", **changes: str) ->
         "ALIBABA_CLOUD_SECURITY_TOKEN": TEMPORARY.security_token,
     }
     arguments = ["doctor", "--function", function]
-    return CliRunner().invoke(main, arguments, env={**environment, **key, "ON_CONFLICT": "replace", **changes})
+    every = {"ON_CONFLICT": "replace", "ALLOWED_NAMES": "vpc-1:orders-*"}
+    return CliRunner().invoke(main, arguments, env={**environment, **key, **every, **changes})
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def served(cloud: Served) -> Served:
     smq.create_topic("vpc-access-results")
     smq.create_queue("results")
     smq.create_queue("releases")
+    smq.create_queue("names")
     smq.subscribe("vpc-access-results", "to-results", queue="results", format="SIMPLIFIED")
     return cloud
 
@@ -85,7 +87,7 @@ def test_asking_changes_nothing(served: Served, function: str, absent: str) -> N
     before = served.products["CloudAPI"].state()["vpc_accesses"]
     assert diagnose(served, function).exit_code == 0
     assert served.products["CloudAPI"].state()["vpc_accesses"] == before
-    assert [served.products["SMQ"].receive(queue, 1) for queue in ("results", "releases")] == [[], []]
+    assert [served.products["SMQ"].receive(queue, 1) for queue in ("results", "releases", "names")] == [[]] * 3
     took = {entry.operation for entry in served.world.journal() if entry.write and entry.status < 400}
     assert took <= {"CloudAPI.RemoveVpcAccess"}
 
@@ -112,6 +114,10 @@ def test_missing_permission_is_named(served: Served, function: str, action: str)
         pytest.param("reconcile_vpc_access", {"RECONCILE_MODE": "plan"}, "SetVpcAccess", id="plan"),
         pytest.param("reconcile_vpc_access", {"RECONCILE_MODE": "plan"}, "PublishMessage", id="plan-results"),
         pytest.param("reconcile_vpc_access", {"RECONCILE_MODE": "plan"}, "SendMessage", id="plan-releases"),
+        pytest.param("set_vpc_access", {"ALLOWED_NAMES": "none"}, "SendMessage", id="no-names"),
+        pytest.param("named_backends", {"NAMED_BACKENDS": "plan"}, "ModifyVpcAccessAndUpdateApis", id="names-plan"),
+        pytest.param("named_backends", {"NAMED_BACKENDS": "plan"}, "SendMessage", id="names-plan-messages"),
+        pytest.param("named_backends", {"DRY_RUN": "true"}, "SetVpcAccess", id="names-dry-run"),
     ],
 )
 def test_permission_that_a_setting_does_without_is_not_missed(
@@ -133,18 +139,27 @@ def test_release_queue_that_is_not_set_is_told(served: Served) -> None:
     (problem,) = [line for line in done.output.splitlines() if line.startswith("problem")]
     assert "RELEASE_QUEUE is missing" in problem
     assert diagnose(served, RELEASE_QUEUE="").exit_code == 0
+    assert diagnose(served, "named_backends", RELEASE_QUEUE="").exit_code == 0
     assert diagnose(served, "reconcile_vpc_access", RELEASE_QUEUE="").exit_code == 1
     assert diagnose(served, "reconcile_vpc_access", RELEASE_QUEUE="", RECONCILE_MODE="plan").exit_code == 0
 
 
 @pytest.mark.enable_socket
-def test_missing_release_queue_is_told(served: Served) -> None:
-    """A queue that does not exist is a problem of its setting, not one of the endpoint."""
-    served.faults.add(operation="SMQ.SendMessage", status=404, code="QueueNotExist")
-    done = diagnose(served, "release_vpc_access")
-    (problem,) = [line for line in done.output.splitlines() if line.startswith("problem")]
-    assert "RELEASE_QUEUE" in problem
-    assert "SMQ_ENDPOINT" not in problem
+@pytest.mark.parametrize(("nth", "setting"), [(1, "RELEASE_QUEUE"), (2, "NAMES_QUEUE")])
+def test_missing_queue_is_told(served: Served, nth: int, setting: str) -> None:
+    """A queue that does not exist is a problem of the setting that names it, not one of another queue or the endpoint."""
+    served.faults.add(operation="SMQ.SendMessage", nth=nth, status=404, code="QueueNotExist")
+    assert [subject for subject, _ in problems_of(diagnose(served, "release_vpc_access"))] == [setting]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(("nth", "setting"), [(1, "RELEASE_QUEUE"), (2, "NAMES_QUEUE")])
+def test_missing_right_to_one_queue_says_which(served: Served, nth: int, setting: str) -> None:
+    """Who may send to one queue and not to the other is told which of the two is meant."""
+    served.faults.add(operation="SMQ.SendMessage", nth=nth, status=403, code="AccessDenied")
+    ((subject, text),) = problems_of(diagnose(served, "release_vpc_access"))
+    assert subject == "mns:SendMessage"
+    assert f"(for {setting})" in text
 
 
 @pytest.mark.enable_socket
@@ -430,7 +445,7 @@ def test_deployed_function_answers_the_question(invoke: Invoker) -> None:
     """The event is answered with the report instead of being handled."""
     runtime = Runtime(
         "set_vpc_access",
-        invoke.configure(ON_CONFLICT="replace"),
+        invoke.configure(ON_CONFLICT="replace", ALLOWED_NAMES="vpc-1:orders-*"),
         {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": TEMPORARY.access_key_secret,
