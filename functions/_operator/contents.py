@@ -15,7 +15,8 @@ from shared.errors import AuthorizerError
 
 _REQUESTS, _HOOKS, _RELEASES = "RequestQueue", "HookQueue", "ReleaseQueue"  # outputs of the template
 _DEAD_LETTERS, _HIDDEN = "DeadLetterQueue", "VisibilityTimeout"  # the same
-_WORKED_ON = (_REQUESTS, _HOOKS, _RELEASES)  # queues that feed a function
+_NAMES = "NamesQueue"  # only a stack that keeps names has it
+_WORKED_ON = (_REQUESTS, _HOOKS, _RELEASES, _NAMES)  # queues that feed a function
 _MAX_NAMES = 20  # in a line
 
 
@@ -41,6 +42,10 @@ def holdings(session: Session, places: Places, state: State) -> Iterator[Holding
     yield _messages(session, places, state, _REQUESTS, "stop their producers and let the function finish them")
     yield _messages(session, places, state, _HOOKS, waiting)
     yield _messages(session, places, state, _RELEASES, "releases that are scheduled: their authorizations stay")
+    if _NAMES in state.outputs:
+        yield _messages(
+            session, places, state, _NAMES, "hooks wait there, and moves whose APIs are followed: let them end"
+        )
     yield _messages(session, places, state, _DEAD_LETTERS, again)
     yield _entries(session, places, state.parameters.get("Owner", ""))
     yield _attached(_queue(session, places, state, _HOOKS))

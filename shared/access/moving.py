@@ -73,6 +73,8 @@ class Mover:
     def look(self, name: str, entry: VpcAccess | None) -> Seen:
         """Return what there is to decide about ``name``, whose entry was just looked up."""
         backends = {one.instance_id: one for one in self._ecs.tagged(self.settings.name_tag, name)}
+        if not backends:
+            self._ecs.require_permission()  # nothing shows to whoever may not look
         at = entry.instance_id if entry is not None else ""
         is_gone = False
         if at and at not in backends and ECS.is_id(at):

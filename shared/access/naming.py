@@ -18,7 +18,7 @@ from shared.access.releasable import not_ours
 from shared.backends.naming import claim
 from shared.backends.rules import Unresolved
 from shared.model.access import NAMED, VpcAccess
-from shared.model.backend import Backend
+from shared.model.backend import IN_SERVICE, REMOVING, Backend
 from shared.model.outcome import REFUSED
 from shared.settings import Settings
 
@@ -31,10 +31,6 @@ GONE, STOPPED, UNTAGGED, LEAVING, ELSEWHERE, ON_PURPOSE = (
     "OnPurpose",
 )
 """Why a name leaves its target: the last is a person's wish, all others are ends of the target."""
-IN_SERVICE, REMOVING = (
-    "InService",
-    "Removing",
-)  # states of a scaling group: https://www.alibabacloud.com/help/en/auto-scaling/developer-reference/api-ess-2014-08-28-describescalinginstances
 NO_CANDIDATE, STANDBY = "NoCandidate", "Standby"
 _STEADY = 120 + 60  # seconds that a candidate should have been running: two minutes, and StartTime is cut to the minute
 

@@ -16,10 +16,11 @@ from tests.invoking import Invoker, request
 
 PLACES = Places("http://127.0.0.1:8080", "http://127.0.0.1:8080")
 REQUESTS, HOOKS, RELEASES = "set-vpc-access-requests", "set-vpc-access-hooks", "set-vpc-access-releases"
-LETTERS = "set-vpc-access-dead-letters"
-FED = (REQUESTS, HOOKS, RELEASES)
+NAMES, LETTERS = "set-vpc-access-names", "set-vpc-access-dead-letters"
+FED = (REQUESTS, HOOKS, RELEASES, NAMES)
 URL = "http://1234567890123456.mns.cn-hangzhou.aliyuncs.com/queues"
-QUEUES = {"RequestQueue": REQUESTS, "HookQueue": HOOKS, "ReleaseQueue": RELEASES, "DeadLetterQueue": LETTERS}
+QUEUES = {"RequestQueue": REQUESTS, "HookQueue": HOOKS, "ReleaseQueue": RELEASES, "NamesQueue": NAMES}
+QUEUES["DeadLetterQueue"] = LETTERS
 OUTPUTS = {"VisibilityTimeout": "720", **{output: f"{URL}/{name}" for output, name in QUEUES.items()}}
 STATE = State("CREATE_COMPLETE", "", OUTPUTS, {"Owner": "team-a"})
 
@@ -50,6 +51,7 @@ def entries(count: int, owner: str = "team-a") -> list[dict[str, Any]]:
         pytest.param({REQUESTS: 3}, id="requests"),
         pytest.param({HOOKS: 1}, id="hooks"),
         pytest.param({RELEASES: 2}, id="releases"),
+        pytest.param({NAMES: 2}, id="names"),
         pytest.param({LETTERS: 1}, id="dead-letters"),
         pytest.param(dict.fromkeys(QUEUES.values(), 20), id="many"),
     ],
@@ -104,6 +106,13 @@ def test_entries_with_our_mark_stay(invoke: Invoker, session: Session, ours: int
     assert said in holding.text
     assert ("and 100 more)" in holding.text) == (ours == 120)
     assert "team-b" not in holding.text
+
+
+def test_stack_without_names_has_no_queue_for_them(session: Session) -> None:
+    """Where no name is allowed there is no such queue, which is no gap in what was seen."""
+    outputs = {name: value for name, value in OUTPUTS.items() if name != "NamesQueue"}
+    found = list(holdings(session, PLACES, STATE._replace(outputs=outputs)))
+    assert [holding.fate for holding in found] == ["none"] * len(QUEUES) + ["stays"] * 2
 
 
 def test_stack_without_an_owner_is_unknown(session: Session) -> None:
