@@ -9,7 +9,10 @@ import pytest
 
 from functions._operator import interpreters
 from functions._operator.build import Package
+from shared.events.naming import naming_message
+from shared.model.records import Hint
 from tests.cloud.fixtures import Served
+from tests.cloud.seeds import seed
 from tests.deployed import FUNCTIONS, Deployed, deploy, template
 from tests.invoking import request
 
@@ -118,7 +121,7 @@ def test_sweep_only_tells_unless_asked(deployed: Deployed) -> None:
     event = (EVENTS / "reconcile" / "timer.json").read_bytes()
     summary = json.loads(deployed.fc.invoke("set-vpc-access-reconcile", event).body)
     assert {(line["outcome"], line["reason"].partition(":")[0]) for line in summary["results"]} == {
-        ("planned", word) for word in ("create", "release", "in use", "drift", "refused", "stays")
+        ("planned", word) for word in ("create", "name", "release", "in use", "drift", "refused", "stays")
     }
     assert deployed.names() == before
     assert not [
@@ -126,7 +129,36 @@ def test_sweep_only_tells_unless_asked(deployed: Deployed) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["set_vpc_access", "release_vpc_access", "reconcile_vpc_access"])
+def test_name_moves_to_the_instance_that_stands_by(cloud: Served, package: Package) -> None:
+    """A tagged instance gets its name, and when it has stopped the name and its API go to the other one that carries it."""
+    deployed = deploy(cloud, package, template(NamedBackends="apply"))
+    tags = {"apigateway-port": "8080", "apigateway-name": "carts-prod"}
+    first, second = ({"InstanceId": f"i-bp1named000{n}", "VpcId": "vpc-bp1example0001", "Tags": tags} for n in (1, 2))
+    seed(cloud.app, {"instances": [first]})
+    deployed.fc.ecs_state_change("i-bp1named0001")
+    (made,) = deployed.results(1)
+    assert (made["type"], made["data"]["InstanceId"]) == ("vpcaccess.authorized", "i-bp1named0001")
+
+    seed(cloud.app, {"instances": [{**first, "Status": "Stopped"}, second]})
+    seed(cloud.app, {"apis": [{"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": "carts-prod"}]})
+    deployed.fc.ecs_state_change("i-bp1named0001", "Stopped")
+    (moved,) = deployed.results(1)
+    assert (moved["type"], moved["data"]["InstanceId"]) == ("vpcaccess.replaced", "i-bp1named0002")
+    assert moved["data"]["VpcAccessId"] == made["data"]["VpcAccessId"]
+
+
+def test_names_are_only_planned_unless_asked(deployed: Deployed) -> None:
+    """By default the role may not make or move a name, and the function does not try."""
+    tags = {"apigateway-port": "8080", "apigateway-name": "carts-prod"}
+    instance = {"InstanceId": "i-bp1named0001", "VpcId": "vpc-bp1example0001", "Tags": tags}
+    seed(deployed.cloud.app, {"instances": [instance]})
+    body = naming_message(Hint("carts-prod", "cn-hangzhou", "test", "i-bp1named0001"))
+    answer = json.loads(deployed.fc.invoke("set-vpc-access-names", body.encode()).body)
+    assert [line["outcome"] for line in answer["results"]] == ["planned"]
+    assert "carts-prod" not in deployed.names()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_runtime_is_the_real_one(deployed: Deployed, name: str) -> None:
     """The code runs on the Python version that it was built for, from the zip's bytecode."""
     key = deployed.stack.properties(FUNCTIONS[name].function)["FunctionName"]

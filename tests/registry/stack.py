@@ -16,7 +16,7 @@ REQUIRED = {  # what the template has no default for
     "AllowedVpcIds": "vpc-bp1example0001",
     "AllowedPorts": "80,443,8000-8999",
 }
-WHOLE = {**REQUIRED, "AllowedNames": "vpc-bp1example0001:orders-*"}  # with it the stack has everything that it can have
+WHOLE = {**REQUIRED, "AllowedNames": "vpc-bp1example0001:carts-*"}  # with it the stack has everything that it can have
 _OPERATORS = {ast.Add: operator.add, ast.Mult: operator.mul}
 _PSEUDO = {"ALIYUN::Region": REGION, "ALIYUN::TenantId": ACCOUNT}
 
