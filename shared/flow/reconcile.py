@@ -236,11 +236,13 @@ def _close(plan: Sweep, outcomes: Sequence[Outcome], left: int, seconds: float) 
         "untold": sum(outcome.type in _TOLD and not outcome.published for outcome in outcomes),
         "left": left,
     }
-    fields = {**{kind.replace(" ", "_"): count for kind, count in plan.counts().items()}, "seconds": round(seconds, 1)}
+    counts = {_COUNTED.get(kind, kind.replace(" ", "_")): count for kind, count in plan.counts().items()}
+    fields = {**counts, "seconds": round(seconds, 1)}
     if plan.problems or any(missing.values()):
         log.warning("sweep incomplete", problems=list(plan.problems), **missing, **fields)
     else:
         log.info("sweep completed", checksum=plan.checksum(), **fields)
 
 
+_COUNTED = {NAME: "names"}  # ``name`` is that of an entry in every line
 _TOLD = GRANTED | {REFUSED, REJECTED}  # what has a result that consumers wait for

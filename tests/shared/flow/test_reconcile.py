@@ -62,6 +62,17 @@ def test_what_is_tagged_and_missing_is_authorized(sweeping: Invoker) -> None:
     }
 
 
+def test_a_count_of_names_is_not_taken_for_a_name(sweeping: Invoker) -> None:
+    """In each line ``name`` is that of an entry: a search for it, or for its field, finds no count of a sweep."""
+    tags = {"apigateway-port": "8080", "apigateway-name": "orders-prod"}
+    sweeping.given(instances=[made_instance(1, Tags=tags)])
+    sweeping.configure(ALLOWED_NAMES=f"{VPC}:orders-*")
+    sweeping(TIMER)
+
+    (done,) = [line for line in sweeping.lines() if line["event"] == "sweep completed"]
+    assert (done.get("name"), done.get("names")) == (None, 1)
+
+
 def test_what_is_gone_is_scheduled_and_released(sweeping: Invoker, releasing: Invoker) -> None:
     """An entry of ours whose instance is proven to be gone goes through the release queue, and is checked there."""
     sweeping.given(instances=[made_instance(1)], entries=[made_entry(1), made_entry(2), made_entry(3, Tag=OURS[:1])])
