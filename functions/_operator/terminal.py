@@ -83,6 +83,11 @@ def show_line(to: Console, word: str, style: str, text: str) -> None:
         line = Text(" " * _WORD)
 
 
+def style(outcome: str) -> str:
+    """Return the style of an outcome, or of another word for what happened."""
+    return _STYLES.get(outcome, "red")
+
+
 def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None) -> None:
     """Print the lines of a summary (``shared.flow.report.line``): what was decided about what, and why."""
     fields = ("outcome", "name", "target", "vpc_access_id", "source", "message_id")
@@ -94,7 +99,7 @@ def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None
         for result in ({"target": result.get("part", ""), **result} for result in results)
     ]
     names = ("outcome", "name", "target", "VpcAccessId", "source", "message", "why")
-    show_table(to or console(), names, rows, [_STYLES.get(result["outcome"], "red") for result in results])
+    show_table(to or console(), names, rows, [style(result["outcome"]) for result in results])
 
 
 def show_table(to: Console, names: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:
