@@ -61,7 +61,7 @@ def send(event: Path, target: str, results: str | None, wait: int | None, *, as_
                 )
     if as_json:
         click.echo(json.dumps({"results": sent}, indent=2, ensure_ascii=False))
-    else:
+    elif sent:
         terminal.show_results(sent)
     _end(sent, skipped, wait, results)
 

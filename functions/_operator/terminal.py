@@ -90,7 +90,7 @@ def style(outcome: str) -> str:
 
 def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None) -> None:
     """Print the lines of a summary (``shared.flow.report.line``): what was decided about what, and why."""
-    fields = ("outcome", "name", "target", "vpc_access_id", "source", "message_id")
+    fields = ("outcome", "name", "target", "vpc_access_id", "correlation", "source", "message_id")
     rows = [
         [
             *(str(result.get(field, "")) for field in fields),
@@ -98,7 +98,7 @@ def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None
         ]
         for result in ({"target": result.get("part", ""), **result} for result in results)
     ]
-    names = ("outcome", "name", "target", "VpcAccessId", "source", "message", "why")
+    names = ("outcome", "name", "target", "VpcAccessId", "correlation", "source", "message", "why")
     show_table(to or console(), names, rows, [style(result["outcome"]) for result in results])
 
 

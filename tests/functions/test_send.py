@@ -89,6 +89,7 @@ def test_what_is_no_request_is_skipped(queues: Served, given: Any, word: str) ->
 
     assert (done.exit_code, bodies(queues, REQUESTS)) == (3, [])
     assert word in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("form", ["SIMPLIFIED", "JSON", "XML"])
@@ -109,7 +110,9 @@ def test_the_result_is_found_in_every_form(cloud: Served, form: str, encoding: s
 @pytest.mark.parametrize(
     ("given", "code", "words"),
     [
-        pytest.param(request(), 0, ["authorized"], id="authorized"),
+        pytest.param(
+            request(Correlation="order 4711"), 0, ["authorized", "correlation", "order 4711"], id="authorized"
+        ),
         pytest.param(request(Port=22), 3, ["refused", "PortNotAllowed: port 22 is not allowed"], id="refused"),
         pytest.param({"Name": "orders"}, 3, ["rejected", "InvalidRecord: VpcId is missing"], id="rejected"),
         pytest.param("no JSON", 3, ["rejected", "is not JSON"], id="no-json"),
