@@ -21,6 +21,7 @@ from tests.bench import readme as performance
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
+    "README.zh-CN.md",
     "events/README.md",
     "events/PRODUCERS.md",
     "functions/README.md",
