@@ -204,6 +204,16 @@ def test_wrong_usage_is_told_before_anything_is_sent(cloud: Served, arguments: l
     assert not cloud.world.journal()
 
 
+def test_what_was_sent_before_an_error_is_told(queues: Served) -> None:
+    """Who has to send the rest again sees which requests are on their way, by their names and message ids."""
+    queues.faults.add(operation="SMQ.SendMessage", nth=2, status=403, code="AccessDenied")
+    done = send(queues, [request(Name=f"n-{number}") for number in (1, 2, 3)], "--to", REQUESTS, "--json")
+
+    assert done.exit_code == 1
+    assert [each["name"] for each in json.loads(done.stdout)["results"]] == ["n-1"]
+    assert "Allow the RAM action mns:SendMessage" in done.stderr
+
+
 def test_a_queue_that_is_not_there_is_told(cloud: Served) -> None:
     """Sending to nowhere is an error that names what to do."""
     done = send(cloud, request(), "--to", "nowhere")
