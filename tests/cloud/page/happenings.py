@@ -21,13 +21,14 @@ _SAID = ("time", "level", "event", "request_id")  # of a line of a log: shown be
 
 def results(cloud: Cloud) -> Section:
     """Return the results that came to a subscribed queue, decoded."""
-    found = sight.results(cloud)
+    subscribed = [queue for queue in cloud["SMQ"].queues() if queue.name in sight.subscriptions(cloud)]
+    found = sight.results(cloud, _SHOWN)
     return Section(
         "results",
         "Results",
         "No result yet. Send an event, or start an instance.",
-        rows=[Row(message["id"], (result(message),)) for message in found[:_SHOWN]],
-        more=max(0, len(found) - _SHOWN),
+        rows=[Row(message["id"], (result(message),)) for message in found],
+        more=sum(map(len, subscribed)) - len(found),
     )
 
 
@@ -54,13 +55,14 @@ def result(message: dict[str, Any]) -> Markup:
 
 def invocations(cloud: Cloud) -> Section:
     """Return the last invocations, with the lines that they logged."""
-    found = sight.invocations(cloud)
+    found = sight.invocations(cloud, _SHOWN)
+    number = sum(len(function.logged) for function in cloud["FC"].functions)
     return Section(
         "invocations",
         "Invocations",
         "No function was called yet.",
-        rows=[Row(f"{each['request_id']} {each['ended']}", (invocation(each),)) for each in found[:_SHOWN]],
-        more=max(0, len(found) - _SHOWN),
+        rows=[Row(f"{each['request_id']} {each['ended']}", (invocation(each),)) for each in found],
+        more=number - len(found),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PORT_TAG = "apigateway-port"
 """The tag by which an instance asks to be opened, as this project reads it."""
 _MESSAGES = 20  # of a queue that are shown
+_COUNTS = ("ActiveMessages", "InactiveMessages", "DelayMessages")
 
 
 def authorizations(cloud: Cloud) -> Section:
@@ -86,21 +87,21 @@ def queues(cloud: Cloud) -> Section:
         "Queues",
         "There is no queue.",
         ("Queue", "Visible", "Taken", "Delayed"),
-        [Row(each["name"], _queue(each)) for each in sight.queues(cloud)],
+        [Row(each["name"], _queue(each)) for each in sight.queues(cloud, _MESSAGES)],
     )
 
 
 def _queue(each: dict[str, Any]) -> tuple[Any, ...]:
-    messages = [tag("li", *_message(message)) for message in each["messages"][:_MESSAGES]]
+    messages = [tag("li", *_message(message)) for message in each["messages"]]
     name = tag(
         "span",
         code(each["name"]),
         small("gets what is published to ", ", ".join(each["topics"])) if each["topics"] else None,
     )
-    left = len(each["messages"]) - _MESSAGES
+    left = sum(each[kind] for kind in _COUNTS) - len(messages)
     more = tag("li", f"and {left} older ones", class_="faint") if left > 0 else None
     opened = details(name, tag("ul", *messages, more, class_="inner")) if messages else name
-    return opened, *(_count(each[f"{kind}Messages"]) for kind in ("Active", "Inactive", "Delay"))
+    return opened, *(_count(each[kind]) for kind in _COUNTS)
 
 
 def _message(message: dict[str, Any]) -> tuple[Any, ...]:
