@@ -17,6 +17,7 @@ from typing import NamedTuple
 from functions._operator import exits, settings
 from tests import catalogue
 from tests.bench import readme as performance
+from tests.contract import known
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -27,6 +28,7 @@ PAGES = (
     "functions/README.md",
     "tests/bench/README.md",
     "tests/cloud/README.md",
+    "tests/contract/README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
 )
@@ -58,6 +60,8 @@ BLOCKS = {
     "settings": Block("README.md", settings.table),
     "events": Block("events/README.md", catalogue.catalogue),
     "exits": Block("functions/README.md", exits.table),
+    "contract": Block("functions/README.md", known.table),
+    "questions": Block("tests/contract/README.md", known.costs),
     "performance": Block("tests/bench/README.md", _performance),
 }
 
