@@ -154,10 +154,11 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def misspelt(path: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the template with one key misspelt."""
-    document = copy.deepcopy(DOCUMENT)
+    """Return the template with one key misspelt; what is not on the way to it is the template's own."""
+    document = dict(DOCUMENT)
     holder: Any = document
     for step in path[:-1]:
+        holder[step] = copy.copy(holder[step])
         holder = holder[step]
     holder[f"{path[-1]}x"] = holder.pop(path[-1])
     return document
