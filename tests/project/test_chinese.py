@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.readme import read
+from tests.readme import block, read
 
 CHINESE, ENGLISH, OPERATING = (read(page) for page in ("README.zh-CN.md", "README.md", "functions/README.md"))
 WORDS = {"required": "必填", "none": "无", "derived": "自动推导"}  # of the column of defaults
@@ -37,7 +37,7 @@ def commands(page: str) -> list[str]:
 
 def test_every_setting_is_translated() -> None:
     """Both tables have the same settings with the same defaults, in one order; each has a meaning in Chinese."""
-    (english,), (chinese,) = tables(section(ENGLISH, "Settings")), tables(section(CHINESE, "设置项"))
+    (english,), (chinese,) = tables(f"{block('settings')}\n"), tables(section(CHINESE, "设置项"))
 
     assert [row[:2] for row in chinese] == [[name, WORDS.get(default, default)] for name, default, _ in english], MEND
     assert [row[0] for row in chinese if row[0] != "`LOG_LEVEL`" and not re.search(r"[\u4e00-\u9fff]", row[2])] == [
