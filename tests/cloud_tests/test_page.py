@@ -298,6 +298,8 @@ def test_every_event_file_can_be_chosen(inner_cloud: Served, tmp_path: Path) -> 
             assert event["text"] is None or event["text"].encode() == path.read_bytes()
             assert event["to"] in {"bus", "queue:x-requests", "function:f"}
     assert ask(inner_cloud, "POST", "page/event", {"file": "hostile/not-utf-8.bin"})[1]["text"] is None
+    inner_cloud.products["FC"].clear()
+    assert ask(inner_cloud, "POST", "page/event", {"file": "kafka/raw-data.json"})[1]["to"] == ""
     for name in ("../template.yml", "/etc/passwd", "schema/request.json", ""):
         assert ask(inner_cloud, "POST", "page/event", {"file": name})[0] == 400
 

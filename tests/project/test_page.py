@@ -5,10 +5,12 @@ Where there is none these are skipped; with NEEDS_BROWSER set, as in CI, that is
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, Keys
@@ -28,6 +30,11 @@ NARROW, WIDE = 400, 1600  # pixels
 READABLE = 4.5  # contrast of text: https://www.w3.org/TR/WCAG22/#contrast-minimum
 
 pytestmark = pytest.mark.enable_socket
+
+
+def read(event: str) -> Any:
+    """Return what an event file holds."""
+    return json.loads((EVENTS / event).read_text(encoding="utf-8"))
 
 
 class Page:
@@ -58,10 +65,15 @@ class Page:
     def instances(self) -> set[str]:
         return {instance["InstanceId"] for instance in self.cloud["ECS"].state()["instances"]}
 
-    def choose(self, event: str) -> None:
-        """Choose an event file, as a change of the list does it."""
+    def send(self, event: str, body: str | None = None) -> bool:
+        """Choose an event file, put other text in its place if some is given, send it, and wait until its way is at its end."""
         self.one(f'#file option[value="{event}"]').click()
-        assert until(lambda: self.one("#body").get_property("value"))
+        if body is not None:
+            assert until(lambda: json.loads(str(self.one("#body").get_property("value"))) == read(event))
+            self.driver.execute_script("document.querySelector('#body').value = arguments[0]", body)
+        self.driver.execute_script("document.querySelector('#way').replaceChildren()")
+        self.one("#send button[type=submit]").click()
+        return self.shows("#way", "published") and until(self.one("#send button[type=submit]").is_enabled)
 
     def size(self, width: int, scheme: str = "light") -> None:
         self.driver.execute_cdp_cmd(
@@ -119,13 +131,8 @@ def page(chromium: Chrome, served: Cloud) -> Iterator[Page]:
 
 def test_an_event_is_sent_and_seen_on_its_way(page: Page) -> None:
     """Chosen, edited and sent, it is followed from the queue through the function to its result, without a reload."""
-    page.choose("manual/authorize.json")
-    assert page.one("#to").get_property("value") == "queue:vpc-access-requests"
-    body = page.one("#body")
-    edited = str(body.get_property("value")).replace("orders-prod", "edited-here").replace("8080", "8555")
-    page.driver.execute_script("arguments[0].value = arguments[1]", body, edited)
-    page.one("#send button[type=submit]").click()
-    assert page.shows("#way", "published")
+    edited = json.dumps({**read("manual/authorize.json"), "Name": "edited-here", "Port": 8555})
+    assert page.send("manual/authorize.json", edited)
     assert all(word in page.text("#way") for word in ("queue vpc-access-requests", "by vpc-access", "authorized"))
     assert page.shows("#results", "edited-here")
     assert page.shows("#authorizations", "edited-here")
@@ -156,12 +163,9 @@ def test_hostile_events_are_on_the_page_and_harmless(page: Page) -> None:
     count = "return document.querySelectorAll('script, img, iframe, style, base, svg').length"
     before = page.driver.execute_script(count)
     for path in sorted((EVENTS / "hostile").iterdir()):
-        page.choose(f"hostile/{path.name}")
-        page.one("#send button[type=submit]").click()
-        assert page.shows("#way", "published"), path.name
+        assert page.send(f"hostile/{path.name}"), path.name
     forged = "<img src=x onerror='window.broken = 1'><script>window.broken = 2</script>"
-    page.driver.execute_script("document.querySelector('#body').value = arguments[0]", f'{{"Name": "{forged}"}}')
-    page.one("#send button[type=submit]").click()
+    assert page.send("manual/authorize.json", json.dumps({"Name": forged}))
     assert page.shows("#results", forged)
     assert page.driver.execute_script("return [window.broken ?? null, window.opened]") == [None, True]
     assert page.driver.execute_script(count) == before

@@ -5,6 +5,7 @@ const EVERY = 1000; // ms between two looks
 const PATIENCE = 90_000; // ms until an event on its way is given up
 const byId = (id) => document.getElementById(id);
 let untouched = null; // base64 of a chosen event that is no text, and so cannot be edited here
+let choosing = Promise.resolve(); // until the event that was chosen last is there
 
 async function ask(method, route, body) {
   const answer = await fetch(route, { method, body: body === undefined ? undefined : JSON.stringify(body) });
@@ -80,15 +81,17 @@ async function live() {
 async function choose(file) {
   const body = byId("body");
   const { text, base64, to } = file ? await ask("POST", "page/event", { file }) : { text: "", to: byId("to").value };
+  if (byId("file").value !== file) return; // another one was chosen meanwhile
   untouched = base64 ?? null;
   body.readOnly = text === null;
   body.value = text ?? atob(base64);
   byId("note").hidden = text !== null;
   byId("note").textContent = text === null ? "It is no UTF-8, so it is sent as it is." : "";
-  byId("to").value = to;
+  if (to) byId("to").value = to;
 }
 
 async function send(form) {
+  await choosing;
   const event = untouched ? { base64: untouched } : { body: form.body.value };
   const sent = await ask("POST", "send", { ...event, to: form.to.value, file: form.file.value });
   const end = Date.now() + PATIENCE;
@@ -117,17 +120,20 @@ const ACTIONS = {
   clear: () => ask("DELETE", "faults"),
 };
 
+function tell(error) {
+  byId("problem").textContent = error.message;
+  byId("problem").hidden = false;
+  byId("problem").scrollIntoView({ block: "nearest" });
+}
+
 async function act(element, button) {
-  const problem = byId("problem");
-  problem.hidden = true;
+  byId("problem").hidden = true;
   button.disabled = true;
   try {
     await ACTIONS[element.dataset.do](element);
     await look();
   } catch (error) {
-    problem.textContent = error.message;
-    problem.hidden = false;
-    problem.scrollIntoView({ block: "nearest" });
+    tell(error);
   } finally {
     button.disabled = false;
     if (document.activeElement === document.body && button.isConnected) button.focus();
@@ -144,10 +150,13 @@ document.addEventListener("submit", (event) => {
   act(event.target, event.submitter);
 });
 
-byId("file").addEventListener("change", ({ target }) => choose(target.value));
+byId("file").addEventListener("change", ({ target }) => {
+  choosing = choose(target.value).catch(tell);
+});
 byId("body").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
 document.addEventListener("visibilitychange", look);
 byId("file").value = "ecs/running.json";
-choose(byId("file").value).then(live, live);
+choosing = choose(byId("file").value).catch(tell);
+live();

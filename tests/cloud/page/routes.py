@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,13 @@ def file(cloud: Cloud, request: Request) -> Response | None:
 
 
 def _event(cloud: Cloud, name: str) -> dict[str, Any]:
-    """Return one of the event files; ``text`` is None for one that is no text, which is sent as it is."""
-    event = frame.files()[name].read_bytes()
-    to = sending.usual(cloud, event, name)
+    """Return one of the event files; ``text`` is None for one that is no text, which is sent as it is.
+
+    ``to`` is its usual way, "" where nothing is there that takes it.
+    """
+    event, to = frame.files()[name].read_bytes(), ""
+    with suppress(ValueError):
+        to = sending.usual(cloud, event, name)
     try:
         return {"text": event.decode("utf-8"), "to": to}
     except UnicodeDecodeError:
