@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 # A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
 START := trap '' INT; exec $(PY)
 
-.PHONY: help demo run cloud up test lint coverage check format build plan doctor deploy destroy chaos fuzz bench lock clean .demo .dev .fuzz .version
+.PHONY: help demo run cloud up test lint coverage check format build plan doctor deploy destroy contract chaos fuzz bench lock clean .demo .dev .fuzz .version
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -47,6 +47,9 @@ check: lint coverage ## both: what a change has to pass
 format: .dev ## format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+contract: .dev ## what the vendor's pages leave open: ask it of the stand-in, or of an account [CLOUD=real|http://127.0.0.1:PORT] [ARGS=--help]
+	@$(START) -m tests.contract --cloud $(CLOUD) $(ARGS)
 
 chaos: .dev ## the storm: faults, odd answers, kills, a hostile producer; prints its ledger, in 15 min (ARGS='--seed 2 --messages 1000')
 	$(PY) -m tests.chaos $(ARGS)

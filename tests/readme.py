@@ -17,10 +17,12 @@ from typing import NamedTuple
 from functions._operator import exits, settings
 from tests import catalogue
 from tests.bench import readme as performance
+from tests.contract import known
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
+    "README.zh-CN.md",
     "events/README.md",
     "events/PRODUCERS.md",
     "functions/README.md",
@@ -28,6 +30,7 @@ PAGES = (
     "functions/SETTINGS.md",
     "tests/bench/README.md",
     "tests/cloud/README.md",
+    "tests/contract/README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
 )
@@ -59,6 +62,8 @@ BLOCKS = {
     "settings": Block("functions/SETTINGS.md", settings.table),
     "events": Block("events/README.md", catalogue.catalogue),
     "exits": Block("functions/README.md", exits.table),
+    "contract": Block("functions/README.md", known.table),
+    "questions": Block("tests/contract/README.md", known.costs),
     "performance": Block("tests/bench/README.md", _performance),
 }
 

@@ -9,6 +9,7 @@ from functions._operator.build import command as build
 from functions._operator.deploy import deploy, destroy
 from functions._operator.doctor import doctor
 from functions._operator.event import event
+from functions._operator.explain import explain
 from functions._operator.invoke import invoke
 from functions._operator.listing import listing
 from functions._operator.move import move
@@ -51,6 +52,7 @@ SUMMARIES = {
     schema: "Write the JSON Schemas of our messages.",
     build: "Build the zip that Function Compute runs.",
     doctor: "Check that the function would find what it needs.",
+    explain: "Tell what log lines say about one name, in order.",
     replay: "Send dead letters and refused requests again.",
     deploy: "Build the zip, and create or update the stack.",
     destroy: "Delete the stack; says first what is lost and what stays.",

@@ -22,8 +22,8 @@ def _beginning(_context: click.Context, _parameter: click.Parameter, begin: str)
 @click.option("--vpc", metavar="ID", help="Of a request: the VPC.")
 @click.option("--port", type=int, help="Of a request: the port.")
 @click.option("--correlation", help="Of a request: your own value.")
-@click.option("--region", metavar="ID", envvar="ALIBABA_CLOUD_REGION_ID", help="Where it happens.")
-@click.option("--account", metavar="ID", envvar="ALIBABA_CLOUD_ACCOUNT_ID", help="Whose it is.")
+@click.option("--region", metavar="ID", envvar="ALIBABA_CLOUD_REGION_ID", show_envvar=True, help="Where it happens.")
+@click.option("--account", metavar="ID", envvar="ALIBABA_CLOUD_ACCOUNT_ID", show_envvar=True, help="Whose it is.")
 def event(source: str, **values: str | int | tuple[str, ...] | None) -> None:
     """Print an event of SOURCE as its trigger delivers it, made from the files under events/.
 

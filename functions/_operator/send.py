@@ -27,10 +27,19 @@ _SENT = "sent"
 
 @click.command()
 @click.argument("event", metavar="FILE", type=given.EVENT)
-@click.option("--to", "target", envvar="REQUEST_QUEUE", required=True, callback=queue_name, help="The request queue.")
+@click.option(
+    "--to",
+    "target",
+    envvar="REQUEST_QUEUE",
+    required=True,
+    callback=queue_name,
+    show_envvar=True,
+    help="The request queue.",
+)
 @click.option(
     "--results",
     envvar="RESULT_QUEUE",
+    show_envvar=True,
     callback=queue_name,
     help="A queue of yours that is subscribed to the result topic; --wait needs it.",
 )
@@ -52,18 +61,28 @@ def send(event: Path, target: str, results: str | None, wait: int | None, *, as_
     requests, skipped = _requests(given.read(event))
     for text in skipped:
         click.echo(terminal.printable(f"skipped  {text}"), err=True)
+    sent: list[dict[str, Any]] = []
     with access.session((wait or 0) + _MARGIN_SECONDS, _READ_SECONDS) as session:
-        sent = _sent(requests, SmqQueue(session, access.message_queue(), target))
+        try:
+            with terminal.waiting(f"sending {len(requests)} requests", quiet=as_json):
+                _send(requests, SmqQueue(session, access.message_queue(), target), sent)
+        except AuthorizerError:
+            _show(sent, as_json=as_json)  # those may be carried out: who sends all again makes nothing twice
+            raise
         if wait and results and sent:
             with terminal.waiting(f"waiting for the results, at most {wait} s", quiet=as_json):
                 sent = _answered(
                     sent, SmqQueue(session, access.message_queue(), results), Deadline(session.clock, wait, margin=0)
                 )
-    if as_json:
-        click.echo(json.dumps({"results": sent}, indent=2, ensure_ascii=False))
-    else:
-        terminal.show_results(sent)
+    _show(sent, as_json=as_json)
     _end(sent, skipped, wait, results)
+
+
+def _show(lines: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"results": lines}, indent=2, ensure_ascii=False))
+    elif lines:
+        terminal.show_results(lines)
 
 
 def _requests(raw: bytes) -> tuple[list[Letter], list[str]]:
@@ -88,9 +107,8 @@ def _records(letter: Letter) -> list[Record]:
     return parse(letter.text.encode("utf-8", "surrogatepass"))
 
 
-def _sent(requests: Sequence[Letter], queue: SmqQueue) -> list[dict[str, Any]]:
-    """Send the requests; return a line for each, as long as its result is not known."""
-    lines = []
+def _send(requests: Sequence[Letter], queue: SmqQueue, lines: list[dict[str, Any]]) -> None:
+    """Send the requests; add a line for each that was sent, to stand as long as its result is not known."""
     for letter in requests:
         message_id = queue.send(letter.text)
         content = _records(letter)[0].content
@@ -99,7 +117,6 @@ def _sent(requests: Sequence[Letter], queue: SmqQueue) -> list[dict[str, Any]]:
         lines.append(
             {"outcome": _SENT, "message_id": message_id, "correlation": correlation, "name": name, "target": target}
         )
-    return lines
 
 
 def _answered(sent: list[dict[str, Any]], queue: SmqQueue, deadline: Deadline) -> list[dict[str, Any]]:

@@ -83,9 +83,14 @@ def show_line(to: Console, word: str, style: str, text: str) -> None:
         line = Text(" " * _WORD)
 
 
+def style(outcome: str) -> str:
+    """Return the style of an outcome, or of another word for what happened."""
+    return _STYLES.get(outcome, "red")
+
+
 def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None) -> None:
     """Print the lines of a summary (``shared.flow.report.line``): what was decided about what, and why."""
-    fields = ("outcome", "name", "target", "vpc_access_id", "source", "message_id")
+    fields = ("outcome", "name", "target", "vpc_access_id", "correlation", "source", "message_id")
     rows = [
         [
             *(str(result.get(field, "")) for field in fields),
@@ -93,8 +98,8 @@ def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None
         ]
         for result in ({"target": result.get("part", ""), **result} for result in results)
     ]
-    names = ("outcome", "name", "target", "VpcAccessId", "source", "message", "why")
-    show_table(to or console(), names, rows, [_STYLES.get(result["outcome"], "red") for result in results])
+    names = ("outcome", "name", "target", "VpcAccessId", "correlation", "source", "message", "why")
+    show_table(to or console(), names, rows, [style(result["outcome"]) for result in results])
 
 
 def show_table(to: Console, names: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:

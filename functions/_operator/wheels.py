@@ -34,6 +34,8 @@ LEFT_OUT = {
     "idna/compat.py": "the interface of encodings.idna",
     "idna/uts46data.py": "mapping of capital and odd letters; httpx asks for plain encoding",
     "pydantic/*": "models: 80 ms of a cold start; shared/events/request.py speaks to pydantic's core",
+    "pydantic_core/*.py": "types for schemas; shared/events/core.py loads what is compiled alone",
+    "typing_extensions.py": "what these types are made with",
     "typing_inspection/*": "models",
     "annotated_types/*": "models",
 }

@@ -21,9 +21,13 @@ from shared.parallel import in_parallel
 _REMEMBERED = 60.0  # seconds
 _SWEEPS = 3
 
+Target = tuple[str, str, int]
+
 
 class Recent:
     """What this instance wrote within the last minute and has not seen since; kept between invocations, shared by threads.
+
+    Of each entry only name and target are kept: an instance can write thousands in a minute.
 
     A new entry may take a while to show in DescribeVpcAccesses, and a gateway that overwrites would let the next request
     take its name or target meanwhile.
@@ -31,8 +35,8 @@ class Recent:
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._by_name: dict[str, tuple[float, VpcAccess]] = {}  # the oldest first
-        self._by_target: dict[tuple[str, str, int], VpcAccess] = {}
+        self._by_name: dict[str, tuple[float, Target]] = {}  # the oldest first
+        self._by_target: dict[Target, str] = {}
         self._noted: dict[str, float] = {}  # the oldest first
 
     def note(self, what: str) -> None:
@@ -53,10 +57,11 @@ class Recent:
 
     def wrote(self, access: VpcAccess) -> None:
         """Remember an entry that was just made."""
+        target = access.target
         with self._lock:
             self._forget(access.name)
-            self._by_name[access.name] = (self._clock.monotonic(), access)
-            self._by_target[access.target] = access
+            self._by_name[access.name] = (self._clock.monotonic(), target)
+            self._by_target[target] = access.name
 
     def saw(self, present: Present) -> None:
         """Forget what shows by now: from here on the gateway is the state."""
@@ -69,11 +74,11 @@ class Recent:
         """Return an entry that has the name or the target of ``access``, but not both, and does not show yet."""
         with self._lock:
             self._forget_the_old()
-            _, named = self._by_name.get(access.name, (0.0, None))
-            found = (named, self._by_target.get(access.target))
-        return next(
-            (entry for entry in found if entry and (entry.name, entry.target) != (access.name, access.target)), None
-        )
+            _, target = self._by_name.get(access.name, (0.0, access.target))
+            name = self._by_target.get(access.target, access.name)
+        if target != access.target:
+            return VpcAccess(access.name, *target)
+        return VpcAccess(name, *target) if name != access.name else None
 
     def _forget_the_old(self) -> None:
         now = self._clock.monotonic()
@@ -84,9 +89,9 @@ class Recent:
             self._forget(name)
 
     def _forget(self, name: str) -> None:
-        _, entry = self._by_name.pop(name, (0.0, None))
-        if entry is not None and self._by_target.get(entry.target) is entry:
-            del self._by_target[entry.target]
+        _, target = self._by_name.pop(name, (0.0, None))
+        if target is not None and self._by_target.get(target) == name:
+            del self._by_target[target]
 
 
 def everything(gateway: ApiGateway, at_once: int) -> list[VpcAccess]:

@@ -10,17 +10,20 @@ The schema is written for pydantic's core. Its models would make the same one at
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from sys import intern
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
-from pydantic_core import core_schema as cs
-
+from shared.events.core import PydanticCustomError, SchemaValidator, ValidationError
 from shared.events.fields import shown
 from shared.model.access import MARKS, Replaced, Tags, VpcAccess
 from shared.model.backend import TARGET_ID
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+Schema = dict[str, Any]  # of pydantic's core: https://docs.pydantic.dev/latest/api/pydantic_core_schema/
 
 # Parts of patterns hold the characters themselves: engines differ in how they want them escaped (events/schema/).
 _CONTROL = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
@@ -70,44 +73,49 @@ def _port(value: Any) -> int:
     )
 
 
-def _text(most: int, pattern: str) -> cs.CoreSchema:
-    return cs.no_info_after_validator_function(str.strip, cs.str_schema(max_length=most, pattern=pattern))
+def _text(most: int, pattern: str) -> Schema:
+    return _function("after", str.strip, _word(most, pattern))
 
 
-def _word(most: int, pattern: str) -> cs.CoreSchema:
-    return cs.str_schema(max_length=most, pattern=pattern)
+def _word(most: int, pattern: str) -> Schema:
+    return {"type": "str", "max_length": most, "pattern": pattern}
 
 
-def _required(schema: cs.CoreSchema) -> cs.TypedDictField:
-    return cs.typed_dict_field(schema, required=True)
+def _function(when: str, function: Callable[[Any], Any], schema: Schema) -> Schema:
+    return {"type": f"function-{when}", "function": {"type": "no-info", "function": function}, "schema": schema}
 
 
-def _optional(schema: cs.CoreSchema) -> cs.TypedDictField:
-    return cs.typed_dict_field(cs.nullable_schema(schema), required=False)
+def _object(fields: Schema) -> Schema:
+    return {"type": "typed-dict", "fields": fields, "extra_behavior": "forbid"}
 
 
-TAG = cs.typed_dict_schema(
-    {
-        "Key": _required(_text(128, _NAME)),
-        "Value": cs.typed_dict_field(_text(128, _TEXT), required=False),
-    },
-    extra_behavior="forbid",
-)
+def _required(schema: Schema) -> Schema:
+    return {"type": "typed-dict-field", "schema": schema, "required": True}
+
+
+def _optional(schema: Schema) -> Schema:
+    return _left_out({"type": "nullable", "schema": schema})
+
+
+def _left_out(schema: Schema) -> Schema:
+    return {"type": "typed-dict-field", "schema": schema, "required": False}
+
+
+TAG = _object({"Key": _required(_text(128, _NAME)), "Value": _left_out(_text(128, _TEXT))})
 _VPC_ID, _TARGET_ID = _word(64, r"^vpc-[A-Za-z0-9]+$"), _word(128, _INSTANCE_ID)
-_PORT = cs.no_info_before_validator_function(_port, cs.int_schema(ge=1, le=65_535))
+_PORT = _function("before", _port, {"type": "int", "ge": 1, "le": 65_535})
 _HOST_NAME = _word(253, r"^[A-Za-z0-9.*_-]*$")
 _MAX_CORRELATION = 128  # characters
 _CORRELATION = f"[^{_CONTROL}]*"
-REPLACES = cs.typed_dict_schema(
+REPLACES = _object(
     {
         "VpcId": _required(_VPC_ID),
         "InstanceId": _required(_TARGET_ID),
         "Port": _required(_PORT),
         "VpcTargetHostName": _optional(_HOST_NAME),
-    },
-    extra_behavior="forbid",
+    }
 )
-ACCESS_REQUEST = cs.typed_dict_schema(
+ACCESS_REQUEST = _object(
     {
         "Name": _required(_text(256, _NAME)),
         "VpcId": _required(_VPC_ID),
@@ -115,12 +123,11 @@ ACCESS_REQUEST = cs.typed_dict_schema(
         "Port": _required(_PORT),
         "Description": _optional(_text(1024, _TEXT)),
         "VpcTargetHostName": _optional(_HOST_NAME),
-        "Tag": _optional(cs.list_schema(TAG, max_length=20 - len(MARKS))),
+        "Tag": _optional({"type": "list", "items_schema": TAG, "max_length": 20 - len(MARKS)}),
         "Replaces": _optional(REPLACES),
         "Correlation": _optional(_word(_MAX_CORRELATION, f"^{_CORRELATION}$")),
         "$schema": _optional(_word(1024, "^[!-~]*$")),  # the address of a schema, for editors; it asks for nothing
-    },
-    extra_behavior="forbid",
+    }
 )
 """A request to authorize one instance and port, as a producer sends it or a person writes it.
 
@@ -128,7 +135,7 @@ https://www.alibabacloud.com/help/en/api-gateway/traditional-api-gateway/develop
 """
 
 FIELDS = tuple(name for name in ACCESS_REQUEST["fields"] if name.isalpha())
-_VALIDATOR = SchemaValidator(ACCESS_REQUEST, cs.CoreConfig(hide_input_in_errors=True))
+_VALIDATOR = SchemaValidator(cast("CoreSchema", ACCESS_REQUEST), {"hide_input_in_errors": True})
 
 
 def read_request(value: Mapping[str, Any]) -> VpcAccess | str:

@@ -14,7 +14,7 @@ from functions._operator.build import build
 
 VENDOR = ("alibabacloud_cloudapi20160714", "aliyun-mns-sdk", "pydantic")
 """What the plain handler needs, with all that these bring along."""
-_PYDANTIC = ("pydantic", "annotated_types", "typing_inspection")
+_PYDANTIC = ("pydantic", "pydantic_core", "annotated_types", "typing_inspection")
 _HTTPX = ("httpx", "httpcore", "h11")
 _PACKAGE = "tests.bench.candidates."
 _CANDIDATES = Path(__file__).with_name("candidates")
@@ -70,6 +70,8 @@ def _bare(folder: Path, ours: Path, vendor: Path, plain: Path) -> Path:
     shutil.copytree(ours, folder)
     for name in _PYDANTIC:
         shutil.copytree(vendor / name, folder / name, dirs_exist_ok=True)
+    shutil.copyfile(vendor / "typing_extensions.py", folder / "typing_extensions.py")
+    shutil.copytree(vendor / "__pycache__", folder / "__pycache__", dirs_exist_ok=True)
     for name in _HTTPX:
         shutil.copytree(plain / name, folder / name, dirs_exist_ok=True)
     return folder

@@ -21,6 +21,7 @@ from tests.cloud.app import build_cloud
 from tests.cloud.core import Credential, ServiceError
 from tests.cloud.seeds import seed as put
 from tests.cloud.server import KEEP_ALIVE_SECONDS, Server
+from tests.cloud.truth import switches_of
 
 _LOOK_EVERY = 1.0  # seconds
 
@@ -31,6 +32,7 @@ _LOOK_EVERY = 1.0  # seconds
 @click.option("--faults", type=click.Path(exists=True, path_type=Path), help="JSON document of fault rules.")
 @click.option("--seed", type=click.Path(exists=True, path_type=Path), help="JSON document of what is there at start.")
 @click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open question's answer.")
+@click.option("--truth", type=click.Path(exists=True, path_type=Path), help="A record of `make contract`: its answers.")
 @click.option("--access-key-secret", default="test-access-key-secret", help="Secret of the test key.")
 @click.option("--security-token", default="", help="Makes the test key a temporary one.")
 @click.option("--keep-alive", default=KEEP_ALIVE_SECONDS, show_default=True, help="Idle seconds of a connection.")
@@ -42,6 +44,7 @@ def main(
     faults: Path | None,
     seed: Path | None,
     switches: tuple[str, ...],
+    truth: Path | None,
     access_key_secret: str,
     security_token: str,
     keep_alive: float,
@@ -52,7 +55,8 @@ def main(
     cloud = build_cloud()
     key = cloud.world.add_credential(Credential("test-access-key-id", access_key_secret, security_token=security_token))
     try:
-        cloud.world.switches = cloud.world.switches.with_values(**dict(map(_switch, switches)))
+        seen = _seen(truth) if truth else {}
+        cloud.world.switches = cloud.world.switches.with_values(**{**seen, **dict(map(_switch, switches))})
         if seed:
             put(cloud, json.loads(seed.read_text()))
         if faults:
@@ -72,6 +76,15 @@ def up(context: click.Context) -> None:
 
 for command in (commands.send, commands.results, commands.world):
     main.add_command(command)
+
+
+def _seen(truth: Path) -> dict[str, Any]:
+    """Return the switches of a record, and say on stderr what it leaves open."""
+    seen = switches_of(json.loads(truth.read_text(encoding="utf-8")))
+    for name, values in seen.contradictions.items():
+        print(f"{truth}: its answers say {' and '.join(values)} of {name}, so that stays as it is", file=sys.stderr)
+    print(f"{truth}: {len(seen.switches)} switches are as its answers say", file=sys.stderr)
+    return seen.switches
 
 
 def _switch(text: str) -> tuple[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response
 
 from tests.cloud.core import ServiceError
-from tests.cloud.page import sight
+from tests.cloud.page import guard, sight
+from tests.cloud.page import routes as page
 from tests.cloud.page.sending import send, way
 from tests.cloud.seeds import permit, remove, seed
 
@@ -47,13 +48,21 @@ class Control:
             ("POST", "send"): lambda body: send(cloud, body),
             ("POST", "way"): lambda body: way(cloud, body["id"], body.get("at", 0.0)),
         }
+        self.routes.update(page.routes(cloud))
         for product in cloud.products.values():
             own = getattr(product, "control_routes", None)
             if own is not None:
                 self.routes.update(own())
 
     def __call__(self, request: Request) -> Response:
-        """Answer one control request as JSON."""
+        """Answer one control request: as JSON, but for the page and its files."""
+        return guard.guarded(self._answer(request))
+
+    def _answer(self, request: Request) -> Response:
+        if problem := guard.problem(request):
+            return _json({"error": problem}, 403)
+        if (found := page.file(self._cloud, request)) is not None:
+            return found
         route = self.routes.get((request.method, request.path.removeprefix("/_cloud/")))
         if route is None:
             known = ", ".join(f"{method} /_cloud/{name}" for method, name in sorted(self.routes))
@@ -99,4 +108,4 @@ def _seen_call(call: Any) -> dict[str, Any]:
 
 
 def _json(body: Any, status: int = 200) -> Response:
-    return Response(json.dumps(body, ensure_ascii=False, default=sorted), status, content_type="application/json")
+    return Response(page.dumped(body), status, content_type="application/json")

@@ -117,9 +117,18 @@ class LoopbackServer(ThreadedWSGIServer):
         super().__init__(host, port, app, SocketHandler)
 
     def server_bind(self) -> None:
-        """Bind without http.server's reverse look-up of our own name, which may ask a DNS server."""
+        """Bind without http.server's reverse look-up of our own name, which may ask a DNS server.
+
+        A ValueError tells why that is not possible.
+        """
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
+        try:
+            self.socket.bind(self.server_address)
+        except OSError as error:
+            port = self.server_address[1]
+            raise ValueError(
+                f"port {port} cannot be had ({error.strerror}): take another, as with make up PORT=8900"
+            ) from error
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 

@@ -50,6 +50,7 @@ def _function(cloud: Served) -> object:
     return client.create_service(f"s{time.monotonic_ns()}")
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # the vendor's SDK
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(
     ("call", "refusal"),

@@ -230,6 +230,17 @@ def test_the_command_serves_until_told_to_stop(tmp_path: Path) -> None:
     assert differences == f"to look at: {ready['endpoint']}/_cloud/   where it differs: tests/cloud/README.md\n"
 
 
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("command", [pytest.param([], id="cloud"), pytest.param(["up"], id="up")])
+def test_a_port_that_is_taken_is_named(cloud: Served, command: list[str]) -> None:
+    """Who starts a second one is told in one line how to have both."""
+    port = cloud.endpoint.rpartition(":")[2]
+    with _start(*command, "--port", port) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    said = f"Error: port {port} cannot be had (Address already in use): take another, as with make up PORT=8900\n"
+    assert (process.returncode, out, err) == (1, "", said)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -17,7 +17,7 @@ from functions._operator import archive, catalogue, interpreters, wheels
 from functions._operator.build import ROOT, Package, build, stage
 from tests.made_up import wheel_of
 
-LIMIT = 3_050_000  # bytes; seven tenths of it are pydantic's compiled core
+LIMIT = 2_950_000  # bytes; seven tenths of it are pydantic's compiled core
 
 
 FUNCTIONS = ROOT / "functions"
@@ -106,8 +106,8 @@ def test_sources_are_ours_only(built: Built) -> None:
     assert all(
         top in {"functions", "shared"} or f"{top.removesuffix('.py')}" in catalogue.names(FUNCTIONS) for top in tops
     )
-    assert {"httpx/_models.pyc", "pydantic_core/__init__.pyc", "typing_extensions.pyc", "idna/core.pyc"} <= names
-    assert not any(name.startswith(("httpx/__pycache__", "__pycache__/typing_extensions")) for name in names)
+    assert {"httpx/_models.pyc", "idna/core.pyc"} <= names
+    assert not any(name.startswith("httpx/__pycache__") for name in names)
 
 
 def test_nothing_tells_where_it_was_built(built: Built) -> None:
@@ -188,7 +188,8 @@ def test_module_that_does_not_compile_stops_the_build(tmp_path: Path) -> None:
         pytest.param("made_up/core.pyi", False, id="stub"),
         pytest.param("anyio/_core/_eventloop.py", False, id="asynchronous"),
         pytest.param("pydantic/_internal/_model_construction.py", False, id="models"),
-        pytest.param("pydantic_core/core_schema.py", True, id="core"),
+        pytest.param("pydantic_core/core_schema.py", False, id="types-of-schemas"),
+        pytest.param("pydantic_core/_pydantic_core.abi3.so", True, id="core"),
     ],
 )
 def test_wheels_are_unpacked_without_what_is_never_used(member: str, kept: bool, tmp_path: Path) -> None:

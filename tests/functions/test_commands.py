@@ -142,3 +142,13 @@ def test_other_shells_get_a_script(shell: str, tmp_path: Path) -> None:
 
     assert f"_VPC_ACCESS_COMPLETE={shell}_complete" in done.stdout
     assert "vpc-access" in done.stdout
+
+
+def test_a_python_that_is_too_old_is_told(copy: Path) -> None:
+    """It is told before anything is imported that it could not read."""
+    folder = str(copy / "functions")
+    older = f"import runpy, sys; sys.version_info = (3, 9, 18); runpy.run_path({folder!r}, run_name='__main__')"
+    done = run(sys.executable, "-c", older, cwd=copy)
+
+    assert done.returncode == 1
+    assert f"Python 3.10 or newer is needed, and {sys.executable} is older. Run `make demo`" in done.stderr

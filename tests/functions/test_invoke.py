@@ -254,6 +254,19 @@ def test_deployed_zip_is_called_by_hand(deployed: Deployed, tmp_path: Path) -> N
     assert [result["type"] for result in deployed.results(1)] == ["vpcaccess.authorized"]
 
 
+@pytest.mark.parametrize("options", [pytest.param([], id="waited-for"), pytest.param(["--async"], id="queued")])
+def test_the_result_of_a_call_is_found_by_its_request_id(
+    deployed: Deployed, tmp_path: Path, options: list[str]
+) -> None:
+    """The request id that the command prints is the InvocationId of the results, also if the answer comes through them only."""
+    done = run(deployed.cloud, tmp_path, json.dumps([request(), request(Port=22)]).encode(), "--json", *options)
+    results = deployed.results(2)
+
+    assert {result["data"]["InvocationId"] for result in results} == {json.loads(done.stdout)["request_id"]}
+    assert sorted(result["data"]["Place"] for result in results) == ["[0]", "[1]"]
+    assert f"request id {results[0]['data']['InvocationId']}" in done.stderr
+
+
 def test_the_doctors_report_can_be_json(deployed: Deployed) -> None:
     """The report of the deployed function comes as JSON for programs, and its exit code says if something is missing."""
     environment = {

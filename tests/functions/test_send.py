@@ -89,6 +89,7 @@ def test_what_is_no_request_is_skipped(queues: Served, given: Any, word: str) ->
 
     assert (done.exit_code, bodies(queues, REQUESTS)) == (3, [])
     assert word in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("form", ["SIMPLIFIED", "JSON", "XML"])
@@ -109,7 +110,9 @@ def test_the_result_is_found_in_every_form(cloud: Served, form: str, encoding: s
 @pytest.mark.parametrize(
     ("given", "code", "words"),
     [
-        pytest.param(request(), 0, ["authorized"], id="authorized"),
+        pytest.param(
+            request(Correlation="order 4711"), 0, ["authorized", "correlation", "order 4711"], id="authorized"
+        ),
         pytest.param(request(Port=22), 3, ["refused", "PortNotAllowed: port 22 is not allowed"], id="refused"),
         pytest.param({"Name": "orders"}, 3, ["rejected", "InvalidRecord: VpcId is missing"], id="rejected"),
         pytest.param("no JSON", 3, ["rejected", "is not JSON"], id="no-json"),
@@ -199,6 +202,16 @@ def test_wrong_usage_is_told_before_anything_is_sent(cloud: Served, arguments: l
 
     assert (done.exit_code, word in done.stderr) == (64, True)
     assert not cloud.world.journal()
+
+
+def test_what_was_sent_before_an_error_is_told(queues: Served) -> None:
+    """Who has to send the rest again sees which requests are on their way, by their names and message ids."""
+    queues.faults.add(operation="SMQ.SendMessage", nth=2, status=403, code="AccessDenied")
+    done = send(queues, [request(Name=f"n-{number}") for number in (1, 2, 3)], "--to", REQUESTS, "--json")
+
+    assert done.exit_code == 1
+    assert [each["name"] for each in json.loads(done.stdout)["results"]] == ["n-1"]
+    assert "Allow the RAM action mns:SendMessage" in done.stderr
 
 
 def test_a_queue_that_is_not_there_is_told(cloud: Served) -> None:

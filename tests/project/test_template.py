@@ -30,6 +30,8 @@ from tests.cloud.fc.wire import parse_trigger
 from tests.cloud.fixtures import new_cloud
 from tests.deployed import FUNCTIONS, create_queues
 from tests.invoking import VPC, Invoker, request, state_change
+from tests.logstore import LogStore, index_of, written
+from tests.registry import charts
 from tests.registry.check import Template
 from tests.registry.stack import ACCOUNT, REGION, REQUIRED, WHOLE, Stack
 
@@ -100,6 +102,7 @@ def own_problems(document: Mapping[str, Any]) -> Iterator[str]:
         sink = trigger["TriggerConfig"].get("eventSinkConfig")
         if trigger["TriggerType"] == "eventbridge" and sink != {"deliveryOption": {"eventSchema": "CloudEvents"}}:
             yield f"{trigger['TriggerName']} does not deliver CloudEvents"
+    yield from charts.problems(stack(document).properties("Dashboard"))
     wanted = {each.name for each in settings.VARIABLES} - {*settings.ENDPOINTS}
     for function in FUNCTIONS:
         for name in environment(stack(document), function).keys() ^ wanted:
@@ -151,10 +154,11 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def misspelt(path: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the template with one key misspelt."""
-    document = copy.deepcopy(DOCUMENT)
+    """Return the template with one key misspelt; what is not on the way to it is the template's own."""
+    document = dict(DOCUMENT)
     holder: Any = document
     for step in path[:-1]:
+        holder[step] = copy.copy(holder[step])
         holder = holder[step]
     holder[f"{path[-1]}x"] = holder.pop(path[-1])
     return document
@@ -344,7 +348,8 @@ def test_names_fit_whatever_the_function_is_called() -> None:
         properties = given.properties(name)
         for key, shape in resources[resource["Type"]]["properties"].items():
             if key.endswith("Name") and key in properties and "length" in shape:
-                assert shape["length"][0] <= len(properties[key]) <= shape["length"][1], f"{name}.{key}"
+                least, most = shape["length"]
+                assert least <= len(properties[key]) <= (most or 512), f"{name}.{key}"
     ids = [region for region in endpoints.REGIONS if "internal" not in region]  # those are the vendor's own
     region = max(map(len, ids)) - len(REGION)  # how much longer a region's id can be
     assert all(len(role["RoleName"]) + region <= 64 for role in given.of_type("ALIYUN::RAM::Role"))
@@ -352,6 +357,8 @@ def test_names_fit_whatever_the_function_is_called() -> None:
     assert len(given.properties("LogProject")["Name"]) <= 63
     assert all(len(queue["QueueName"]) <= 120 for queue in given.of_type("ALIYUN::MNS::Queue"))  # the strictest limit
     assert all(len(alarm["Detail"]["DisplayName"]) <= 64 for alarm in given.of_type("ALIYUN::SLS::Alert"))
+    for search in given.of_type("ALIYUN::SLS::Savedsearch"):
+        assert all(3 <= len(search["Detail"][key]) <= 63 for key in ("SavedsearchName", "DisplayName"))
 
 
 FED = {"requests": "RequestQueue", "hooks": "HookQueue", "releases": "ReleaseQueue", "names": "NamesQueue"}
@@ -570,15 +577,9 @@ OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-orig
 def found_by(alarm: str, invoke: Invoker) -> list[dict[str, Any]]:
     """Return the log lines that an alarm's query finds, by fields that the index has."""
     configuration = stack().properties(alarm)["Detail"]["Configuration"]
-    query, _, _ = configuration["QueryList"][0]["Query"].partition(" | ")
-    either = [re.findall(r'message\.(\w+): (?:"([^"]+)"|(\w+))', part) for part in query.split(" or ")]
-    (message,) = stack().properties("LogIndex")["KeyIndices"]
-    assert {key for terms in either for key, _, _ in terms} <= {key["Name"] for key in message["JsonKeyIndices"]}
-    return [
-        line
-        for line in invoke.lines()
-        if any(all(line.get(key) == (quoted or word) for key, quoted, word in terms) for terms in either)
-    ]
+    store = LogStore(index_of(stack().properties("LogIndex")), written(invoke.lines()))
+    found = store.find(configuration["QueryList"][0]["Query"])
+    return [{name.removeprefix("message."): value for name, value in row.items()} for row in found]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,9 @@ class Stack(NamedTuple):
             sub = value["Fn::Sub"]
             text, own = (sub, {}) if isinstance(sub, str) else (sub[0], self._value(sub[1]))
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(own.get(found[1]) or self._named(found[1])), text)
+        if "Fn::Join" in value:
+            separator, parts = value["Fn::Join"]
+            return str(separator).join(map(str, self._value(parts)))
         if "Fn::If" in value:
             condition, if_true, if_false = value["Fn::If"]
             return self._value(if_true if self.holds(condition) else if_false)
@@ -89,6 +92,7 @@ class Stack(NamedTuple):
     def _attribute(self, resource: str, attribute: str) -> Any:
         """Return an attribute: a property of the same name, or an ARN (https://www.alibabacloud.com/help/en/ros)."""
         properties = self.properties(resource)
+        properties |= properties.get("Detail", {})  # where Simple Log Service has what is in a project
         if attribute in properties:
             return properties[attribute]
         if attribute == "ARN.WithSlash":

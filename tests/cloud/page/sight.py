@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OWNER_TAG = "vpc-access-owner"
 """The tag that says whose an authorization is, as this project writes it."""
 GONE = "gone"
+MOST = 200
+"""How many of the last messages and invocations are told, unless less is asked for."""
 
 
 def authorizations(cloud: Cloud) -> list[dict[str, Any]]:
@@ -78,22 +80,27 @@ def instances(cloud: Cloud) -> list[dict[str, Any]]:
     ]
 
 
-def queues(cloud: Cloud) -> list[dict[str, Any]]:
-    """Return the queues with what is in them, the newest message first; ``topics`` are those that it is subscribed to."""
-    now = cloud.world.clock.now()
-    subscribed: dict[str, list[str]] = {}
-    for topic in cloud["SMQ"].topics():
-        for subscription in topic.subscriptions.values():
-            subscribed.setdefault(subscription.queue_name, []).append(topic.name)
+def queues(cloud: Cloud, most: int = MOST) -> list[dict[str, Any]]:
+    """Return the queues with the last messages in them, the newest first; ``topics`` are those that it is subscribed to."""
+    now, subscribed = cloud.world.clock.now(), subscriptions(cloud)
     return [
         {
             "name": queue.name,
             "topics": subscribed.get(queue.name, []),
             **queue.counts(),
-            "messages": [_message(message, now) for message in reversed(queue.stored())],
+            "messages": [_message(message, now) for message in reversed(queue.stored()[-most:])],
         }
         for queue in cloud["SMQ"].queues()
     ]
+
+
+def subscriptions(cloud: Cloud) -> dict[str, list[str]]:
+    """Return the topics that each subscribed queue gets messages of."""
+    subscribed: dict[str, list[str]] = {}
+    for topic in cloud["SMQ"].topics():
+        for subscription in topic.subscriptions.values():
+            subscribed.setdefault(subscription.queue_name, []).append(topic.name)
+    return subscribed
 
 
 def _message(message: Message, now: float) -> dict[str, Any]:
@@ -122,13 +129,13 @@ def _no_number(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def results(cloud: Cloud) -> list[dict[str, Any]]:
-    """Return what topics sent to subscribed queues and nobody has taken yet, decoded, the newest first."""
-    found = [message for queue in queues(cloud) if queue["topics"] for message in queue["messages"]]
-    return sorted(found, key=lambda message: message["sent"], reverse=True)
+def results(cloud: Cloud, most: int = MOST) -> list[dict[str, Any]]:
+    """Return the last that topics sent to subscribed queues and nobody has taken yet, decoded, the newest first."""
+    found = [message for queue in queues(cloud, most) if queue["topics"] for message in queue["messages"]]
+    return sorted(found, key=lambda message: message["sent"], reverse=True)[:most]
 
 
-def invocations(cloud: Cloud, most: int = 1000) -> list[dict[str, Any]]:
+def invocations(cloud: Cloud, most: int = MOST) -> list[dict[str, Any]]:
     """Return the last invocations of all functions, the newest first, with the lines that they logged."""
     last = [(each, function) for function in cloud["FC"].functions for each in function.logged[-most:]]
     last.sort(key=lambda pair: pair[0].ended, reverse=True)

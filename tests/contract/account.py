@@ -1,0 +1,140 @@
+"""The account as a question sees it: a client, what the user named, and what may be made, which is noted and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.clock import Clock
+from tests.contract.ledger import Ledger
+from tests.contract.product import Product
+from tests.contract.replies import Caller, NotAsked, Reply, Unclear
+
+PREFIX = "vpc-access-contract-"
+PORTS = range(64_000, 65_000)
+"""Ports that no policy should allow: entries of the contract open nothing else, and whoever lists them knows them."""
+TAG = "vpc-access-contract"
+_MOST_LOOKS = 30
+_PAUSE = 0.5  # seconds between two looks
+_PAGE = {"PageNumber": "1", "PageSize": "100"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user named. "" and None: nothing."""
+
+    vpc_id: str = ""
+    instance_id: str = ""
+    gateway_instance: str = ""
+    used_entry: str = ""
+    draft_entry: str = ""
+    may_remove_used: bool = False
+    provoke_throttling: bool = False
+    fill_quota: int = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An authorization that a question makes."""
+
+    name: str
+    vpc_id: str
+    instance_id: str
+    port: int
+
+    @property
+    def target(self) -> dict[str, str]:
+        """The parameters that name its target."""
+        return {"VpcId": self.vpc_id, "InstanceId": self.instance_id, "Port": str(self.port)}
+
+
+@dataclass
+class Account:
+    """What a question works with. ``product`` is the product's caller, for what no other client can send."""
+
+    caller: Caller
+    product: Product
+    given: Given
+    clock: Clock
+    run_id: str
+    ledger: Ledger = field(default_factory=Ledger)
+    ports: Iterator[int] = field(default_factory=lambda: iter(PORTS))
+
+    @property
+    def region(self) -> dict[str, str]:
+        """The parameter of products that want it."""
+        return {"RegionId": self.product.place.region_id}
+
+    def call(self, product: str, action: str, parameters: Mapping[str, str], caller: Caller | None = None) -> Reply:
+        """Call an operation; raises NotAsked if the key may not."""
+        reply = (caller or self.caller).call(product, action, parameters)
+        if reply.is_for_the_operator and caller is None:
+            raise NotAsked(f"allow your key the action of {product}'s {action}")
+        return reply
+
+    def need(self, name: str, option: str) -> str:
+        """Return what the user named; raises NotAsked if it is nothing."""
+        value = getattr(self.given, name)
+        if not value:
+            raise NotAsked(f"give {option}")
+        return str(value)
+
+    def new_entry(self) -> Entry:
+        """Return an authorization to be made, of a name and a port that nothing else has."""
+        vpc_id, instance_id = self.need("vpc_id", "--vpc"), self.need("instance_id", "--instance")
+        port = next(self.ports)
+        return Entry(f"{PREFIX}{self.run_id}-{port}", vpc_id, instance_id, port)
+
+    def set(self, entry: Entry, **more: str) -> Reply:
+        """Call SetVpcAccess; the entry is gone when the question ends."""
+        self.ledger.note(f"authorization {entry.name}", lambda: self.drop(entry))
+        tag = {"Tag.1.Key": TAG, "Tag.1.Value": self.run_id}
+        return self.call("CloudAPI", "SetVpcAccess", {"Name": entry.name, **entry.target, **tag, **more})
+
+    def made(self, entry: Entry) -> Mapping[str, Any]:
+        """Make an entry and return its row as soon as it shows."""
+        reply = self.set(entry)
+        if not reply.is_success:
+            raise NotAsked(f"the gateway refused an authorization for your instance with {reply.code}: name another")
+        row, _, _ = self.awaited(lambda: self.row(entry.name))
+        return row
+
+    def drop(self, entry: Entry) -> None:
+        """Remove what opens the target of an entry, if it is ours or does not show; Unclear if it goes on to show."""
+        for row in self.opening(entry):
+            if not str(row.get("Name", "")).startswith(PREFIX):
+                return
+        reply = self.product.call("CloudAPI", "RemoveVpcAccess", entry.target)
+        if reply.is_for_the_operator or reply.status >= 500:
+            raise Unclear(f"RemoveVpcAccess said {reply.code}")
+
+    def drop_of_smq(self, path: str) -> None:
+        """Delete a queue or a topic, if it is there."""
+        reply = self.product.smq("DELETE", path)
+        if not reply.is_success and reply.status != 404:
+            raise Unclear(f"DELETE said {reply.code}")
+
+    def opening(self, entry: Entry) -> list[Mapping[str, Any]]:
+        """Return the entries that open the target of an entry."""
+        found = self.product.call("CloudAPI", "DescribeVpcAccesses", {**_PAGE, **entry.target, "AccurateQuery": "true"})
+        return found.rows("VpcAccessAttributes", "VpcAccessAttribute")
+
+    def listed(self, **filters: str) -> Reply:
+        """Call DescribeVpcAccesses with exact filters."""
+        exact = {"AccurateQuery": "true"} if filters else {}
+        return self.call("CloudAPI", "DescribeVpcAccesses", {**_PAGE, **filters, **exact})
+
+    def row(self, name: str) -> Mapping[str, Any] | None:
+        """Return the entry of a name as the gateway lists it, None if it does not show."""
+        rows = self.listed(Name=name).rows("VpcAccessAttributes", "VpcAccessAttribute")
+        return next((row for row in rows if row.get("Name") == name), None)
+
+    def awaited(self, look: Callable[[], Mapping[str, Any] | None]) -> tuple[Mapping[str, Any], int, float]:
+        """Look until there is something; return it, how many looks showed nothing before, and the seconds that took."""
+        began = self.clock.monotonic()
+        for looks in range(_MOST_LOOKS):
+            if (found := look()) is not None:
+                return found, looks, self.clock.monotonic() - began
+            self.clock.sleep(_PAUSE)
+        raise Unclear(f"after {_MOST_LOOKS} looks it does not show")
