@@ -47,6 +47,7 @@ class Names:
         self.unseen: dict[int, AuthorizerError] = {}  # records whose names could not be looked up, by identity
         self.leaving: set[str] = set()  # the instances that hooks name: none of them is a candidate
         self._extended: set[Hook] = set()
+        self._entries: dict[str, VpcAccess] = {}  # as they were seen a moment ago
 
     def now(self) -> int:
         """Return the epoch second."""
@@ -79,6 +80,7 @@ class Names:
         for entry in found:
             if entry.owner == self.settings.owner and entry.origin == NAMED:
                 self._of(entry.name)
+                self._entries[entry.name] = entry
                 self.opened_by[entry.name].add(entry.instance_id)
                 if isinstance(record.content, Held):
                     self._hold_for(entry.name, record.content)
@@ -103,7 +105,7 @@ class Names:
             name.trouble = error
 
     def _settle(self, name: Name) -> None:
-        name.seen = self.mover.look(name.name, self.mover.entry(name.name))
+        name.seen = self.mover.look(name.name, self._entries.get(name.name) or self.mover.entry(name.name))
         name.seen, name.choice = self.mover.choose(name.seen, frozenset(self.leaving), _wish(name))
         log.info("name", text=described(name.name, name.entry, name.seen.target, name.seen.candidates))
         if not self.settings.moves_names:
@@ -195,7 +197,6 @@ class Names:
             log.error("name not moved", name=name.name, target=choice.access.target_text(), text=text)
             name.outcomes.append(Outcome(own_record(move), FAILED, entry, "NotMoved", text))
             return
-        users, _ = self.mover.users(name.name)
         self.hold(name.held)
         self.run.send_naming(move, COMES_BACK)
         name.is_sure = name.waits = True
@@ -210,6 +211,7 @@ class Names:
         self._following.begun(move)
         if name.seen is not None:
             name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
+        users, _ = self.mover.users(name.name)  # not before the change, which is what callers wait for
         name.following.append((move._replace(operation_id=modified.operation_id, since=self.now()), users))
 
     def _create(self, name: Name, choice: Point) -> None:

@@ -175,6 +175,7 @@ NAMES = [
                 "CloudAPI.DescribeVpcAccesses": 4,
                 "CloudAPI.DescribeApisByVpcAccess": 1,
                 "CloudAPI.ModifyVpcAccessAndUpdateApis": 1,
+                "CloudAPI.DescribeUpdateVpcInfoTask": 1,  # APIs may follow that no list shows
                 "ECS.DescribeInstances": 2,
                 "SMQ.SendMessage": 1,
             },
