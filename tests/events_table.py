@@ -172,8 +172,8 @@ names/hint-not-allowed.json | names hint | refused NameNotAllowed | DescribeVpcA
 names/hint.json | names hint | unchanged Standby | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage
 names/hook-waits.json | smq-queue/names held | scheduled Waiting | 2x(DescribeVpcAccesses) DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess RecordLifecycleActionHeartbeat SendMessage
 names/hook-without-candidate.json | smq-queue/names held | failed NoCandidate, ignored transition | 2x(DescribeVpcAccesses) DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage CompleteLifecycleAction | hook CONTINUE
-names/move-not-carried-out.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeVpcAccesses DescribeApisByVpcAccess SendMessage DescribeVpcAccesses DescribeInstances ModifyVpcAccessAndUpdateApis DescribeVpcAccesses PublishMessage
-names/move-returns.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage
+names/move-not-carried-out.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeVpcAccesses SendMessage DescribeVpcAccesses DescribeInstances ModifyVpcAccessAndUpdateApis DescribeVpcAccesses DescribeApisByVpcAccess DescribeUpdateVpcInfoTask PublishMessage
+names/move-returns.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess DescribeUpdateVpcInfoTask PublishMessage
 names/wish.json | smq-queue/names hint | refused NotACandidate | DescribeVpcAccesses DescribeInstances DescribeScalingInstances PublishMessage
 rabbitmq/batch.json | 2x rabbitmq request | 2x authorized | DescribeVpcAccesses 2x(SetVpcAccess PublishMessage)
 rabbitmq/raw-data.json | rabbitmq request | authorized | DescribeVpcAccesses SetVpcAccess PublishMessage

@@ -51,6 +51,10 @@ class Recent:
         """Forget a note."""
         self._noted.pop(what, None)
 
+    def noted_after(self, beginning: str) -> list[str]:
+        """Return the rest of each note of the last minute that begins so."""
+        return [what[len(beginning) :] for what in self._noted if what.startswith(beginning) and self.noted(what)]
+
     def noted(self, what: str) -> bool:
         """Tell whether it was noted within the last minute."""
         return self._clock.monotonic() - self._noted.get(what, -_REMEMBERED) < _REMEMBERED

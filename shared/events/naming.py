@@ -48,6 +48,8 @@ def naming_message(content: Naming) -> str:
             "AccountId": leaving.account_id,
             "FirstSeen": content.first_seen,
             "Tasks": [list(task) for task in content.tasks],
+            "Names": list(content.names),
+            **({"Extended": True} if content.extended else {}),
         }
     message = {
         "NamedBackend": {key: value for key, value in named.items() if value not in ("", [])},
@@ -78,7 +80,9 @@ def _held(named: Mapping[str, Any], region: str, transition: str) -> Held | Inva
     if not (all(hook) and ids) or first_seen is None:
         return Invalid(f"a hook needs LifecycleHookId, LifecycleActionToken, InstanceIds and FirstSeen: {_FIX}")
     leaving = Leaving(hook, transition, tuple(ids), region, text_of(named, "AccountId"))
-    return Held(leaving, first_seen, tuple(_tasks(tasks)))
+    return Held(
+        leaving, first_seen, tuple(_tasks(tasks)), tuple(texts_of(named, "Names") or ()), named.get("Extended") is True
+    )
 
 
 def _tasks(value: Any) -> Iterator[tuple[str, int]]:

@@ -42,11 +42,6 @@ class Name:
         """Return what has the name now, as it was last seen."""
         return self.seen.entry if self.seen else None
 
-    @property
-    def leaving(self) -> frozenset[str]:
-        """Return the instances that hooks name."""
-        return frozenset(item for held in self.held for item in held.leaving.instance_ids)
-
 
 class Following:
     """The changes of one invocation whose published APIs have not all followed yet."""
@@ -63,8 +58,15 @@ class Following:
         name.is_sure = name.waits = True
         users, _ = self._mover.users(name.name)
         modified = self._mover.point(entry, refresh=True)
-        self._run.recent.note(under_way(name.name))
+        self.begun(move)
         name.following.append((move._replace(operation_id=modified.operation_id), users))
+
+    def begun(self, move: Move) -> None:
+        """Note that published APIs follow a change, so that no other one is made, and that the old target is still in use."""
+        recent = self._run.recent
+        recent.forget(followed(move.name))
+        recent.note(under_way(move.name))
+        recent.note(f"{left(move.previous[1])}{move.name}")
 
     def follow(self, names: Iterable[Name]) -> None:
         """Look how the published APIs fare, all names together, and tell of the moves that have arrived."""
@@ -88,52 +90,64 @@ class Following:
 
     def _arrived(self, name: Name, move: Move, users: list[str]) -> bool:
         """Tell of a move whose APIs have followed; False while they have not."""
-        followed = self._mover.followed(move.operation_id, len(users)) if users else Followed(is_over=True)
-        if not followed.is_over or followed.failed:
+        told = self._mover.followed(move.operation_id, len(users))
+        if not told.is_over or told.failed:
             return False
-        self._tell(name, move, followed)
+        self._tell(name, move, told)
         return True
 
     def _later(self, name: Name, move: Move, users: list[str]) -> bool:
         """The APIs have not followed yet: look again later, or repeat the change, or tell which have not."""
-        followed = self._mover.followed(move.operation_id, len(users))
-        waiting = not followed.is_over and self._now() - move.since < PATIENCE
+        told = self._mover.followed(move.operation_id, len(users))
+        waiting = not told.is_over and self._now() - move.since < PATIENCE
         name.waits = True
         if waiting and move.operation_id:
-            self._run.recent.note(under_way(name.name))
-            self._run.send_naming(move, COMES_BACK)
-            name.is_sure = True
+            self.begun(move)
+            self._pass_on(name, move)
         elif move.writes < MAX_WRITES:
             self.again(name, move)
-            for again, _ in name.following[-1:]:
-                self._run.send_naming(again, COMES_BACK)
+            self._pass_on(name, name.following[-1][0])
         else:
-            silent = [] if followed.failed else [f"{api}: nothing is told" for api in users]
-            left = (*followed.failed, *silent)
-            log.error("apis not updated", name=name.name, apis=list(left), operation_id=move.operation_id)
-            self._tell(name, move, followed._replace(failed=left))
+            silent = [] if told.failed else [f"{api}: nothing is told" for api in users]
+            behind = (*told.failed, *silent)
+            log.error("apis not updated", name=name.name, apis=list(behind), operation_id=move.operation_id)
+            self._tell(name, move, told._replace(failed=behind))
         return True
 
-    def _tell(self, name: Name, move: Move, followed: Followed) -> None:
+    def _pass_on(self, name: Name, move: Move) -> None:
+        """Have a move looked at again later, by its task: the message that was sent before the change has done its service."""
+        self._run.send_naming(move, COMES_BACK)
+        name.is_sure = True
+        self._run.recent.note(passed_on(move))
+
+    def _tell(self, name: Name, move: Move, fared: Followed) -> None:
         entry = name.entry
         assert entry is not None
         name.waits = False
         self._run.recent.forget(under_way(name.name))
+        if not fared.failed:
+            self._run.recent.note(followed(name.name))
         if move.previous == move.target:  # nothing has moved, so there is nothing to publish
             self._run.recent.note(told(move))
             return
-        vpc_id, instance_id, port = move.previous
-        more = {
-            "Previous": {"VpcId": vpc_id, "InstanceId": instance_id, "Port": port},
-            "Cause": move.cause,
-            "Apis": list(followed.done),
-            **({"NotUpdated": list(followed.failed)} if followed.failed else {}),
-        }
-        text = f"{move.name!r} opened {instance_id}:{port} before ({move.cause})"
-        name.outcomes.append(Outcome(own_record(move), REPLACED, entry, text=text, more=more))
+        name.outcomes.append(replaced(move, entry, fared))
 
     def _now(self) -> int:
         return int(self._run.session.clock.now())
+
+
+def replaced(move: Move, entry: VpcAccess, fared: Followed) -> Outcome:
+    """Return what is told of a move of ``entry``, whatever that opens by now."""
+    (vpc_id, instance_id, port), target = move.previous, move.target
+    more = {
+        "Previous": {"VpcId": vpc_id, "InstanceId": instance_id, "Port": port},
+        "Cause": move.cause,
+        "Apis": list(fared.done),
+        **({"NotUpdated": list(fared.failed)} if fared.failed else {}),
+    }
+    text = f"{move.name!r} opened {instance_id}:{port} before ({move.cause})"
+    access = entry._replace(vpc_id=target[0], instance_id=target[1], port=target[2])
+    return Outcome(own_record(move), REPLACED, access, text=text, more=more)
 
 
 def own_record(content: Hint | Move, part: str = "") -> Record:
@@ -146,6 +160,21 @@ def told(move: Move) -> str:
     return f"told {move[:7]}"
 
 
+def passed_on(move: Move) -> str:
+    """Return the note that a newer message than the one before the change is on its way."""
+    return f"passed on {move[:7]} {move.writes}"
+
+
 def under_way(name: str) -> str:
     """Return the note that published APIs follow a change of a name."""
     return f"under way {name}"
+
+
+def followed(name: str) -> str:
+    """Return the note that published APIs have followed the last change of a name."""
+    return f"followed {name}"
+
+
+def left(instance_id: str) -> str:
+    """Return how the notes begin of the names that have left an instance, which their published APIs may still use."""
+    return f"left {instance_id} "

@@ -7,7 +7,7 @@ the result is told once the published APIs have followed. Everything is looked u
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from shared import log
 from shared.access.apply import Applier
@@ -15,11 +15,24 @@ from shared.access.moving import Mover
 from shared.access.naming import NO_CANDIDATE, ON_PURPOSE, Point, Stay, described
 from shared.errors import AuthorizerError, Doubtful
 from shared.flow.engine import Run
-from shared.flow.following import COMES_BACK, MAX_WRITES, PATIENCE, Following, Name, own_record, told, under_way
+from shared.flow.following import (
+    COMES_BACK,
+    MAX_WRITES,
+    PATIENCE,
+    Following,
+    Name,
+    followed,
+    left,
+    own_record,
+    passed_on,
+    replaced,
+    told,
+    under_way,
+)
 from shared.flow.report import line
 from shared.model.access import NAMED, VpcAccess
 from shared.model.outcome import FAILED, Outcome
-from shared.model.records import Changed, Ended, Held, Hint, Leaving, Move, Record
+from shared.model.records import Changed, Ended, Held, Hint, Hook, Move, Record
 
 
 class Names:
@@ -32,6 +45,9 @@ class Names:
         self.names: dict[str, Name] = {}
         self.opened_by: defaultdict[str, set[str]] = defaultdict(set)  # name → instances whose record led to it
         self.unseen: dict[int, AuthorizerError] = {}  # records whose names could not be looked up, by identity
+        self.leaving: set[str] = set()  # the instances that hooks name: none of them is a candidate
+        self._extended: set[Hook] = set()
+        self._entries: dict[str, VpcAccess] = {}  # as they were seen a moment ago
 
     def now(self) -> int:
         """Return the epoch second."""
@@ -45,20 +61,37 @@ class Names:
                 self._of(content.name).hints.append(content)
             elif isinstance(content, Move):
                 self._of(content.name).arrived.append(content)
-            elif isinstance(content, (Held, Ended, Changed)):
-                ids = content.leaving.instance_ids if isinstance(content, Held) else (content.instance_id,)
-                try:
-                    with log.tracing("names"):
-                        found = self.mover.opening(ids)
-                except AuthorizerError as error:
-                    self.unseen[id(record)] = error
-                    continue
-                for entry in found:
-                    if entry.owner == self.settings.owner and entry.origin == NAMED:
-                        name = self._of(entry.name)
-                        self.opened_by[entry.name].add(entry.instance_id)
-                        if isinstance(content, Held):
-                            name.held.append(content)
+            elif isinstance(content, Held):
+                self.leaving.update(content.leaving.instance_ids)
+                self._of_instances(record, content.leaving.instance_ids)
+                for name in dict.fromkeys((*content.names, *self._left(content.leaving.instance_ids))):
+                    self._hold_for(name, content)
+            elif isinstance(content, (Ended, Changed)):
+                self._of_instances(record, (content.instance_id,))
+
+    def _of_instances(self, record: Record, instance_ids: Sequence[str]) -> None:
+        """Note a record under the names that open one of the instances."""
+        try:
+            with log.tracing("names"):
+                found = self.mover.opening(instance_ids)
+        except AuthorizerError as error:
+            self.unseen[id(record)] = error
+            return
+        for entry in found:
+            if entry.owner == self.settings.owner and entry.origin == NAMED:
+                self._of(entry.name)
+                self._entries[entry.name] = entry
+                self.opened_by[entry.name].add(entry.instance_id)
+                if isinstance(record.content, Held):
+                    self._hold_for(entry.name, record.content)
+
+    def _left(self, instance_ids: Sequence[str]) -> list[str]:
+        """Return the names that have left one of the instances a moment ago, for whatever reason."""
+        return [name for item in instance_ids for name in self.run.recent.noted_after(left(item))]
+
+    def _hold_for(self, name: str, held: Held) -> None:
+        if held not in self._of(name).held:
+            self._of(name).held.append(held)
 
     def _of(self, name: str) -> Name:
         return self.names.setdefault(name, Name(name))
@@ -72,8 +105,8 @@ class Names:
             name.trouble = error
 
     def _settle(self, name: Name) -> None:
-        name.seen = self.mover.look(name.name, self.mover.entry(name.name))
-        name.seen, name.choice = self.mover.choose(name.seen, name.leaving, _wish(name))
+        name.seen = self.mover.look(name.name, self._entries.get(name.name) or self.mover.entry(name.name))
+        name.seen, name.choice = self.mover.choose(name.seen, frozenset(self.leaving), _wish(name))
         log.info("name", text=described(name.name, name.entry, name.seen.target, name.seen.candidates))
         if not self.settings.moves_names:
             return
@@ -107,18 +140,16 @@ class Names:
     def _take_up(self, name: Name) -> Move | None:
         """Go on with the moves that came back; return one that was not carried out yet."""
         pending: Move | None = None
-        for move in name.arrived:
+        newest = {told(move): move for move in sorted(name.arrived, key=lambda one: (one.writes, one.operation_id))}
+        for move in newest.values():
             entry = name.entry
-            if self.run.recent.noted(told(move)):
+            if self.run.recent.noted(told(move)) or (not move.operation_id and self.run.recent.noted(passed_on(move))):
                 continue
             if entry is None or entry.vpc_access_id != move.vpc_access_id:
                 continue  # the entry that it was about is gone
             if entry.target == move.target:
-                if move.operation_id or not self.run.recent.noted(
-                    under_way(name.name)
-                ):  # else a newer message follows it
-                    users, _ = self.mover.users(name.name)
-                    name.following.append((move, users))
+                users, _ = self.mover.users(name.name)
+                name.following.append((move, users))
             elif entry.target == move.previous:
                 pending = move
             else:
@@ -127,12 +158,15 @@ class Names:
 
     def _overtaken(self, name: Name, move: Move) -> None:
         """The name has moved on. APIs that follow the old change late may end where the name has left, so they are asked again."""
-        followed = self.mover.followed(move.operation_id, 1)
+        fared = self.mover.followed(move.operation_id, 1)
         young = self.now() - move.since < PATIENCE
-        if (move.operation_id and not followed.is_over and young) or isinstance(name.choice, Point):
+        if (move.operation_id and not fared.is_over and young) or isinstance(name.choice, Point):
             self.run.send_naming(move, COMES_BACK)
             name.waits = True
-        elif name.entry is not None and isinstance(name.choice, Stay) and not name.choice.end:
+            return
+        if move.operation_id and name.entry is not None and move.previous != move.target:
+            name.outcomes.append(replaced(move, name.entry, fared))  # it was made, and nobody has told of it
+        if name.entry is not None and isinstance(name.choice, Stay) and not name.choice.end:
             self._following.again(name, _refreshing(name.entry, self.settings.region_id, self.now()))
 
     def _point(self, name: Name, choice: Point, pending: Move | None) -> None:
@@ -163,7 +197,6 @@ class Names:
             log.error("name not moved", name=name.name, target=choice.access.target_text(), text=text)
             name.outcomes.append(Outcome(own_record(move), FAILED, entry, "NotMoved", text))
             return
-        users, _ = self.mover.users(name.name)
         self.hold(name.held)
         self.run.send_naming(move, COMES_BACK)
         name.is_sure = name.waits = True
@@ -175,9 +208,10 @@ class Names:
         )
         log.info("moving", name=name.name, previous=entry.target_text(), target=access.target_text(), cause=move.cause)
         modified = self.mover.point(access)
-        self.run.recent.note(under_way(name.name))
+        self._following.begun(move)
         if name.seen is not None:
             name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
+        users, _ = self.mover.users(name.name)  # not before the change, which is what callers wait for
         name.following.append((move._replace(operation_id=modified.operation_id, since=self.now()), users))
 
     def _create(self, name: Name, choice: Point) -> None:
@@ -193,12 +227,18 @@ class Names:
             name.seen = name.seen._replace(entry=outcome.access)
 
     def _mend(self, name: Name) -> None:
-        """Ask published APIs again to follow that are seen to go somewhere else than the name."""
-        entry = name.entry
-        if entry is None or self.run.recent.noted(under_way(name.name)):
+        """Ask published APIs again to follow that are seen to go somewhere else than the name, or of which nobody knows.
+
+        Of a name that a hook waits for, and that has moved, somebody has to know that its APIs have followed.
+        """
+        entry, recent = name.entry, self.run.recent
+        if entry is None or recent.noted(under_way(name.name)):
             return
-        _, astray = self.mover.users(name.name, entry)
-        if astray:
+        users, astray = self.mover.users(name.name, entry)
+        unknown = not recent.noted(followed(name.name)) and any(
+            entry.instance_id not in held.leaving.instance_ids and not held.tasks for held in name.held
+        )
+        if astray or (users and unknown):
             self._following.again(name, _refreshing(entry, self.settings.region_id, self.now()))
 
     def follow(self) -> None:
@@ -209,26 +249,50 @@ class Names:
         """Return the names whose targets a hook is about."""
         return [name for name in self.names.values() if held in name.held]
 
-    def hold(self, some: Iterable[Held]) -> None:
-        """Have hooks wait: nobody knows how much of their time is left."""
-        for held in some:
-            self._hold(held.leaving)
+    def is_under_way(self, name: Name) -> bool:
+        """Tell whether this instance knows that published APIs follow a change of a name."""
+        return self.run.recent.noted(under_way(name.name))
 
-    def _hold(self, leaving: Leaving) -> None:
+    def has_followed(self, name: Name) -> bool:
+        """Tell whether this instance knows that all published APIs have followed the last change of a name."""
+        return self.run.recent.noted(followed(name.name))
+
+    def hold(self, some: Iterable[Held]) -> None:
+        """Have hooks wait for longer than we do, once: nobody knows how much of their time is left."""
+        for held in some:
+            if not self.is_extended(held):
+                self._extend(held.leaving.hook)
+
+    def _extend(self, hook: Hook) -> None:
         try:
-            self.mover.ess.heartbeat(leaving.hook)
+            self.mover.ess.heartbeat(hook)
+            self._extended.add(hook)
         except AuthorizerError as error:  # it may be over; the name moves in any case
-            log.warning("hook not held", hook=leaving.hook.hook_id, code=error.code, text=str(error))
+            log.warning("hook not held", hook=hook.hook_id, code=error.code, text=str(error))
+
+    def is_extended(self, held: Held) -> bool:
+        """Tell whether a hook waits for longer than we do."""
+        return held.extended or held.leaving.hook in self._extended
 
     def publish(self) -> None:
         """Publish what became of the names; a move that was told is not told again when its message comes back."""
         for name in self.names.values():
             for place, outcome in enumerate(name.outcomes):
-                published = name.outcomes[place] = self.run.publish(outcome)
+                published = name.outcomes[place] = self._later(self.run.publish(outcome))
                 write = log.warning if published.type == FAILED or published.retry else log.info
                 write("record", **line(published))
                 if published.published and isinstance(published.record.content, Move):
                     self.run.recent.note(told(published.record.content))
+
+    def _later(self, outcome: Outcome) -> Outcome:
+        """Have a move told later whose result could not be published: the name may have moved on before it is delivered again."""
+        if outcome.retry and isinstance(outcome.record.content, Move):
+            try:
+                self.run.send_naming(outcome.record.content, COMES_BACK)
+                return outcome._replace(retry=False)
+            except AuthorizerError as error:
+                log.warning("move not kept", name=outcome.name, code=error.code, text=str(error))
+        return outcome
 
 
 def _wish(name: Name) -> str:

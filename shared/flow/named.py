@@ -176,7 +176,7 @@ class _Hooks:
         why = self._why_wait(record, held) or (f"{len(tasks)} changes are still followed" if tasks else "")
         if why and self._names.now() - held.first_seen < _HOLDING:
             try:
-                self._wait(held._replace(tasks=tuple(tasks)))
+                self._wait(held, tuple(tasks))
             except AuthorizerError as error:
                 return stopped(record, None, error, self._names.now())
             return Outcome(record, SCHEDULED, None, "Waiting", why)
@@ -192,10 +192,11 @@ class _Hooks:
         outcomes, answers = answer_hooks(self._ready, self._names.mover.ess, run.settings, run.session.clock.now())
         return outcomes, [*self._waiting, *answers]
 
-    def _wait(self, held: Held) -> None:
-        if not self._names.names_of(held) or self._names.now() - held.first_seen < _AGAIN:
-            self._names.hold([held])
-        self._names.run.send_naming(held, _AGAIN)
+    def _wait(self, held: Held, tasks: tuple[tuple[str, int], ...]) -> None:
+        self._names.hold([held])
+        names = tuple(name.name for name in self._names.names_of(held))
+        kept = held._replace(tasks=tasks, names=names, extended=self._names.is_extended(held))
+        self._names.run.send_naming(kept, _AGAIN)
         self._waiting.append(HookAnswer(held.leaving.hook, "WAIT"))
 
     def _why_wait(self, record: Record, held: Held) -> str:
@@ -207,20 +208,28 @@ class _Hooks:
         for name in self._names.names_of(held):
             if name.trouble is not None:
                 return str(name.trouble)
-            if name.waits:
+            entry, target = name.entry, name.seen.target if name.seen else None
+            is_here = entry is not None and entry.instance_id in held.leaving.instance_ids
+            if name.waits or self._names.is_under_way(name) or (is_here and isinstance(name.choice, Point)):
                 return f"{name.name!r} is moving"
-            target = name.seen.target if name.seen else None
-            if isinstance(name.choice, Stay) and not name.choice.end and target is not None and target.member:
+            if (
+                is_here
+                and isinstance(name.choice, Stay)
+                and not name.choice.end
+                and target is not None
+                and target.member
+            ):
                 return f"Auto Scaling does not show yet that the target of {name.name!r} leaves"
         return ""
 
     def _tasks(self, held: Held) -> list[tuple[str, int]]:
         """Return the tasks that a hook has to wait for, those that are over left out."""
-        if not self._names.settings.moves_names:
+        names = self._names.names_of(held)
+        if not self._names.settings.moves_names or (names and all(map(self._names.has_followed, names))):
             return []
         new = [
             (move.operation_id, len(users))
-            for name in self._names.names_of(held)
+            for name in names
             if name.waits
             for move, users in name.following
             if move.operation_id

@@ -101,11 +101,16 @@ class Move(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A hook of a scale-in that waits until the names of its instances have moved, at most since ``first_seen`` (epoch)."""
+    """A hook of a scale-in that waits until the names of its instances have moved, at most since ``first_seen`` (epoch).
+
+    ``names`` are those that were seen to open one of the instances: once they have moved, nothing else tells of them.
+    """
 
     leaving: Leaving
     first_seen: int
     tasks: tuple[tuple[str, int], ...] = ()  # OperationId, and how many published APIs follow by it
+    names: tuple[str, ...] = ()
+    extended: bool = False  # Auto Scaling was asked to wait for longer than we do
 
 
 Naming = Hint | Move | Held

@@ -247,7 +247,7 @@ def _claims(instance_id: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def named(served: Served) -> Served:
-    """The same, and a name that moves: its target is stopped, one stands by, and two may not have it."""
+    """The same, and a name that moves: its target is stopped, one stands by, and two may not have it. And one of others."""
     target, *others = "i-bp1example0009", STANDBY, PENDING, TAKEN
     world = {
         "instances": [_claims(target, Status="Stopped"), *map(_claims, others)],
@@ -255,6 +255,7 @@ def named(served: Served) -> Served:
         "vpc_accesses": [
             request(Name=NAME, InstanceId=target, Tag=_tags("team-a", "named")),
             request(Name="its-own", InstanceId=TAKEN, Tag=_tags("team-a")),
+            request(Name="orders-of-others", InstanceId=ALIVE, Port=8443, Tag=_tags("team-b", "named")),
         ],
     }
     seed(served.app, world)
@@ -271,7 +272,7 @@ def test_a_name_is_listed_with_its_candidates(named: Served) -> None:
 
 def test_candidates_are_told_to_programs(named: Served) -> None:
     """JSON has each with its states and what keeps it from having the name."""
-    done = run(named, "--json", "--owner", "team-a", **ALLOWED)
+    done = run(named, "--json", **ALLOWED)
     entries = {entry["Name"]: entry for entry in json.loads(done.stdout)}
 
     assert [

@@ -16,6 +16,8 @@ import pytest
 
 from functions._operator import interpreters
 from functions._operator.build import Package
+from shared.events.naming import naming_message
+from shared.model.records import Hint
 from tests.cloud.fixtures import TEMPORARY, Served
 from tests.cloud.seeds import seed
 from tests.invoking import SETTINGS, VPC, queue_event, request, state_change
@@ -121,7 +123,7 @@ SWEEPS = [
     pytest.param(
         Budget(
             {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": "60"},
-            235,
+            237,
             {
                 "CloudAPI.DescribeVpcAccesses": 2,
                 "ECS.DescribeInstances": 6,  # the last one just before the creation
@@ -136,7 +138,55 @@ SWEEPS = [
         id="sweep",
     ),
     # what is not its timer is none of its business
-    pytest.param(Budget(state_change(), 231, {}, AVOIDED | VALIDATION, "reconcile_vpc_access"), id="sweep-ignored"),
+    pytest.param(Budget(state_change(), 233, {}, AVOIDED | VALIDATION, "reconcile_vpc_access"), id="sweep-ignored"),
+]
+
+
+NAMED_MARKS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "named"}]
+NAMED = request(Name="carts-prod", InstanceId="i-bp1named0001", VpcAccessId="id-7", CreatedTime="2026-01-05T03:18:26Z")
+ENDED, NEXT, FIRST = (
+    {"InstanceId": f"i-bp1named000{n}", "VpcId": VPC, "Tags": {"apigateway-port": "8080", "apigateway-name": name}}
+    for n, name in enumerate(("carts-prod", "carts-prod", "carts-new"), 1)
+)
+NAMED_WORLD = {
+    "instances": [{**ENDED, "Status": "Stopped"}, NEXT, FIRST],
+    "vpc_accesses": [{**NAMED, "Tag": NAMED_MARKS}],
+}
+
+
+def names(name: str, modules: int, calls: dict[str, int]) -> Budget:
+    """Return the budget of a message that has a name looked at."""
+    event = queue_event(naming_message(Hint(name, "cn-hangzhou", "test")))
+    avoided = AVOIDED - {"shared.cloud.ess", "shared.flow.hooks"} | VALIDATION  # groups and hooks are its business
+    return Budget(event, modules, calls, avoided, "named_backends")
+
+
+CANDIDATES = {"ECS.DescribeInstances": 1, "ESS.DescribeScalingInstances": 1}
+NAMES = [
+    # its entry, who carries the tag, what opens the best of them; then, as before every creation, name and target once more
+    pytest.param(names("carts-new", 236, {"CloudAPI.DescribeVpcAccesses": 4} | CANDIDATES | WRITE), id="name-made"),
+    # the same, who uses it, a message to ourselves, a last look at entry and instances, then the change and one look after it
+    pytest.param(
+        names(
+            "carts-prod",
+            236,
+            {
+                **CANDIDATES,
+                **TOLD,
+                "CloudAPI.DescribeVpcAccesses": 4,
+                "CloudAPI.DescribeApisByVpcAccess": 1,
+                "CloudAPI.ModifyVpcAccessAndUpdateApis": 1,
+                "CloudAPI.DescribeUpdateVpcInfoTask": 1,  # APIs may follow that no list shows
+                "ECS.DescribeInstances": 2,
+                "SMQ.SendMessage": 1,
+            },
+        ),
+        id="name-moved",
+    ),
+    # nothing carries the tag, so it is asked whether we may look at all
+    pytest.param(
+        names("carts-none", 237, {"CloudAPI.DescribeVpcAccesses": 1, "ECS.DescribeInstances": 2}), id="name-of-nobody"
+    ),
 ]
 
 
@@ -146,7 +196,7 @@ def seeded(cloud: Served) -> Served:
     instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "8080"}}
     topic = {"TopicName": SETTINGS["RESULT_TOPIC"], "Subscriptions": {"to-results": "results"}}
     entries = [{**GONE, "Tag": MARKS}, THEIRS]
-    queues = ["results", SETTINGS["RELEASE_QUEUE"]]
+    queues = ["results", SETTINGS["RELEASE_QUEUE"], SETTINGS["NAMES_QUEUE"]]
     seed(cloud.app, {"instances": [instance], "queues": queues, "topics": [topic], "vpc_accesses": entries})
     cloud.world.journal.clear()
     return cloud
@@ -155,6 +205,7 @@ def seeded(cloud: Served) -> Served:
 def loaded(package: Package, cloud: Served, event: Path, function: str) -> set[str]:
     """Hand the event to a fresh process of the package and return the modules that it has loaded after its answer."""
     job = {"index": function, "events": [str(event)], "warm_up": 1, "measured": 0}
+    allowed = {"ALLOWED_NAMES": f"{VPC}:carts-*"} if function == "named_backends" else {}
     local = {name: cloud.endpoint if name.endswith("_ENDPOINT") else value for name, value in SETTINGS.items()}
     key = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,
@@ -163,7 +214,7 @@ def loaded(package: Package, cloud: Served, event: Path, function: str) -> set[s
     }
     done = subprocess.run(
         [interpreters.find(package.version), "-I", "-S", "-B", WORKER, json.dumps(job), package.folder],
-        env=local | key,
+        env=local | key | allowed,
         capture_output=True,
         text=True,
         check=False,
@@ -172,11 +223,13 @@ def loaded(package: Package, cloud: Served, event: Path, function: str) -> set[s
     return set(json.loads(done.stdout.rstrip().rpartition("\n")[2])["modules"])
 
 
-@pytest.mark.parametrize("budget", BUDGETS + RELEASES + SWEEPS)
+@pytest.mark.parametrize("budget", BUDGETS + RELEASES + SWEEPS + NAMES)
 def test_event_keeps_its_budget(budget: Budget, package: Package, seeded: Served, tmp_path: Path) -> None:
     """A cold start loads no more than the event needs, and an event makes no more calls than being sure needs."""
     event = tmp_path / "event.json"
     event.write_text(json.dumps(budget.event), encoding="utf-8")
+    if budget.function == "named_backends":
+        seed(seeded.app, NAMED_WORLD)
     modules = loaded(package, seeded, event, budget.function)
     assert sorted(modules & budget.avoided) == []
     assert Counter(entry.operation for entry in seeded.world.journal()) == budget.calls

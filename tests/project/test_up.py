@@ -103,6 +103,22 @@ def test_an_hour_later_what_was_due_has_happened(wired: Cloud) -> None:
 
 
 @pytest.mark.enable_socket
+def test_a_name_moves_when_its_instance_stops(wired: Cloud) -> None:
+    """The rule of ends, the queue of names and the fourth function are wired: the name has another instance then."""
+    wired["ECS"].go_through("i-bp1example0011", "Stopping", "Stopped")
+    assert until(lambda: _outcomes(wired) == ["replaced"])
+    (moved,) = (each["InstanceId"] for each in wired["CloudAPI"].state()["vpc_accesses"] if each["Name"] == "web-prod")
+    assert moved == "i-bp1example0012"
+
+
+@pytest.mark.enable_socket
+def test_the_events_of_names_go_to_the_function_that_keeps_them(wired: Cloud) -> None:
+    """Their folder says so, as that of a release does."""
+    _send(wired, "names/hint.json")
+    assert until(lambda: _outcomes(wired) == ["unchanged"])
+
+
+@pytest.mark.enable_socket
 def test_timers_fire_by_the_clock(wired: Cloud) -> None:
     """The sweep's timer fires once when an hour is over, however many have passed, and again an hour later."""
     timers, function = Timers(wired), wired["FC"].function("vpc-access-reconcile")

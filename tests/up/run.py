@@ -25,8 +25,13 @@ from tests.up.timers import Timers
 EVENTS = Path(__file__).parents[2] / "events"
 INBOX = "inbox"
 LOOK_EVERY = 0.4  # seconds between two looks at the code, the timers and what may be broken
-PARAMETERS = {"FunctionName": "vpc-access", "ReleaseMode": "apply"}
-"""Of the template, where they are not its defaults: the names that `make run` has, and releases that really happen."""
+PARAMETERS = {
+    "FunctionName": "vpc-access",
+    "ReleaseMode": "apply",
+    "AllowedNames": "vpc-bp1example0001:web-*",
+    "NamedBackends": "apply",
+}
+"""Of the template, where they are not its defaults: the names that `make run` has; releases and moves that really happen."""
 
 
 @click.command()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 QUEUE, BUS, FUNCTION = "queue", "bus", "function"
 _BY_QUEUE = ("manual", "hostile")  # folders of what a producer sends
+_FIRST_WORDS = {"names": "named"}  # of a function, by the folder of its events, where that is not called so itself
 _REQUESTS = "-requests"  # how the name of a queue of requests ends
 _KEYS = {"to", "body", "base64", "file"}
 
@@ -57,7 +58,7 @@ def usual(cloud: Cloud, event: bytes, file: str = "") -> str:
     """Return the way that an event usually takes; ValueError where nothing is there to take it.
 
     What a product announces goes onto the bus, a request into the queue of requests, and what a trigger has wrapped
-    already into the function; that is the one that a folder has the first word of.
+    already into the function; that is the one that a folder is for.
     """
     folder = file.partition("/")[0]
     queue = next((queue.name for queue in cloud["SMQ"].queues() if queue.name.endswith(_REQUESTS)), "")
@@ -74,7 +75,8 @@ def usual(cloud: Cloud, event: bytes, file: str = "") -> str:
 
 def _function(cloud: Cloud, folder: str, queue: str) -> str:
     functions = cloud["FC"].functions
-    named = [each for each in functions if each.config.handler.startswith(f"{folder}_")]
+    begin = f"{_FIRST_WORDS.get(folder, folder)}_"
+    named = [each for each in functions if each.config.handler.startswith(begin)]
     triggers = {each.config.key: each.config.triggers for each in functions}
     asked = [
         key

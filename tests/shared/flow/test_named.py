@@ -63,3 +63,12 @@ def test_a_wish_is_only_planned_where_no_name_moves(naming: Invoker) -> None:
     answer = naming(queue_event(naming_message(Hint(NAME, "cn-hangzhou", "", target=SECOND, request="r-1"))))
 
     assert (answer.result["outcome"], answer.result["reason"], target(naming)) == ("planned", "move: OnPurpose", FIRST)
+
+
+def test_without_the_right_to_look_nothing_is_taken_for_nobody(naming: Invoker) -> None:
+    """No instance shows to a role that may not look: a name that nobody seems to claim is not passed over for that."""
+    naming.given(instances=[instance(FIRST)], permissions=[{"denied": ["ecs:DescribeInstances"]}])
+    answer = naming(queue_event(naming_message(Hint(NAME, "cn-hangzhou", "has appeared", FIRST))))
+
+    assert "Allow the RAM action ecs:DescribeInstances" in str(answer.error)
+    assert naming.accesses() == []
