@@ -234,7 +234,7 @@ def test_a_name_without_lines_is_told(name: str, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        pytest.param(line("name", text="opens a; candidates b"), "text: opens a; candidates b.", id="without-words"),
+        pytest.param(line("later", text="opens a; candidates b"), "text: opens a; candidates b.", id="without-words"),
         pytest.param(line("retry", message_id="m"), "(operation is not told)", id="of-another-version"),
         pytest.param(line(outcome="moved", target=TARGET), "moved. No result was published.", id="another-outcome"),
         pytest.param(line("removed while in use", apis=["a", "b"]), "used it: a, b.", id="list"),
