@@ -57,14 +57,16 @@ def on_a_terminal(
     answer: str = "",
     *,
     asked: Callable[[], None] = lambda: None,
+    module: str = "functions",
+    question: bytes = b"[y/N]",
 ) -> tuple[int, str]:
-    """Return the exit code of an operator's command and what a terminal of 80 columns is sent.
+    """Return the exit code of an operator's command (or of another module's) and what a terminal of 80 columns is sent.
 
     Once its question is there, ``asked`` is called, and then it gets the ``answer``.
     """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "functions", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "80", **environment},
         stdin=theirs,
@@ -76,7 +78,7 @@ def on_a_terminal(
     with process, contextlib.suppress(OSError):  # Linux says so when the other end is closed
         while read := os.read(ours, 65_536):
             shown += read
-            if not answered and b"[y/N]" in shown:
+            if not answered and question in shown:
                 asked()
                 os.write(ours, f"{answer}\n".encode())
                 answered = True

@@ -54,7 +54,7 @@ EVENTS = {
     "unexpected": "A fault of this function in {stage}, {kind}: the log has its trace, please report it",
 }
 """Events beside ``record`` that a line about one name, or about its record, can have. Another one is told by its fields."""
-_CAME = {"It came from {}": "source", ", message {}": "message_id", ", with the correlation {}": "correlation"}
+_CAME = {"Source: {}": "source", ", message {}": "message_id", ", correlation {}": "correlation"}
 _ALWAYS = frozenset(
     {"time", "level", "event", "request_id", "message_id", "name", "part"}
 )  # not told as further fields

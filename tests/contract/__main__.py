@@ -111,8 +111,7 @@ def _ran(questions: Sequence[Question], at: _Setting, consent: _Consent, *, sdk:
             vendor = Vendor(at.place)
             stack.callback(vendor.close)
             others.append(vendor)
-        with terminal.waiting(f"asking {len(questions)} questions"):
-            return ask_all(questions, product, others, at.given, at.clock, consent)
+        return ask_all(questions, product, others, at.given, at.clock, consent, telling=terminal.waiting)
 
 
 @contextmanager

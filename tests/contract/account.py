@@ -70,7 +70,7 @@ class Account:
         """Call an operation; raises NotAsked if the key may not."""
         reply = (caller or self.caller).call(product, action, parameters)
         if reply.is_for_the_operator and caller is None:
-            raise NotAsked(f"allow your key the action of {product}'s {action}")
+            raise NotAsked(f"allow your key {action} of {product}, or renew the key: it was refused with {reply.code}")
         return reply
 
     def need(self, name: str, option: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from shared.cloud.answers import details
-from shared.cloud.codes import family
+from shared.cloud.codes import cured_at, family
 from shared.cloud.transport import HttpResponse
-from shared.errors import CredentialsExpired, OperatorNeeded
+from shared.errors import CloudUnavailable, CredentialsExpired, OperatorNeeded
 
 
 class NotAsked(Exception):
@@ -41,8 +41,22 @@ class Reply(NamedTuple):
     @property
     def is_for_the_operator(self) -> bool:
         """Tell whether it is the key that was refused, or its rights, and not what was asked."""
+        return self._kind in (OperatorNeeded, CredentialsExpired)
+
+    @property
+    def is_about_the_key(self) -> bool:
+        """Tell whether the key itself was refused, whatever it may do."""
+        return cured_at(self.code) == "credentials"
+
+    @property
+    def is_throttled(self) -> bool:
+        """Tell whether the service turned the call away for now."""
+        return self._kind is CloudUnavailable
+
+    @property
+    def _kind(self) -> object:
         row = family(self.code) if self.code else None
-        return row is not None and row.kind in (OperatorNeeded, CredentialsExpired)
+        return row.kind if row else None
 
     @property
     def why(self) -> dict[str, Any]:

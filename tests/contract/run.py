@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from shared.clock import Clock
@@ -16,6 +17,7 @@ from tests.contract.record import NOT_ASKED, NOT_SEEN, UNCLEAR, Asked, Outcome
 from tests.contract.replies import Caller, NotAsked, NotSeen, Unclear
 
 Consent = Callable[[Sequence[Question], Sequence[leftovers.Leftover], str], bool]
+Telling = Callable[[str], AbstractContextManager[None]]
 _NO_CONSENT = "give --yes, or answer yes"
 _WITHOUT: Mapping[type[Exception], str] = {NotAsked: NOT_ASKED, NotSeen: NOT_SEEN, Unclear: UNCLEAR}
 _FEW_LOOKS, _PAUSE = 5, 1.0
@@ -36,14 +38,20 @@ def ask_all(
     clock: Clock,
     consent: Consent,
     run_id: str = "",
+    telling: Telling = lambda _: nullcontext(),
 ) -> Ran:
-    """Ask the questions; ``consent`` is asked before the first one that writes.
+    """Ask the questions; ``consent`` is asked before the first one that writes, ``telling`` is open while one is asked.
 
     Raises the errors of ``Session.call`` if the key is refused: then nothing was asked.
     """
     ApiGateway(product.session(), product.place.endpoints["CloudAPI"]).page()
     account = Account(product, product, given, clock, run_id or secrets.token_hex(4))
-    outcomes = [_asked(question, account, others) for question in questions if not question.writes]
+
+    def asked(question: Question) -> Outcome:
+        with telling(question.text):
+            return _asked(question, account, others)
+
+    outcomes = [asked(question) for question in questions if not question.writes]
     writing = [question for question in questions if question.writes]
     if not writing:
         return Ran(outcomes, [])
@@ -55,7 +63,7 @@ def ask_all(
         with account.ledger.settled():
             for leftover in before:
                 account.ledger.note(leftover.what, leftover.drop)
-        outcomes += [_asked(question, account, others) for question in writing]
+        outcomes += [asked(question) for question in writing]
     return Ran(outcomes, [*account.ledger.left, *_left(account)])
 
 

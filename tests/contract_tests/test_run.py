@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 from shared.cloud.signing import Credentials
 from shared.errors import OperatorNeeded
 from tests.cloud.fixtures import Served
+from tests.cloud.seeds import permit
+from tests.contract import stage
 from tests.contract.__main__ import main
 from tests.contract.account import PREFIX, Given
 from tests.contract.question import Question
@@ -23,6 +25,7 @@ from tests.contract.questions import BY_ID, QUESTIONS
 from tests.contract.record import NOT_ASKED
 from tests.contract_tests.asking import Asking, answers, asking
 from tests.patience import PATIENCE, until
+from tests.running import on_a_terminal
 
 ROOT = Path(__file__).parents[2]
 WRITING = [pytest.param(question, id=question.id) for question in QUESTIONS if question.writes]
@@ -211,6 +214,47 @@ def test_an_account_is_asked_by_key_and_region_of_the_environment(cloud: Served,
 
 
 @pytest.mark.enable_socket
+@pytest.mark.parametrize(("typed", "answer"), [("yes", "present"), ("y", NOT_ASKED), ("", NOT_ASKED)])
+def test_only_a_typed_yes_lets_an_account_be_written_to(cloud: Served, tmp_path: Path, typed: str, answer: str) -> None:
+    """On a terminal the command lists what it would make, and goes on for `yes` and nothing else."""
+    out = tmp_path / "contract.json"
+    endpoints = dict.fromkeys(
+        (f"{name}_ENDPOINT" for name in ("APIGATEWAY", "ECS", "SLB", "ESS", "SMQ")), cloud.endpoint
+    )
+    key = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "test-access-key-id",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test-access-key-secret",
+    }
+    given = (
+        "--cloud",
+        "real",
+        "--no-sdk",
+        "--only",
+        "set-answer",
+        "--vpc",
+        "vpc-1",
+        "--instance",
+        "i-1",
+        "--out",
+        str(out),
+    )
+    code, shown = on_a_terminal(
+        given,
+        {**endpoints, **key, "ALIBABA_CLOUD_REGION_ID": "cn-hangzhou"},
+        typed,
+        module="tests.contract",
+        question=b"type yes to go on [no]: ",
+    )
+    (row,) = json.loads(out.read_text(encoding="utf-8"))["answers"]
+
+    assert code == 0, shown
+    assert "of i-1 in vpc-1 on ports 64000 to 64999" in " ".join(shown.split())
+    assert row["answer"] == answer
+    assert any(call.write for call in cloud.world.journal()) == (answer == "present")
+    assert cloud.products["CloudAPI"].state()["vpc_accesses"] == []
+
+
+@pytest.mark.enable_socket
 def test_the_vendors_clients_get_the_same_answers(tmp_path: Path) -> None:
     """On the embedded stand-in the product's clients and the vendor's agree about every question that both can ask."""
     out = tmp_path / "contract.json"
@@ -247,3 +291,23 @@ def test_ctrl_c_leaves_a_stand_in_as_it_was(cloud: Served, tmp_path: Path) -> No
     assert said.startswith("\nended by Ctrl-C; what was made is taken away\n")
     assert cloud.products["CloudAPI"].state()["vpc_accesses"] == before
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("question_id", "denied", "bare", "why"),
+    [
+        pytest.param("set-answer", "apigateway:SetVpcAccess", "", "allow your key SetVpcAccess", id="write"),
+        pytest.param("ess-page-size", "ess:DescribeScalingInstances", "", "allow your key", id="read"),
+        pytest.param("retry-after", "apigateway:DescribePlugins", "", "DescribePlugins", id="not-throttled"),
+        pytest.param("ecs-without-permission", "", "wrong", "correct CONTRACT_BARE_ACCESS_KEY_ID", id="bare-key"),
+    ],
+)
+def test_a_refused_key_is_no_answer(question_id: str, denied: str, bare: str, why: str) -> None:
+    """What is refused because of the key says nothing of the question: it is not asked, and says what to do."""
+    run = asking()
+    permit(run.cloud.world, {"access_key_id": stage.KEY.access_key_id, "denied": [denied]})
+    run.place = run.place._replace(bare=stage.BARE._replace(access_key_secret=bare or stage.BARE.access_key_secret))
+    (outcome,) = run([BY_ID[question_id]]).outcomes
+
+    assert outcome.by_client["product"].word == NOT_ASKED
+    assert why in outcome.by_client["product"].why

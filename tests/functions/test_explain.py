@@ -88,7 +88,7 @@ def test_a_name_is_followed_from_its_announcement_to_its_release(releasing: Invo
     told = said(done)
     assert [what for what, _ in told] == ["authorized", "scheduled", "removing", "released", ""]
     assert (
-        f"It was authorized, and opens {TARGET} now. VpcAccessId {entry}. It came from eventbridge/ecs, message "
+        f"It was authorized, and opens {TARGET} now. VpcAccessId {entry}. Source: eventbridge/ecs, message "
         in told[0][1]
     )
     assert "its release is scheduled" in told[1][1]
@@ -234,7 +234,7 @@ def test_a_name_without_lines_is_told(name: str, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        pytest.param(line("name", text="opens a; candidates b"), "text: opens a; candidates b.", id="without-words"),
+        pytest.param(line("later", text="opens a; candidates b"), "text: opens a; candidates b.", id="without-words"),
         pytest.param(line("retry", message_id="m"), "(operation is not told)", id="of-another-version"),
         pytest.param(line(outcome="moved", target=TARGET), "moved. No result was published.", id="another-outcome"),
         pytest.param(line("removed while in use", apis=["a", "b"]), "used it: a, b.", id="list"),
@@ -244,7 +244,7 @@ def test_a_name_without_lines_is_told(name: str, text: str, words: str) -> None:
         ),
         pytest.param(line(outcome="unchanged", differs=["Tag"]), "It differs from what was asked in Tag.", id="drift"),
         pytest.param(
-            line(outcome="kept", source="http", correlation="4711"), "from http, with the correlation 4711.", id="who"
+            line(outcome="kept", source="http", correlation="4711"), "Source: http, correlation 4711.", id="who"
         ),
     ],
 )

@@ -15,6 +15,7 @@ _SET, _LISTED = f"{_GATEWAY}setvpcaccess", f"{_GATEWAY}describevpcaccesses"
 _REMOVED = "https://help.aliyun.com/document_detail/51642.html"
 _ONE = "an authorization for a moment"
 _TWO = "up to two authorizations for a moment"
+_FEW_LOOKS, _SECOND = 5, 1.0
 _NOBODY = "i-vpcaccesscontract0000"
 
 
@@ -57,11 +58,23 @@ def _second(account: Account, first: Entry, second: Entry) -> Answer:
     reply = account.set(second)
     if not reply.is_success:
         return Answer("refused", {"duplicate": "error"}, reply.why)
-    account.awaited(lambda: account.row(second.name))
-    stands = [row for row in account.opening(first) if row.get("Name") == first.name]
-    both = bool(stands) and second != first
-    word = "both stand" if both else "overwritten"
-    return Answer(word, {} if both else {"duplicate": "overwrite"}, reply.why)
+    account.awaited(lambda: _standing(account, second))
+    if second == first or _is_gone(account, first):
+        return Answer("overwritten", {"duplicate": "overwrite"}, reply.why)
+    return Answer("both stand", {}, reply.why)
+
+
+def _standing(account: Account, entry: Entry) -> Mapping[str, Any] | None:
+    return next((row for row in account.opening(entry) if row.get("Name") == entry.name), None)
+
+
+def _is_gone(account: Account, entry: Entry) -> bool:
+    """Tell whether an entry stops to show; lists may lag."""
+    for _ in range(_FEW_LOOKS):
+        if _standing(account, entry) is None:
+            return True
+        account.clock.sleep(_SECOND)
+    return False
 
 
 def _tags(account: Account) -> Answer:

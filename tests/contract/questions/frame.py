@@ -51,6 +51,8 @@ def _retry_after(account: Account) -> Answer:
         raise NotAsked("give --provoke-throttling: other callers of the account are throttled, too, for a moment")
     for calls in range(1, _MOST_IN_A_BURST + 1):
         reply = account.product.raw(account.product.request("DescribePlugins", _PAGE))
+        if not reply.is_success and not reply.is_throttled:
+            raise NotAsked(f"allow your key the call DescribePlugins: it was refused with {reply.code}")
         if not reply.is_success:
             waits = "x-acs-retry-after" in {name.lower() for name in reply.headers}
             word = "present" if waits else "absent"

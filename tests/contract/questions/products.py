@@ -47,6 +47,8 @@ def _without_permission(account: Account) -> Answer:
         )
     caller = account.product.other(key=bare)
     reply = account.call("ECS", "DescribeInstances", {**account.region, "MaxResults": "10"}, caller)
+    if reply.is_about_the_key:
+        raise NotAsked(f"correct CONTRACT_BARE_ACCESS_KEY_ID and _SECRET: the key was refused with {reply.code}")
     dry = account.call("ECS", "DescribeInstances", {**account.region, "DryRun": "true"}, caller)
     evidence = {**reply.why, "dry_run_code": dry.code, "dry_run_status": dry.status}
     if not reply.is_success:

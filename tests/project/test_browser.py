@@ -89,7 +89,7 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chrome]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Chromium without a window; skips, or fails with NEEDS_BROWSER, where it or its driver is missing."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     driver = shutil.which("chromedriver")
@@ -106,7 +106,8 @@ def chromium() -> Iterator[Chrome]:
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with Chrome(options, Service(driver)) as opened:
+    scratch = {"TMPDIR": str(tmp_path_factory.mktemp("chromium"))}  # where it leaves something behind
+    with Chrome(options, Service(driver, env={**os.environ, **scratch})) as opened:
         yield opened
 
 
