@@ -170,8 +170,8 @@ names/hint-in-a-queue.json | 2x smq-queue/names hint | unchanged Standby, ignore
 names/hint-malformed.json | names invalid | ignored
 names/hint-not-allowed.json | names hint | refused NameNotAllowed | DescribeVpcAccesses DescribeInstances DescribeScalingInstances PublishMessage
 names/hint.json | names hint | unchanged Standby | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage
-names/hook-waits.json | smq-queue/names held | scheduled Waiting | 2x(DescribeVpcAccesses) DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess RecordLifecycleActionHeartbeat SendMessage
-names/hook-without-candidate.json | smq-queue/names held | failed NoCandidate, ignored transition | 2x(DescribeVpcAccesses) DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage CompleteLifecycleAction | hook CONTINUE
+names/hook-waits.json | smq-queue/names held | scheduled Waiting | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess RecordLifecycleActionHeartbeat SendMessage
+names/hook-without-candidate.json | smq-queue/names held | failed NoCandidate, ignored transition | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess PublishMessage CompleteLifecycleAction | hook CONTINUE
 names/move-not-carried-out.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeVpcAccesses SendMessage DescribeVpcAccesses DescribeInstances ModifyVpcAccessAndUpdateApis DescribeVpcAccesses DescribeApisByVpcAccess DescribeUpdateVpcInfoTask PublishMessage
 names/move-returns.json | smq-queue/names move | replaced, ignored names | DescribeVpcAccesses DescribeInstances DescribeScalingInstances DescribeApisByVpcAccess DescribeUpdateVpcInfoTask PublishMessage
 names/wish.json | smq-queue/names hint | refused NotACandidate | DescribeVpcAccesses DescribeInstances DescribeScalingInstances PublishMessage

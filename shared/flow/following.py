@@ -65,6 +65,7 @@ class Following:
         """Note that published APIs follow a change, so that no other one is made, and that the old target is still in use."""
         recent = self._run.recent
         recent.forget(followed(move.name))
+        recent.forget(behind(move.name))
         recent.note(under_way(move.name))
         recent.note(f"{left(move.previous[1])}{move.name}")
 
@@ -103,18 +104,18 @@ class Following:
         name.waits = True
         if waiting and move.operation_id:
             self.begun(move)
-            self._pass_on(name, move)
+            self.pass_on(name, move)
         elif move.writes < MAX_WRITES:
             self.again(name, move)
-            self._pass_on(name, name.following[-1][0])
+            self.pass_on(name, name.following[-1][0])
         else:
             silent = [] if told.failed else [f"{api}: nothing is told" for api in users]
-            behind = (*told.failed, *silent)
-            log.error("apis not updated", name=name.name, apis=list(behind), operation_id=move.operation_id)
-            self._tell(name, move, told._replace(failed=behind))
+            failed = (*told.failed, *silent)
+            log.error("apis not updated", name=name.name, apis=list(failed), operation_id=move.operation_id)
+            self._tell(name, move, told._replace(failed=failed))
         return True
 
-    def _pass_on(self, name: Name, move: Move) -> None:
+    def pass_on(self, name: Name, move: Move) -> None:
         """Have a move looked at again later, by its task: the message that was sent before the change has done its service."""
         self._run.send_naming(move, COMES_BACK)
         name.is_sure = True
@@ -125,8 +126,7 @@ class Following:
         assert entry is not None
         name.waits = False
         self._run.recent.forget(under_way(name.name))
-        if not fared.failed:
-            self._run.recent.note(followed(name.name))
+        self._run.recent.note(behind(name.name) if fared.failed else followed(name.name))
         if move.previous == move.target:  # nothing has moved, so there is nothing to publish
             self._run.recent.note(told(move))
             return
@@ -173,6 +173,11 @@ def under_way(name: str) -> str:
 def followed(name: str) -> str:
     """Return the note that published APIs have followed the last change of a name."""
     return f"followed {name}"
+
+
+def behind(name: str) -> str:
+    """Return the note that published APIs have not followed the last change of a name, however often it was repeated."""
+    return f"behind {name}"
 
 
 def left(instance_id: str) -> str:

@@ -21,6 +21,7 @@ from shared.flow.following import (
     PATIENCE,
     Following,
     Name,
+    behind,
     followed,
     left,
     own_record,
@@ -211,8 +212,13 @@ class Names:
         self._following.begun(move)
         if name.seen is not None:
             name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
-        users, _ = self.mover.users(name.name)  # not before the change, which is what callers wait for
-        name.following.append((move._replace(operation_id=modified.operation_id, since=self.now()), users))
+        move = move._replace(operation_id=modified.operation_id, since=self.now())
+        try:
+            users, _ = self.mover.users(name.name)  # not before the change, which is what callers wait for
+        except AuthorizerError:
+            self._following.pass_on(name, move)
+            raise
+        name.following.append((move, users))
 
     def _create(self, name: Name, choice: Point) -> None:
         """Make the entry for the first backend that stands for the name."""
@@ -235,7 +241,8 @@ class Names:
         if entry is None or recent.noted(under_way(name.name)):
             return
         users, astray = self.mover.users(name.name, entry)
-        unknown = not recent.noted(followed(name.name)) and any(
+        known = recent.noted(followed(name.name)) or recent.noted(behind(name.name))
+        unknown = not known and any(
             entry.instance_id not in held.leaving.instance_ids and not held.tasks for held in name.held
         )
         if astray or (users and unknown):
@@ -252,6 +259,10 @@ class Names:
     def is_under_way(self, name: Name) -> bool:
         """Tell whether this instance knows that published APIs follow a change of a name."""
         return self.run.recent.noted(under_way(name.name))
+
+    def is_behind(self, name: Name) -> bool:
+        """Tell whether this instance has given up on published APIs that do not follow a name: the hook's time may help."""
+        return self.run.recent.noted(behind(name.name))
 
     def has_followed(self, name: Name) -> bool:
         """Tell whether this instance knows that all published APIs have followed the last change of a name."""

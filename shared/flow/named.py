@@ -212,6 +212,8 @@ class _Hooks:
             is_here = entry is not None and entry.instance_id in held.leaving.instance_ids
             if name.waits or self._names.is_under_way(name) or (is_here and isinstance(name.choice, Point)):
                 return f"{name.name!r} is moving"
+            if self._names.is_behind(name):
+                return f"published APIs do not follow {name.name!r}"
             if (
                 is_here
                 and isinstance(name.choice, Stay)

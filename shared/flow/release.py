@@ -22,6 +22,7 @@ from shared.model.outcome import IGNORED, KEPT, PLANNED, RELEASED, SCHEDULED, Ho
 from shared.model.records import Changed, Ended, Hint, Ignored, Leaving, Record, Scheduled
 
 OFF = Ignored("release-off", "nothing is released with RELEASE_MODE=off")
+_SHOWS = 30  # seconds after which every list of instances should show what an event told
 _UNSEEN = ("stage variables of API groups", "definitions of APIs outside the gateway")
 
 
@@ -130,9 +131,11 @@ def _stopped(record: Record, changed: Changed, gateway: ApiGateway, run: Run) ->
 
 
 def _handed_on(record: Record, entry: VpcAccess, because: str, run: Run) -> Outcome:
-    """Tell ``named_backends`` that a name may need another target."""
+    """Tell ``named_backends`` that a name may need another target, and again later: lists may not show the end yet."""
     if not run.settings.dry_run:
-        run.send_naming(Hint(entry.name, run.settings.region_id, because))
+        hint = Hint(entry.name, run.settings.region_id, because)
+        run.send_naming(hint)
+        run.send_naming(hint, _SHOWS)
     return Outcome(record, SCHEDULED, entry, "Named", f"{because}: named_backends looks for another backend")
 
 

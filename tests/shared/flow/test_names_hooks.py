@@ -109,6 +109,20 @@ def test_from_a_hook_to_the_change_it_takes_ten_calls_and_five_seconds(
     assert target(naming) == SECOND
 
 
+def test_a_stop_that_does_not_show_yet_moves_the_name_all_the_same(
+    invoke: Invoker, releasing: Invoker, naming: Invoker
+) -> None:
+    """The event of a stop can be faster than the list of instances: the name is looked at once more."""
+    furnish(invoke)
+    releasing.configure(ALLOWED_NAMES=ALLOWED)
+    invoke.given(instance_change_after_reads=1)
+    invoke.served.products["ECS"].go_through(FIRST, "Stopping", "Stopped")
+    releasing(state_change(FIRST, "Stopped"))
+    drain(naming)
+
+    assert target(naming) == SECOND
+
+
 def test_a_hook_is_answered_once_the_apis_go_to_another_instance(invoke: Invoker, naming: Invoker) -> None:
     """Not before, however long they take: the instance lives as long as a call can come to it."""
     furnish(invoke)
