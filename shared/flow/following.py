@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from shared import log
 from shared.access.moving import Followed, Mover, Seen
-from shared.access.naming import Choice
+from shared.access.naming import Choice, Leave
 from shared.errors import AuthorizerError
 from shared.flow.engine import Run
 from shared.model.access import VpcAccess
@@ -31,6 +31,7 @@ class Name:
     held: list[Held] = field(default_factory=list)
     seen: Seen | None = None
     choice: Choice | None = None
+    refusal: Leave | None = None  # of a person's wish
     trouble: AuthorizerError | None = None
     is_sure: bool = False  # whatever the trouble is, a message of ours comes back
     waits: bool = False  # something is under way; hooks wait for it

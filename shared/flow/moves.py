@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from shared import log
 from shared.access.apply import Applier
 from shared.access.moving import Mover
-from shared.access.naming import NO_CANDIDATE, ON_PURPOSE, Point, Stay, described
+from shared.access.naming import NO_CANDIDATE, ON_PURPOSE, Leave, Point, Stay, described
 from shared.errors import AuthorizerError, Doubtful
 from shared.flow.engine import Run
 from shared.flow.following import (
@@ -107,7 +107,11 @@ class Names:
 
     def _settle(self, name: Name) -> None:
         name.seen = self.mover.look(name.name, self._entries.get(name.name) or self.mover.entry(name.name))
-        name.seen, name.choice = self.mover.choose(name.seen, frozenset(self.leaving), _wish(name))
+        leaving, wish = frozenset(self.leaving), _wish(name)
+        name.seen, name.choice = self.mover.choose(name.seen, leaving, wish)
+        if wish and isinstance(name.choice, Leave):  # then the rule holds as if nobody had asked
+            name.refusal = name.choice
+            name.seen, name.choice = self.mover.choose(name.seen, leaving, "")
         log.info("name", text=described(name.name, name.entry, name.seen.target, name.seen.candidates))
         if not self.settings.moves_names:
             return

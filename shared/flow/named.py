@@ -139,9 +139,9 @@ def _of_claimant(record: Record, claimant: Claimant, name: Name, names: Names) -
 
 
 def _of_wish(record: Record, name: Name, names: Names) -> Outcome:
-    choice = name.choice
-    if isinstance(choice, Leave):
-        return Outcome(record, choice.outcome, name.entry, choice.reason, choice.text)
+    choice, refusal = name.choice, name.refusal
+    if refusal is not None:
+        return Outcome(record, refusal.outcome, name.entry, refusal.reason, refusal.text)
     if not names.settings.moves_names:
         return _planned(record, name)
     if isinstance(choice, Point):

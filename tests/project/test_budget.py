@@ -46,6 +46,10 @@ AVOIDED = frozenset(
     }
 )
 """Not needed by the events below. httpx itself brings certifi, pathlib and email."""
+OF_NAMES = frozenset(
+    {"shared.access.naming", "shared.backends.naming", "shared.events.naming", "shared.flow.moves", "shared.flow.named"}
+)
+"""Not needed where no backend carries the tag of names, even if tags may claim some."""
 VALIDATION = frozenset({"shared.events.core", "shared.events.request"})
 LOOK_UP = frozenset({"shared.backends.lookup", "shared.cloud.ecs", "shared.backends.rules"})
 
@@ -74,7 +78,8 @@ BUDGETS = [
     pytest.param(Budget(request(Port=22), 223, {"SMQ.PublishMessage": 1}, AVOIDED | LOOK_UP), id="refused-by-policy"),
     # announcements are read without pydantic's core; the look-up adds six modules to those of an ignored one
     pytest.param(
-        Budget(state_change(), 225, {"ECS.DescribeInstances": 1} | LOOK | WRITE, AVOIDED | VALIDATION), id="ecs-notice"
+        Budget(state_change(), 225, {"ECS.DescribeInstances": 1} | LOOK | WRITE, AVOIDED | VALIDATION | OF_NAMES),
+        id="ecs-notice",
     ),
     # nothing to do: no call at all
     pytest.param(Budget(state_change(state="Stopped"), 219, {}, AVOIDED | VALIDATION | LOOK_UP), id="ignored"),
@@ -205,7 +210,7 @@ def seeded(cloud: Served) -> Served:
 def loaded(package: Package, cloud: Served, event: Path, function: str) -> set[str]:
     """Hand the event to a fresh process of the package and return the modules that it has loaded after its answer."""
     job = {"index": function, "events": [str(event)], "warm_up": 1, "measured": 0}
-    allowed = {"ALLOWED_NAMES": f"{VPC}:carts-*"} if function == "named_backends" else {}
+    allowed = {"ALLOWED_NAMES": f"{VPC}:carts-*"} if function in ("named_backends", "set_vpc_access") else {}
     local = {name: cloud.endpoint if name.endswith("_ENDPOINT") else value for name, value in SETTINGS.items()}
     key = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": TEMPORARY.access_key_id,

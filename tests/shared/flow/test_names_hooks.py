@@ -170,6 +170,17 @@ def test_a_hook_without_a_candidate_is_answered_at_once(invoke: Invoker, naming:
     assert any(line["event"] == "no candidate" for line in naming.lines())
 
 
+def test_a_wish_that_is_refused_keeps_no_name_on_what_has_ended(invoke: Invoker, naming: Invoker) -> None:
+    """The person is told why not, and the name moves by the rule as if nobody had asked."""
+    furnish(invoke)
+    invoke.served.products["ECS"].go_through(FIRST, "Stopping", "Stopped")
+    hints = Hint(NAME, REGION, "it has stopped"), Hint(NAME, REGION, "move", target="i-bp1nobody0001", request="r-1")
+    answer = naming(queue_event(*map(naming_message, hints)))
+
+    assert target(naming) == SECOND
+    assert [result.get("reason") for result in answer.results if result["outcome"] == "refused"] == ["NotACandidate"]
+
+
 class Killed(BaseException):
     """SIGKILL: nothing of ours catches it."""
 
