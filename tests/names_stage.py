@@ -338,7 +338,9 @@ class Stage:
             self.ended.add(self.at)
         lags = "instance_change_after_reads" in dict(self.world.switches)
         there = self.instance(entry.instance_id)
-        if not self.is_fit(entry.instance_id) and not (lags and there is not None and not self.world.flaws):
+        if not self.is_fit(entry.instance_id) and not (
+            lags and there is not None and not dict(self.world.flaws).get(self.at)
+        ):
             self.broken.append(f"it points to what must not have it: {entry.instance_id}")
 
     def judge_release(self) -> None:

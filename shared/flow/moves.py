@@ -6,9 +6,6 @@ the result is told once the published APIs have followed. Everything is looked u
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-
 from shared import log
 from shared.access.apply import Applier
 from shared.access.moving import Mover
@@ -23,17 +20,17 @@ from shared.flow.following import (
     Name,
     behind,
     followed,
-    left,
     own_record,
     passed_on,
     replaced,
     told,
     under_way,
 )
+from shared.flow.heard import Heard
 from shared.flow.report import line
-from shared.model.access import NAMED, VpcAccess
+from shared.model.access import VpcAccess
 from shared.model.outcome import FAILED, Outcome
-from shared.model.records import Changed, Ended, Held, Hint, Hook, Move, Record
+from shared.model.records import Hint, Move
 
 
 class Names:
@@ -43,59 +40,12 @@ class Names:
         self.run, self.settings = run, run.settings
         self.mover = Mover(run.session, run.settings)
         self._following = Following(run, self.mover)
-        self.names: dict[str, Name] = {}
-        self.opened_by: defaultdict[str, set[str]] = defaultdict(set)  # name → instances whose record led to it
-        self.unseen: dict[int, AuthorizerError] = {}  # records whose names could not be looked up, by identity
-        self.leaving: set[str] = set()  # the instances that hooks name: none of them is a candidate
-        self._extended: set[Hook] = set()
-        self._entries: dict[str, VpcAccess] = {}  # as they were seen a moment ago
+        self.heard = Heard(run, self.mover)
+        self.names = self.heard.names
 
     def now(self) -> int:
         """Return the epoch second."""
         return int(self.run.session.clock.now())
-
-    def sort(self, records: Iterable[Record]) -> None:
-        """Note what each record says under the names that it is about."""
-        for record in records:
-            content = record.content
-            if isinstance(content, Hint):
-                self._of(content.name).hints.append(content)
-            elif isinstance(content, Move):
-                self._of(content.name).arrived.append(content)
-            elif isinstance(content, Held):
-                self.leaving.update(content.leaving.instance_ids)
-                self._of_instances(record, content.leaving.instance_ids)
-                for name in dict.fromkeys((*content.names, *self._left(content.leaving.instance_ids))):
-                    self._hold_for(name, content)
-            elif isinstance(content, (Ended, Changed)):
-                self._of_instances(record, (content.instance_id,))
-
-    def _of_instances(self, record: Record, instance_ids: Sequence[str]) -> None:
-        """Note a record under the names that open one of the instances."""
-        try:
-            with log.tracing("names"):
-                found = self.mover.opening(instance_ids)
-        except AuthorizerError as error:
-            self.unseen[id(record)] = error
-            return
-        for entry in found:
-            if entry.owner == self.settings.owner and entry.origin == NAMED:
-                self._of(entry.name)
-                self._entries[entry.name] = entry
-                self.opened_by[entry.name].add(entry.instance_id)
-                if isinstance(record.content, Held):
-                    self._hold_for(entry.name, record.content)
-
-    def _left(self, instance_ids: Sequence[str]) -> list[str]:
-        """Return the names that have left one of the instances a moment ago, for whatever reason."""
-        return [name for item in instance_ids for name in self.run.recent.noted_after(left(item))]
-
-    def _hold_for(self, name: str, held: Held) -> None:
-        if held not in self._of(name).held:
-            self._of(name).held.append(held)
-
-    def _of(self, name: str) -> Name:
-        return self.names.setdefault(name, Name(name))
 
     def settle(self, name: Name) -> None:
         """Look, decide, and do what was decided; trouble is noted, and costs no other name anything."""
@@ -106,8 +56,8 @@ class Names:
             name.trouble = error
 
     def _settle(self, name: Name) -> None:
-        name.seen = self.mover.look(name.name, self._entries.get(name.name) or self.mover.entry(name.name))
-        leaving, wish = frozenset(self.leaving), _wish(name)
+        name.seen = self.mover.look(name.name, self.heard.entries.get(name.name) or self.mover.entry(name.name))
+        leaving, wish = frozenset(self.heard.leaving), _wish(name)
         name.seen, name.choice = self.mover.choose(name.seen, leaving, wish)
         if wish and isinstance(name.choice, Leave):  # then the rule holds as if nobody had asked
             name.refusal = name.choice
@@ -202,7 +152,7 @@ class Names:
             log.error("name not moved", name=name.name, target=choice.access.target_text(), text=text)
             name.outcomes.append(Outcome(own_record(move), FAILED, entry, "NotMoved", text))
             return
-        self.hold(name.held)
+        self.heard.hold(name.held)
         self.run.send_naming(move, COMES_BACK)
         name.is_sure = name.waits = True
         if not self.mover.still_holds(entry, choice):
@@ -256,10 +206,6 @@ class Names:
         """Look how the published APIs fare that are to follow, all names together."""
         self._following.follow(list(self.names.values()))
 
-    def names_of(self, held: Held) -> list[Name]:
-        """Return the names whose targets a hook is about."""
-        return [name for name in self.names.values() if held in name.held]
-
     def is_under_way(self, name: Name) -> bool:
         """Tell whether this instance knows that published APIs follow a change of a name."""
         return self.run.recent.noted(under_way(name.name))
@@ -271,23 +217,6 @@ class Names:
     def has_followed(self, name: Name) -> bool:
         """Tell whether this instance knows that all published APIs have followed the last change of a name."""
         return self.run.recent.noted(followed(name.name))
-
-    def hold(self, some: Iterable[Held]) -> None:
-        """Have hooks wait for longer than we do, once: nobody knows how much of their time is left."""
-        for held in some:
-            if not self.is_extended(held):
-                self._extend(held.leaving.hook)
-
-    def _extend(self, hook: Hook) -> None:
-        try:
-            self.mover.ess.heartbeat(hook)
-            self._extended.add(hook)
-        except AuthorizerError as error:  # it may be over; the name moves in any case
-            log.warning("hook not held", hook=hook.hook_id, code=error.code, text=str(error))
-
-    def is_extended(self, held: Held) -> bool:
-        """Tell whether a hook waits for longer than we do."""
-        return held.extended or held.leaving.hook in self._extended
 
     def publish(self) -> None:
         """Publish what became of the names; a move that was told is not told again when its message comes back."""

@@ -40,7 +40,7 @@ def keep_names(jobs: Sequence[Job], run: Run) -> tuple[list[Outcome], list[HookA
     if mine:
         run.session.credentials()  # without a key nothing can be done: said once, not once for each record
     names = Names(run)
-    names.sort(mine)
+    names.heard.sort(mine)
     for name in list(names.names.values()):
         names.settle(name)
     names.follow()
@@ -78,7 +78,7 @@ def _told(outcome: Outcome, run: Run) -> Outcome:
 def _outcome(record: Record, names: Names) -> Outcome:
     """Return what became of a record that is no hook."""
     content = record.content
-    if (unseen := names.unseen.get(id(record))) is not None:
+    if (unseen := names.heard.unseen.get(id(record))) is not None:
         return stopped(record, None, unseen, names.now())
     about = [name for name in names.names.values() if _is_about(name, content, names)]
     for name in about:
@@ -94,7 +94,7 @@ def _outcome(record: Record, names: Names) -> Outcome:
 def _is_about(name: Name, content: object, names: Names) -> bool:
     if isinstance(content, (Hint, Move)):
         return name.name == content.name
-    return isinstance(content, (Ended, Changed)) and content.instance_id in names.opened_by[name.name]
+    return isinstance(content, (Ended, Changed)) and content.instance_id in names.heard.opened_by[name.name]
 
 
 def _troubled(record: Record, name: Name, trouble: AuthorizerError, names: Names) -> Outcome:
@@ -193,9 +193,9 @@ class _Hooks:
         return outcomes, [*self._waiting, *answers]
 
     def _wait(self, held: Held, tasks: tuple[tuple[str, int], ...]) -> None:
-        self._names.hold([held])
-        names = tuple(name.name for name in self._names.names_of(held))
-        kept = held._replace(tasks=tasks, names=names, extended=self._names.is_extended(held))
+        self._names.heard.hold([held])
+        names = tuple(name.name for name in self._names.heard.names_of(held))
+        kept = held._replace(tasks=tasks, names=names, extended=self._names.heard.is_extended(held))
         self._names.run.send_naming(kept, _AGAIN)
         self._waiting.append(HookAnswer(held.leaving.hook, "WAIT"))
 
@@ -203,9 +203,9 @@ class _Hooks:
         """Return why a hook should wait for its names; that of an instance that is no target has nothing to wait for."""
         if not self._names.settings.moves_names:
             return ""
-        if (unseen := self._names.unseen.get(id(record))) is not None:
+        if (unseen := self._names.heard.unseen.get(id(record))) is not None:
             return str(unseen)
-        for name in self._names.names_of(held):
+        for name in self._names.heard.names_of(held):
             if name.trouble is not None:
                 return str(name.trouble)
             entry, target = name.entry, name.seen.target if name.seen else None
@@ -226,7 +226,7 @@ class _Hooks:
 
     def _tasks(self, held: Held) -> list[tuple[str, int]]:
         """Return the tasks that a hook has to wait for, those that are over left out."""
-        names = self._names.names_of(held)
+        names = self._names.heard.names_of(held)
         if not self._names.settings.moves_names or (names and all(map(self._names.has_followed, names))):
             return []
         new = [
