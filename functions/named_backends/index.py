@@ -29,6 +29,10 @@ def desire(record: Record, settings: Settings, now: int) -> Job:
         return Job(record).ended(FAILED if content.retry else IGNORED, "InvalidRecord", content.text)
     if isinstance(content, Leaving):  # straight from Auto Scaling
         record = record._replace(content=Held(content, now))
+    elif isinstance(content, Held):  # what says that it begins later would wait for ever
+        record = record._replace(content=content._replace(first_seen=min(content.first_seen, now)))
+    elif isinstance(content, Move):
+        record = record._replace(content=content._replace(since=min(content.since, now)))
     ignored = _ignored(content, settings)
     return Job(record) if ignored is None else Job(record).ended(IGNORED, ignored.reason, ignored.text)
 

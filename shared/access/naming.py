@@ -18,7 +18,7 @@ from shared.access.releasable import not_ours
 from shared.backends.naming import claim
 from shared.backends.rules import Unresolved
 from shared.model.access import NAMED, VpcAccess
-from shared.model.backend import IN_SERVICE, REMOVING, Backend
+from shared.model.backend import IN_SERVICE, PENDING, REMOVING, Backend
 from shared.model.outcome import REFUSED
 from shared.settings import Settings
 
@@ -47,6 +47,11 @@ class Claimant(NamedTuple):
     def is_ready(self) -> bool:
         """Tell whether the name may be pointed to it now."""
         return self.why_not is None and self.backend.status == "Running" and self.member in ("", IN_SERVICE)
+
+    @property
+    def is_joining(self) -> bool:
+        """Tell whether it will be ready once it is in service in its scaling group, of which no event tells."""
+        return self.why_not is None and self.backend.status == "Running" and self.member.startswith(PENDING)
 
     @property
     def in_the_way(self) -> str:
@@ -288,6 +293,13 @@ def described(name: str, entry: VpcAccess | None, target: Target | None, candida
     standby = [one.place for one in candidates if one.is_ready and one.place != at]
     ruled_out = [f"{one.place} ({one.in_the_way})" for one in candidates if not one.is_ready and one.place != at]
     parts = [f"{name} → {at} {state}" if at else f"{name} → nothing"]
-    parts += [f"standby {', '.join(standby)}"] if standby else []
-    parts += [f"not {', '.join(ruled_out)}"] if ruled_out else []
+    parts += [f"standby {_listed(standby)}"] if standby else []
+    parts += [f"not {_listed(ruled_out)}"] if ruled_out else []
     return " · ".join(parts)
+
+
+_SHOWN = 10  # instances in a sentence
+
+
+def _listed(some: Sequence[str]) -> str:
+    return ", ".join(some[:_SHOWN]) + (f" and {len(some) - _SHOWN} more" if len(some) > _SHOWN else "")

@@ -166,6 +166,11 @@ def passed_on(move: Move) -> str:
     return f"passed on {move[:7]} {move.writes}"
 
 
+def carried_out(move: Move) -> str:
+    """Return the note that a change was made: what comes back of it is no wish to make it once more."""
+    return f"carried out {move[:7]}"
+
+
 def under_way(name: str) -> str:
     """Return the note that published APIs follow a change of a name."""
     return f"under way {name}"

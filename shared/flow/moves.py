@@ -19,6 +19,7 @@ from shared.flow.following import (
     Following,
     Name,
     behind,
+    carried_out,
     followed,
     own_record,
     passed_on,
@@ -31,6 +32,8 @@ from shared.flow.report import line
 from shared.model.access import VpcAccess
 from shared.model.outcome import FAILED, Outcome
 from shared.model.records import Hint, Move
+
+_MINUTE = 60  # seconds
 
 
 class Names:
@@ -57,7 +60,7 @@ class Names:
 
     def _settle(self, name: Name) -> None:
         name.seen = self.mover.look(name.name, self.heard.entries.get(name.name) or self.mover.entry(name.name))
-        leaving, wish = frozenset(self.heard.leaving), _wish(name)
+        leaving, wish = frozenset(self.heard.leaving), self._wish(name)
         name.seen, name.choice = self.mover.choose(name.seen, leaving, wish)
         if wish and isinstance(name.choice, Leave):  # then the rule holds as if nobody had asked
             name.refusal = name.choice
@@ -67,11 +70,30 @@ class Names:
             return
         if isinstance(name.choice, Stay):
             self._warn(name, name.choice)
+            self._await(name, name.choice)
         pending = self._take_up(name)
         if isinstance(name.choice, Point):
             self._point(name, name.choice, pending)
         elif isinstance(name.choice, Stay) and not name.choice.end and not name.following:
             self._mend(name)
+
+    def _wish(self, name: Name) -> str:
+        """Return the instance that a person wants the name to open, "" if nobody asks: also if that move has only begun.
+
+        One that was carried out is none any more: the person may have moved the name back since. This instance knows that for
+        a minute, so what is older is not taken up.
+        """
+        wishes = [hint.target for hint in name.hints if hint.target]
+        begun = [
+            move.target[1]
+            for move in name.arrived
+            if move.cause.startswith(ON_PURPOSE)
+            and name.entry is not None
+            and name.entry.target == move.previous
+            and not self.run.recent.noted(carried_out(move))
+            and self.now() - move.since < _MINUTE
+        ]
+        return next(iter([*reversed(wishes), *begun]), "")
 
     def _warn(self, name: Name, stay: Stay) -> None:
         """Say what is wrong with a name that keeps its target: people have to act."""
@@ -91,6 +113,16 @@ class Names:
         more = {"UsedBy": users} if users else {}
         record = own_record(Hint(name.name, "", ""), name.name)
         name.outcomes.append(Outcome(record, FAILED, entry, NO_CANDIDATE, text, more=more))
+
+    def _await(self, name: Name, stay: Stay) -> None:
+        """Look again in a moment at a name without a living target, while an instance of its own joins a scaling group."""
+        candidates = name.seen.candidates if name.seen else ()
+        if (name.entry is None or stay.end) and any(
+            one.is_joining and one.place not in self.heard.leaving for one in candidates
+        ):
+            self.run.send_naming(
+                Hint(name.name, self.settings.region_id, "an instance of it joins a scaling group"), COMES_BACK
+            )
 
     def _take_up(self, name: Name) -> Move | None:
         """Go on with the moves that came back; return one that was not carried out yet."""
@@ -164,6 +196,7 @@ class Names:
         log.info("moving", name=name.name, previous=entry.target_text(), target=access.target_text(), cause=move.cause)
         modified = self.mover.point(access)
         self._following.begun(move)
+        self.run.recent.note(carried_out(move))
         if name.seen is not None:
             name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
         move = move._replace(operation_id=modified.operation_id, since=self.now())
@@ -237,17 +270,6 @@ class Names:
             except AuthorizerError as error:
                 log.warning("move not kept", name=outcome.name, code=error.code, text=str(error))
         return outcome
-
-
-def _wish(name: Name) -> str:
-    """Return the instance that a person wants the name to open, "" if nobody asks: also if that move has only begun."""
-    wishes = [hint.target for hint in name.hints if hint.target]
-    begun = [
-        move.target[1]
-        for move in name.arrived
-        if move.cause.startswith(ON_PURPOSE) and name.entry is not None and name.entry.target == move.previous
-    ]
-    return next(iter([*reversed(wishes), *begun]), "")
 
 
 def _request(name: Name) -> str:

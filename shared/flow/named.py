@@ -128,7 +128,9 @@ def _of_claimant(record: Record, claimant: Claimant, name: Name, names: Names) -
     if not names.settings.moves_names:
         return _planned(record, name)
     if entry is None or claimant.access is None:
-        return Outcome(record, IGNORED, None, "not-yet", f"{claimant.place} does not run yet, and is announced again")
+        return Outcome(
+            record, IGNORED, None, "not-yet", f"{claimant.place} is not in service yet, and is looked at again"
+        )
     if entry.instance_id == claimant.place:
         if any(outcome.access == entry for outcome in name.outcomes):
             return Outcome(record, IGNORED, None, "names", f"{name.name!r} opens {claimant.place}, and that is told")

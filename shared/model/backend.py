@@ -31,8 +31,8 @@ KINDS = {kind.name: kind for kind in (ECS, CLB)}
 
 TARGET_ID = r"(?:i|lb|alb|nlb)-[A-Za-z0-9]{1,61}"
 """The form of the ids that may be authorized. Only those of ``KINDS`` can be looked up."""
-IN_SERVICE, REMOVING = "InService", "Removing"
-"""States of an instance in its scaling group; the second may go on behind a colon. https://www.alibabacloud.com/help/en/auto-scaling/developer-reference/api-ess-2014-08-28-describescalinginstances"""
+IN_SERVICE, PENDING, REMOVING = "InService", "Pending", "Removing"
+"""States of an instance in its scaling group; all but the first may go on behind a colon. https://www.alibabacloud.com/help/en/auto-scaling/developer-reference/api-ess-2014-08-28-describescalinginstances"""
 
 
 def kind_of(instance_id: str) -> Kind | None:

@@ -1,0 +1,140 @@
+"""What could keep a name from its backend, or the function busy for ever: wishes, false times, and instances that only join."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.events.naming import naming_message
+from shared.model.records import Held, Hint, Hook, Leaving, Move
+from tests.cloud.ess.activities import Activity
+from tests.invoking import VPC, Invoker, queue_event
+from tests.shared.flow.test_names_hooks import (
+    FIRST,
+    GROUP,
+    NAME,
+    REGION,
+    SECOND,
+    THIRD,
+    furnish,
+    instance,
+    leave,
+    taken,
+)
+from tests.shared.flow.test_names_hooks import target as target_of
+
+FAR = 10**12  # epoch seconds, long after everything
+TASK = "f" * 32
+
+
+def wish(instance_id: str, request: str) -> str:
+    """Return a person's wish."""
+    return naming_message(Hint(NAME, REGION, "move", target=instance_id, request=request))
+
+
+def play(naming: Invoker, seconds: int) -> list[str]:
+    """Deliver what comes to the names queue for so long; return the targets in turn."""
+    targets = [target_of(naming)]
+    for _ in range(seconds):
+        if bodies := taken(naming):
+            naming(queue_event(*bodies))
+            targets += [now] if (now := target_of(naming)) != targets[-1] else []
+        naming.clock.advance(1)
+    return targets
+
+
+@pytest.mark.parametrize("seconds", [0, 3, 14])
+def test_a_name_that_was_moved_and_moved_back_stays_there(invoke: Invoker, naming: Invoker, seconds: int) -> None:
+    """The messages that were sent before both changes come back, and neither is taken for a wish again."""
+    furnish(invoke)
+    naming(queue_event(wish(SECOND, "w-1")))
+    assert play(naming, seconds)[-1] == SECOND
+    naming(queue_event(wish(FIRST, "w-2")))
+
+    assert play(naming, 120) == [FIRST]
+    assert [one["data"]["Cause"] for one in naming.messages()] == ["OnPurpose w-1", "OnPurpose w-2"]
+
+
+def test_a_wish_that_is_only_begun_is_not_taken_up_after_a_minute(invoke: Invoker, naming: Invoker) -> None:
+    """By then nobody knows whether it was carried out, and the name moved back since."""
+    furnish(invoke)
+    move = Move(NAME, REGION, "id-1", (VPC, FIRST, 8080), (VPC, SECOND, 8080), "OnPurpose w-1", "", "", 1)
+    now = int(naming.clock.now())
+    naming(queue_event(naming_message(move._replace(since=now - 60))))
+    assert target_of(naming) == FIRST
+    naming(queue_event(naming_message(move._replace(since=now - 59))))
+    assert target_of(naming) == SECOND
+
+
+def test_a_wish_that_cannot_be_met_keeps_no_hook_from_its_move(invoke: Invoker, naming: Invoker) -> None:
+    """In the same batch the one is refused, and the other moves the name before it is answered."""
+    furnish(invoke)
+    invoke(leave(invoke, FIRST))
+    seen = list[str]()
+    naming.before = lambda operation: seen.append(target_of(naming)) if operation == "CompleteLifecycleAction" else None
+    answer = naming(queue_event(wish("i-bp1nobody0001", "w-1"), *taken(naming)))
+    play(naming, 60)
+
+    assert answer.results[0]["reason"] == "NotACandidate"
+    assert seen == [SECOND]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(
+            Move(NAME, REGION, "id-1", (VPC, SECOND, 8080), (VPC, FIRST, 8080), "Stopped", "", TASK, 1, FAR), id="move"
+        ),
+        *(
+            pytest.param(
+                Held(Leaving(Hook("ash-2", "token"), "SCALE_IN", (item,), REGION), FAR, ((TASK, 3),)),
+                id=f"hook-{item[-1]}",
+            )
+            for item in (FIRST, SECOND, THIRD)
+        ),
+    ],
+)
+def test_what_says_that_it_begins_later_does_not_wait_for_ever(
+    invoke: Invoker, naming: Invoker, content: Move | Held
+) -> None:
+    """A time that lies ahead counts as now: the messages end, and the name can move."""
+    furnish(invoke)
+    naming(queue_event(naming_message(content)))
+    play(naming, 900)
+
+    assert not any(naming.served.products["SMQ"].queue("names").counts().values())
+
+
+def test_an_instance_that_joins_a_group_gets_the_name_once_it_is_in_service(invoke: Invoker, naming: Invoker) -> None:
+    """It was looked at before its hook was answered, and no event tells that it is in service: the name is looked at again."""
+    furnish(invoke)
+    invoke.given(instances=[*(instance(one, Status="Stopped") for one in (FIRST, SECOND)), instance(THIRD)])
+    hook = {"LifecycleHookId": "ash-1", "NotificationArn": "acs:mns:cn-hangzhou:1234567890123456:queue/hooks"}
+    activity = {"ScalingGroupId": GROUP, "LifecycleTransition": "SCALE_OUT", "InstanceIds": [THIRD], "Hooks": [hook]}
+    invoke.served.products["ESS"].scale(Activity.from_json(activity))
+    (message,) = invoke.served.products["SMQ"].receive("hooks", 16)
+    early = list[dict[str, Any]]()
+
+    def look(operation: str) -> None:
+        if operation == "CompleteLifecycleAction":
+            early.extend(naming(queue_event(*taken(naming))).results)
+
+    invoke.before = look
+    invoke(queue_event(message.body))
+
+    assert [one["reason"] for one in early] == ["Standby", "NoCandidate"]
+    assert play(naming, 30) == [FIRST, THIRD]
+
+
+def test_however_many_carry_a_name_its_line_in_the_log_is_short(invoke: Invoker, naming: Invoker) -> None:
+    """Two hundred candidates and two hundred that are ruled out are told as ten of each, and how many more."""
+    furnish(invoke)
+    some = [instance(f"i-bp1many{number:015}", port=("8080", "22")[number % 2]) for number in range(400)]
+    invoke.given(instances=some)
+    naming(queue_event(naming_message(Hint(NAME, REGION, "it has appeared"))))
+
+    (line,) = (line for line in naming.lines() if line["event"] == "name")
+    assert len(json.dumps(line)) < 2_000
+    assert "and 191 more · not" in line["text"]
