@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from tests.cloud.asking import Asker
@@ -18,6 +20,7 @@ from tests.cloud.core import Credential
 from tests.cloud.fc.handlers import deploy
 from tests.cloud.fixtures import Served
 from tests.cloud.page import sight
+from tests.cloud.page.markup import tag
 from tests.cloud.page.text import visible
 from tests.cloud.seeds import seed
 
@@ -186,6 +189,14 @@ def test_what_others_wrote_is_text(inner_cloud: Served, put: Callable[[Served, s
         assert (
             visible(text) in shown or visible(json.dumps(text, ensure_ascii=False)[1:-1]).replace('\\"', '"') in shown
         )
+
+
+@given(text=st.text(st.characters()))  # halves of surrogate pairs, too
+def test_any_text_is_only_text(text: str) -> None:
+    """Whatever it is, a browser reads it as the text of its element, or as the value of its attribute, and as no more."""
+    read = Read(str(tag("section", tag("p", text, title=text), id="x")))
+    assert read.elements == [("section", {"id": "x"}), ("p", {"title": visible(text)})]
+    assert read.texts.get("x", " ") == visible(text) + " "
 
 
 def test_log_lines_are_text(inner_cloud: Served, tmp_path: Path) -> None:
