@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 # A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
 START := trap '' INT; exec $(PY)
 
-.PHONY: help demo run cloud up test lint coverage check format build plan doctor deploy destroy contract chaos fuzz bench fleet lock clean .demo .dev .fuzz .version
+.PHONY: help demo run cloud up test testzip lint coverage check format build plan doctor deploy destroy contract chaos fuzz bench fleet lock clean .demo .dev .fuzz .version
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -35,6 +35,9 @@ up: .demo ## it with the functions behind their triggers, on PORT: a page, and c
 
 test: .dev ## all tests
 	$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+
+testzip: .dev ## the tests of the handlers on the unpacked zip, without site-packages: make testzip PYTHON=python3.12
+	$(PY) -m tests.zipped $(ARGS)
 
 lint: .dev ## style, docstrings, format, types, import contracts of what git tracks
 	.ci/lint $(VENV)
