@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 # A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
 START := trap '' INT; exec $(PY)
 
-.PHONY: help demo run cloud up test lint coverage check format build plan doctor deploy destroy contract chaos fuzz bench lock clean .demo .dev .fuzz .version
+.PHONY: help demo run cloud up test testzip lint coverage check format build plan doctor deploy destroy contract chaos fuzz bench fleet lock clean .demo .dev .fuzz .version
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -35,6 +35,9 @@ up: .demo ## it with the functions behind their triggers, on PORT: a page, and c
 
 test: .dev ## all tests
 	$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+
+testzip: .dev ## the tests of the handlers on the unpacked zip, without site-packages: make testzip PYTHON=python3.12
+	$(PY) -m tests.zipped $(ARGS)
 
 lint: .dev ## style, docstrings, format, types, import contracts of what git tracks
 	.ci/lint $(VENV)
@@ -57,6 +60,9 @@ chaos: .dev ## the storm: faults, odd answers, kills, a hostile producer; prints
 fuzz: .dev .fuzz ## property tests with examples of their own, then the parser by coverage for SECONDS (600)
 	$(PY) -m pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile explore $(ARGS)
 	$(PY) tests/fuzz/fuzz_parse.py -max_total_time=$(SECONDS)
+
+fleet: .dev ## 1 to 300 instances drain a queue under one account's rate, by the real code on a virtual clock (2 minutes)
+	$(PY) -m tests.bench.fleet
 
 bench: .dev ## against the vendor's SDKs and the floor: cold start, CPU, memory, size, batches (ARGS='--rounds 3')
 	$(PY) -m tests.bench $(ARGS)

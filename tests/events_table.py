@@ -14,9 +14,11 @@ from functions._operator import catalogue
 from shared.flow.engine import Work
 
 EVENTS = Path(__file__).parents[1] / "events"
-_OTHERS = ("cloud.json", "README.md")  # and the schemas
+_PAGES, _NO_EVENT = ".md", ("cloud.json",)  # nor are the schemas
 FILES = sorted(
-    path for path in EVENTS.rglob("*") if path.is_file() and path.name not in _OTHERS and path.parent.name != "schema"
+    path
+    for path in EVENTS.rglob("*")
+    if path.is_file() and path.suffix != _PAGES and path.name not in _NO_EVENT and path.parent.name != "schema"
 )
 """Every event; what else stands under ``events/`` is none."""
 PRODUCTS = {

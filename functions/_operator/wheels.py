@@ -25,6 +25,7 @@ LEFT_OUT = {
     "*/py.typed": "for type checkers",
     "*/tests/*": "tests",
     "anyio/*": "asynchronous clients; the function's transport is synchronous",
+    "exceptiongroup/*": "anyio's, under 3.10",
     "httpcore/*": "the engine of httpx; shared/cloud/wire.py stands in for it",
     "h11/*": "HTTP/1.1 for httpcore",
     "httpx/_main.py": "the command line of httpx",

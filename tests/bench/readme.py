@@ -80,12 +80,12 @@ def _prices(measured: report.Measured) -> str:
         for name in ("ours", "vendor")
     }
     rows = ["| a million records | ours | vendor's SDKs |", "|---|---|---|"]
-    rows.append(f"| each in an event of its own | {_usd(alone['ours'], 1)} | {_usd(alone['vendor'], 1)} |")
-    rows += [f"| in batches of 100, {pace} writes a second{note} | {_usd(1 / pace, 100)} | |" for pace, note in _PACES]
+    rows.append(f"| each in an event of its own | {usd(alone['ours'], 1)} | {usd(alone['vendor'], 1)} |")
+    rows += [f"| in batches of 100, {pace} writes a second{note} | {usd(1 / pace, 100)} | |" for pace, note in _PACES]
     return "\n".join(rows)
 
 
-def _usd(seconds: float, batch: int) -> str:
+def usd(seconds: float, batch: float) -> str:
     """Return the price of a million records of so many seconds each, in invocations of ``batch``."""
     units = _MILLION * (seconds * (CPU * _CU_VCPU_SECOND + MEMORY * _CU_GB_SECOND) + _CU_INVOCATION / batch)
     return f"{units * _USD_CU:.2f} USD"

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from tests.cloud.asking import Asker
@@ -18,6 +20,7 @@ from tests.cloud.core import Credential
 from tests.cloud.fc.handlers import deploy
 from tests.cloud.fixtures import Served
 from tests.cloud.page import sight
+from tests.cloud.page.markup import tag
 from tests.cloud.page.text import visible
 from tests.cloud.seeds import seed
 
@@ -188,6 +191,35 @@ def test_what_others_wrote_is_text(inner_cloud: Served, put: Callable[[Served, s
         )
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("null", id="null"),
+        pytest.param("[]", id="list"),
+        pytest.param('{"data": []}', id="data-list"),
+        pytest.param('{"type": 1, "subject": [], "data": {"SourceMessageId": [], "InstanceId": {}}}', id="odd-types"),
+        pytest.param('{"type": null, "data": {"Reason": {"a": []}, "ReasonCode": 1, "VpcAccessId": null}}', id="nulls"),
+        pytest.param("9" * 5000, id="long-number"),
+        pytest.param("[" * 300 + "]" * 300, id="deep"),
+    ],
+)
+def test_messages_of_odd_shapes_are_shown(inner_cloud: Served, body: str) -> None:
+    """Whatever somebody publishes on the topic, the page, the results and the way of an event are there."""
+    seed(inner_cloud.app, {"topics": [{"TopicName": "t", "Subscriptions": {"s": "inbox"}}]})
+    inner_cloud.products["SMQ"].publish("t", body)
+    sent = {"id": "x", "at": 0, "to": "queue:q"}
+    answers = [ask(inner_cloud, "GET"), ask(inner_cloud, "GET", "results"), ask(inner_cloud, "POST", "page/way", sent)]
+    assert [status for status, _ in answers] == [200, 200, 200]
+
+
+@given(text=st.text(st.characters()))  # halves of surrogate pairs, too
+def test_any_text_is_only_text(text: str) -> None:
+    """Whatever it is, a browser reads it as the text of its element, or as the value of its attribute, and as no more."""
+    read = Read(str(tag("section", tag("p", text, title=text), id="x")))
+    assert read.elements == [("section", {"id": "x"}), ("p", {"title": visible(text)})]
+    assert read.texts.get("x", " ") == visible(text) + " "
+
+
 def test_log_lines_are_text(inner_cloud: Served, tmp_path: Path) -> None:
     """What a function logs, JSON or not, is shown and runs nothing."""
     source = """
@@ -341,7 +373,10 @@ def test_an_event_that_no_rule_takes_is_at_its_end(inner_cloud: Served) -> None:
         pytest.param("plain", "plain", id="text"),
         pytest.param("abcd", "abcd", id="text-that-looks-like-base64"),
         pytest.param('{"a": NaN}', '{"a": NaN}', id="no-number"),
-        pytest.param("[" * 100_000, "[" * 100_000, id="nested"),
+        pytest.param("[" * 100_000, "[" * 100_000, id="nested-without-end"),
+        pytest.param("[" * 101 + "]" * 101, "[" * 101 + "]" * 101, id="nested-deeply"),
+        pytest.param(json.dumps([[]] * 200), [[]] * 200, id="long"),
+        pytest.param(json.dumps({"a": "[]" * 200}), {"a": "[]" * 200}, id="brackets-in-a-text"),
     ],
 )
 def test_messages_are_decoded(body: str, value: object) -> None:

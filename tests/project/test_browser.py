@@ -113,11 +113,14 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """What `make up` serves."""
-    cloud = new_cloud()
+    """What `make up` serves, but that no trigger waits a second for a batch to grow."""
+    cloud, made = new_cloud(), wiring.stack(**run.PARAMETERS)
+    for trigger in ("RequestTrigger", "ReleaseTrigger"):
+        options = made.document["Resources"][trigger]["Properties"]["TriggerConfig"]["runOptions"]
+        options["batchWindow"]["TimeBasedWindow"] = 0
     run.fill(cloud)
     with Server(cloud):
-        wiring.create(cloud, wiring.stack(**run.PARAMETERS), Code(tmp_path_factory.mktemp("code")).copy())
+        wiring.create(cloud, made, Code(tmp_path_factory.mktemp("code")).copy())
         run.subscribe(cloud)
         yield cloud
 
@@ -233,6 +236,18 @@ def test_it_can_be_read(page: Page, width: int, scheme: str) -> None:
     assert page.driver.execute_script(OVERFLOW) == 0
     assert page.driver.execute_script(CONTRAST, READABLE) == []
     assert page.driver.execute_script(UNNAMED) == 0
+
+
+def test_a_stand_in_that_has_ended_is_told(chromium: Chrome) -> None:
+    """When nobody answers any more the page says so, and what it showed stays."""
+    cloud = new_cloud()
+    run.fill(cloud)
+    with Server(cloud):
+        page = Page(chromium, cloud)
+        assert page.shows("#state", "live")
+    assert page.shows("#state", "it does not answer")
+    assert "i-bp1example0001" in page.text("#instances")
+    chromium.get_log("browser")  # which complains of each look
 
 
 def test_what_cannot_be_done_is_told(page: Page) -> None:

@@ -17,8 +17,11 @@ import pytest
 from tests.cloud.app import Cloud
 from tests.cloud.commands import ask
 from tests.cloud.fixtures import Served
+from tests.cloud.seeds import seed
 from tests.patience import PATIENCE, until
-from tests.up import run, wiring
+from tests.running import Run
+from tests.up import run as run_up
+from tests.up import wiring
 from tests.up.code import Code
 from tests.up.timers import Timers
 
@@ -79,9 +82,7 @@ def test_the_commands_work_as_they_are_printed(running: Running, tmp_path: Path)
 @pytest.fixture
 def wired(cloud: Served, tmp_path: Path) -> Cloud:
     """What `make up` serves."""
-    run.fill(cloud.app)
-    wiring.create(cloud.app, wiring.stack(**run.PARAMETERS), Code(tmp_path).copy())
-    run.subscribe(cloud.app)
+    _up(cloud.app, tmp_path)
     return cloud.app
 
 
@@ -131,7 +132,29 @@ def test_timers_fire_by_the_clock(wired: Cloud) -> None:
     assert until(lambda: len(function.logged) == 2)
 
 
-Edit = Callable[[Path], object]
+def _seeded(cloud: Cloud, _: Path) -> None:
+    """Fill a stand-in as `make cloud` does."""
+    seed(cloud, json.loads((ROOT / "events" / "cloud.json").read_text(encoding="utf-8")))
+
+
+def _up(cloud: Cloud, folder: Path) -> None:
+    """Fill a stand-in as `make up` does."""
+    run_up.fill(cloud)
+    wiring.create(cloud, wiring.stack(**run_up.PARAMETERS), Code(folder).copy())
+    run_up.subscribe(cloud)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("fill", [pytest.param(_seeded, id="cloud"), pytest.param(_up, id="up")])
+def test_the_operators_commands_work_on_it(
+    cloud: Served, tmp_path: Path, run: Run, fill: Callable[[Cloud, Path], None]
+) -> None:
+    """What `make help` says of CLOUD is so: an event is handled, the doctor finds everything, a plan is made."""
+    fill(cloud.app, tmp_path)
+    where = ("--cloud", cloud.endpoint)
+    ended = [run(*where, "events/manual/authorize.json"), run(*where, "--doctor"), run(*where, "--plan", "text")]
+    assert [each.code for each in ended] == [0, 0, 2], "\n".join(each.all for each in ended)
+    assert ended[0].out.splitlines()[1].startswith("authorized  orders-prod ")
 
 
 def _checkout(folder: Path, handler: str = "def handler(event, context):\n    return 1\n") -> Path:
@@ -175,7 +198,7 @@ def test_a_function_runs_the_code_as_it_is_now(cloud: Served, tmp_path: Path) ->
 
     def save(text: str) -> str:
         source.write_text(text, encoding="utf-8")
-        return run.reload(cloud.app, code, ["f"]) + run.reload(cloud.app, code, ["f"])
+        return run_up.reload(cloud.app, code, ["f"]) + run_up.reload(cloud.app, code, ["f"])
 
     assert save("def handler(:\n") == "functions/f/index.py:1: invalid syntax; the functions go on with what they have"
     assert fc.invoke("f").body == b"1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -68,19 +69,13 @@ def invocations(cloud: Cloud) -> Section:
 
 def invocation(each: dict[str, Any]) -> Markup:
     """Return one invocation: when, which function, what became of its records, and its log inside."""
-    counted: dict[str, int] = {}
-    for record in sight.records(each):
-        counted[str(record["outcome"])] = counted.get(str(record["outcome"]), 0) + 1
-    badges = [badge(f"{word} {count}" if count > 1 else word, _tone_of(word)) for word, count in counted.items()]
+    counted = Counter(str(record["outcome"]) for record in sight.records(each))
+    badges = [badge(word, times=times) for word, times in counted.items()]
     failed = badge(each["error"], "bad") if each["error"] else None
     head = tag("span", code(each["function"]), *badges, failed, clock(each["ended"]), class_="line")
     below = small(f"{each['ms']} ms, request ", code(each["request_id"]))
     lines = [tag("li", *_line(line)) for line in each["lines"]]
     return details(tag("span", head, below), tag("ol", *lines, class_="log"))
-
-
-def _tone_of(word: str) -> str:
-    return badge(word).partition("badge ")[2].partition('"')[0]
 
 
 def _line(line: Any) -> list[Any]:

@@ -35,12 +35,7 @@ def text(value: Any) -> Markup:
 
 def pretty(value: Any) -> str:
     """Return what a message holds as indented JSON, a text as it is."""
-    if isinstance(value, str):
-        return value
-    try:
-        return json.dumps(value, indent=2, ensure_ascii=False)
-    except (RecursionError, ValueError):  # it is nested too deeply to be laid out
-        return "nested too deeply to be shown"
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _attribute(key: str, value: Any) -> str:

@@ -84,9 +84,9 @@ class Section:
         return tag("td", self.empty, colspan=len(self.columns), role="cell") if self.columns else text(self.empty)
 
 
-def badge(word: str, tone: str = "") -> Markup:
-    """Return a word with the colour of what it means."""
-    return tag("span", word, class_=f"badge {tone or _TONE.get(word, 'plain')}")
+def badge(word: str, tone: str = "", times: int = 1) -> Markup:
+    """Return a word with the colour of what it means, and how many times it was so."""
+    return tag("span", word, f" {times}" if times > 1 else None, class_=f"badge {tone or _TONE.get(word, 'plain')}")
 
 
 def code(value: Any) -> Markup:

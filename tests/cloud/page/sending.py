@@ -99,19 +99,18 @@ def way(cloud: Cloud, its_id: str, since: float = 0.0) -> dict[str, Any]:
         for invocation in sight.invocations(cloud)
         if invocation["ended"] >= since and its_id in _ids(invocation)
     ]
-    called = [
-        invocation for invocation in seen if invocation["request_id"] == its_id
-    ]  # by hand: with all that was in it
-    known = {its_id, *(its for invocation in called for its in _ids(invocation))}
-    results = [
-        message
-        for message in sight.results(cloud)
-        if message["sent"] >= since
-        and isinstance(message["body"], dict)
-        and isinstance(message["body"].get("data"), dict)
-        and message["body"]["data"].get("SourceMessageId") in known
-    ]
+    known = {its_id}
+    for invocation in seen:
+        if invocation["request_id"] == its_id:  # it was called by hand, with all that was in the event
+            known |= _ids(invocation)
+    results = [each for each in sight.results(cloud) if each["sent"] >= since and _source(each["body"]) in known]
     return {"id": its_id, "invocations": seen, "results": results}
+
+
+def _source(body: Any) -> str:
+    """Return the id of what a result is about, "" if it is no result."""
+    data = body.get("data") if isinstance(body, dict) else None
+    return str(data.get("SourceMessageId", "")) if isinstance(data, dict) else ""
 
 
 def _ids(invocation: dict[str, Any]) -> set[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from contextlib import suppress
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tests.cloud.cloudapi.uses import refers
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 OWNER_TAG = "vpc-access-owner"
 """The tag that says whose an authorization is, as this project writes it."""
 GONE = "gone"
+_DEEPEST = 100  # lists and objects in one another
 MOST = 200
 """How many of the last messages and invocations are told, unless less is asked for."""
 
@@ -114,14 +117,25 @@ def _message(message: Message, now: float) -> dict[str, Any]:
 
 
 def decoded(body: str) -> Any:
-    """Return what a message says: JSON as what it holds, else its text; out of Base64 where it is in it."""
+    """Return what a message says: JSON as what it holds, else its text; out of Base64 where it is in it.
+
+    What is nested deeper than anybody means it stays a text, too: printing it again could fail.
+    """
     texts = [body]
     with suppress(ValueError):
         texts.insert(0, base64.b64decode(body, validate=True).decode("utf-8"))
     for text in texts:
-        with suppress(ValueError, RecursionError):
-            return json.loads(text, parse_constant=_no_number)
+        with suppress(ValueError):
+            return body if _is_deep(text) else json.loads(text, parse_constant=_no_number)
     return body
+
+
+def _is_deep(text: str) -> bool:
+    """Tell by the brackets alone, those in strings included: one pass, whatever the text is."""
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return False
+    steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[][{}]", text))
+    return max(accumulate(steps), default=0) > _DEEPEST
 
 
 def _no_number(constant: str) -> NoReturn:
@@ -156,7 +170,7 @@ def _invocation(function: Function, logged: Logged) -> dict[str, Any]:
 
 def _line(text: str) -> Any:
     """Return a line of a log: an object where it is the JSON of one, else the text."""
-    line = decoded(text)
+    line = decoded(text) if text.startswith("{") else text
     return line if isinstance(line, dict) else text
 
 

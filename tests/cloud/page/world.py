@@ -43,13 +43,13 @@ def authorizations(cloud: Cloud) -> Section:
 
 
 def instances(cloud: Cloud) -> Section:
-    """Return the ECS instances, with what can be done to each."""
+    """Return the ECS instances, the newest first, with what can be done to each."""
     return Section(
         "instances",
         "Instances",
         "There is no instance.",
         ("Instance", "Status", "Port tag", "Do"),
-        [Row(each["id"], _instance(each)) for each in sight.instances(cloud)],
+        [Row(each["id"], _instance(each)) for each in reversed(sight.instances(cloud))],
         about="What happens here is announced as the cloud announces it. A tag is not: a sweep finds it.",
     )
 

@@ -344,9 +344,9 @@ def test_writes_are_spaced_and_publications_are_not(invoke: Invoker) -> None:
 @pytest.mark.parametrize(
     ("fault", "writes"),
     [
-        pytest.param({"status": 400, "code": "Throttling"}, [0, 0.5, 1.5, 2.409], id="throttled"),
+        pytest.param({"status": 400, "code": "Throttling"}, [0, 0.5, 1.5, 2.497], id="throttled"),
         pytest.param(
-            {"status": 503, "code": "ServiceUnavailable", "retry_after": 3000}, [0, 3, 4, 4.909], id="asked-to-wait"
+            {"status": 503, "code": "ServiceUnavailable", "retry_after": 3000}, [0, 3, 4, 4.997], id="asked-to-wait"
         ),
         pytest.param({"status": 503, "code": "ServiceUnavailable"}, [0, 1.2, 1.7, 2.2], id="in-trouble"),
     ],
@@ -354,7 +354,7 @@ def test_writes_are_spaced_and_publications_are_not(invoke: Invoker) -> None:
 def test_an_operation_slows_down_for_the_cloud_and_recovers(
     invoke: Invoker, fault: dict[str, Any], writes: list[float]
 ) -> None:
-    """From two calls a second a write that the cloud had no time for leaves one, and the first success makes it 1.1.
+    """From two calls a second a write that the cloud had no time for leaves one, and a success gives little back.
 
     Trouble alone slows nothing: the record looks twice, which takes a second, and waits 0.2 s.
     """
@@ -388,32 +388,60 @@ def test_calls_are_spaced_by_the_ceiling() -> None:
     assert clock.now() == pytest.approx(4.5)
 
 
-def test_throttling_halves_the_rate_and_success_gives_it_back() -> None:
-    """Throttled calls of one moment count once; twenty successes restore what one throttling took, and no more."""
+def test_throttling_halves_the_rate_of_its_operation() -> None:
+    """Throttled calls of one moment count once; another operation keeps its rate."""
     clock = ManualClock(100)
     pace = _pace(clock, 10)
-    deadline = Deadline(Clock(clock.now, clock.now), 1000, margin=0)
-
-    def spacing(operation: str) -> float:
-        """Return the seconds between two calls of an operation."""
-        pace.wait(operation, deadline)
-        return pace.wait(operation, deadline)
 
     pace.throttled("X")
     pace.throttled("X")
 
-    assert spacing("X") == pytest.approx(1 / 5)
+    assert _spacing(pace, clock, "X") == pytest.approx(1 / 5)
     clock.advance(1)
     pace.throttled("X")
     clock.advance(1)
+    assert _spacing(pace, clock, "X") == pytest.approx(1 / 2.5)
+    assert _spacing(pace, clock, "Y") == pytest.approx(1 / 10)
 
-    assert spacing("X") == pytest.approx(1 / 2.5)
-    for _ in range(40):
+
+@pytest.mark.parametrize(
+    ("refusals", "seconds"),
+    [pytest.param(1, 60, id="one"), pytest.param(2, 75, id="two"), pytest.param(60, 150, id="a-minute-of-them")],
+)
+def test_who_is_alone_is_soon_as_fast_as_before(refusals: int, seconds: int) -> None:
+    """Where nothing is refused any more the ceiling is reached within a minute, and from the least rate in two and a half."""
+    clock = ManualClock(100)
+    pace = _pace(clock, 10)
+    for _ in range(refusals):
+        pace.throttled("X")
+        clock.advance(1)
+    end = clock.now() + seconds
+    while clock.now() < end:
+        pace.wait("X", Deadline(Clock(clock.now, clock.now), 1000, margin=0))
         pace.succeeded("X")
     clock.advance(1)
 
-    assert spacing("X") == pytest.approx(1 / 10)
-    assert spacing("Y") == pytest.approx(1 / 10)
+    assert _spacing(pace, clock, "X") == pytest.approx(1 / 10)
+    pace.succeeded("X")
+    assert _spacing(pace, clock, "X") == pytest.approx(1 / 10)
+
+
+def test_a_success_gives_little_back_while_others_are_refused() -> None:
+    """Of what one refusal takes, forty successes right after it give a tenth: many instances together stay below the limit."""
+    clock = ManualClock(100)
+    pace = _pace(clock, 10)
+    pace.throttled("X")
+    for _ in range(40):
+        pace.succeeded("X")
+
+    assert _spacing(pace, clock, "X") == pytest.approx(1 / 5.5)
+
+
+def _spacing(pace: Pace, clock: ManualClock, operation: str) -> float:
+    """Return the seconds between two calls of an operation."""
+    deadline = Deadline(Clock(clock.now, clock.now), 1000, margin=0)
+    pace.wait(operation, deadline)
+    return pace.wait(operation, deadline)
 
 
 def test_a_wait_that_the_cloud_asks_for_holds_every_call_of_the_operation() -> None:
