@@ -19,7 +19,7 @@ from rich.console import Console
 
 from functions._operator.build import CACHE, ROOT
 from tests import readme
-from tests.bench import report, rounds
+from tests.bench import instructions, report, rounds
 from tests.bench.measure import running_peer
 from tests.bench.stage import stage
 
@@ -42,12 +42,16 @@ def main() -> None:
     console = Console(width=130)
     if chosen.again:
         document = json.loads(RESULTS.read_text(encoding="utf-8"))
-        document |= report.judged(report.samples(document), document["zip_bytes"])
+        document |= report.judged(report.samples(document), document.get("instructions", {}), document["zip_bytes"])
     else:
         with console.status("building") as status:
             document = measure(chosen.rounds, status.update)
     measured = report.samples(document)
-    for table in (*report.raw_tables(measured), report.goal_table(report.goals(measured, document["zip_bytes"]))):
+    goals = report.goals(measured, document.get("instructions", {}), document["zip_bytes"])
+    for table in (
+        *report.raw_tables(measured),
+        report.goal_table(goals),
+    ):
         console.print(table)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -70,12 +74,13 @@ def measure(number: int, show: Callable[[str], object]) -> dict[str, Any]:
         measured: dict[str, rounds.Samples] = {}
         for contest in rounds.contests(folder):
             measured[contest.name] = rounds.compete(contest, staged.candidates, peer, SHORT * number, tell)
+        counted = instructions.counts(folder, staged.candidates, peer, tell)
         peer.delay(rounds.DELAY)
         contest = rounds.batches(folder)
         measured[contest.name] = rounds.compete(contest, staged.candidates, peer, number, tell)
     date = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     zip_bytes = {"ours": staged.zip_bytes, "vendor": staged.vendor_zip_bytes}
-    return report.document(measured, zip_bytes, date, loads)
+    return report.document(measured, counted, zip_bytes, date, loads)
 
 
 if __name__ == "__main__":

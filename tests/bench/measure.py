@@ -98,11 +98,9 @@ def running_peer() -> Iterator[Peer]:
 def run(candidate: Candidate, job: Job, peer: Peer) -> Run:
     """Run ``job`` in a fresh process. Raises RuntimeError with its output if it fails."""
     peer.counts()
-    counts = {"warm_up": job.warm_up, "measured": job.measured}
-    arguments = {"index": candidate.module, "events": [str(path) for path in job.events], **counts}
-    command = [sys.executable, "-I", "-S", "-B", str(_WORKER), json.dumps(arguments), *map(str, candidate.paths)]
+    command = [sys.executable, *arguments(candidate, job)]
     start = time.monotonic()
-    done = subprocess.run(command, env=_environment(job, peer), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment(job, peer), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{candidate.name} failed:\n{done.stdout[-2_000:]}\n{done.stderr[-4_000:]}")
     told = json.loads(done.stdout.rstrip().rpartition("\n")[2])
@@ -120,6 +118,13 @@ def run(candidate: Candidate, job: Job, peer: Peer) -> Run:
         requests=counted["requests"],
         sent=sum(counted["bytes"].values()),
     )
+
+
+def arguments(candidate: Candidate, job: Job) -> list[str]:
+    """Return what an interpreter has to be told to run ``job``."""
+    counts = {"warm_up": job.warm_up, "measured": job.measured}
+    told = {"index": candidate.module, "events": [str(path) for path in job.events], **counts}
+    return ["-I", "-S", "-B", str(_WORKER), json.dumps(told), *map(str, candidate.paths)]
 
 
 def write_events(folder: Path, records: int, number: int = EVENTS) -> list[Path]:
@@ -144,8 +149,8 @@ def _request(number: int) -> dict[str, Any]:
     )
 
 
-def _environment(job: Job, peer: Peer) -> dict[str, str]:
-    """What Function Compute sets, and nothing of this process but where programs are."""
+def environment(job: Job, peer: Peer) -> dict[str, str]:
+    """Return what Function Compute sets, and nothing of this process but where programs are."""
     return {
         "PATH": os.environ["PATH"],
         "OWNER": "team-a",

@@ -24,7 +24,7 @@ def tables(document: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             _where(document, measured),
-            _goals(report.goals(measured, document["zip_bytes"])),
+            _goals(report.goals(measured, document.get("instructions", {}), document["zip_bytes"])),
             _medians(measured, document["zip_bytes"]),
             _prices(measured),
         ]
@@ -42,9 +42,12 @@ def _where(document: Mapping[str, Any], measured: report.Measured) -> str:
     )
 
 
+_MARKS = {"met": "met", "missed": "**missed**", "unclear": "unclear"}
+
+
 def _goals(goals: Sequence[report.Goal]) -> str:
     rows = ["| what | measured | half of the rounds | goal | |", "|---|---|---|---|---|"]
-    rows += [f"| {' | '.join(goal.cells('met', '**missed**'))} |" for goal in goals]
+    rows += [f"| {' | '.join(goal.cells(_MARKS))} |" for goal in goals]
     return "\n".join(rows)
 
 
