@@ -65,7 +65,7 @@ class Names:
         if wish and isinstance(name.choice, Leave):  # then the rule holds as if nobody had asked
             name.refusal = name.choice
             name.seen, name.choice = self.mover.choose(name.seen, leaving, "")
-        log.info("name", text=described(name.name, name.entry, name.seen.target, name.seen.candidates))
+        log.info("name", name=name.name, text=described(name.name, name.entry, name.seen.target, name.seen.candidates))
         if not self.settings.moves_names:
             return
         if isinstance(name.choice, Stay):

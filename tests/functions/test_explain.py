@@ -23,6 +23,8 @@ TARGET = f"i-bp1example0001:8080 in {VPC}"
 NOT_ABOUT_A_NAME = frozenset(
     {
         "hook",
+        "hook not held",
+        "task not seen",
         "invocation",
         "region not known",
         "sweep completed",

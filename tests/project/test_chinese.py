@@ -45,7 +45,7 @@ def test_every_setting_is_translated() -> None:
     ], "a list or a URL alone needs no translation, everything else does"
 
 
-@pytest.mark.parametrize("number", range(3), ids=["refused", "kept", "sweep"])
+@pytest.mark.parametrize("number", range(4), ids=["refused", "names", "kept", "sweep"])
 def test_every_reason_is_translated(number: int) -> None:
     """Each table of reasons has the same rows in one order, and each cell names the same codes, settings and commands."""
     english, chinese = (

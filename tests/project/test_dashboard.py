@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from functions.named_backends.index import work as keep_names
 from functions.reconcile_vpc_access.index import work as reconcile
 from functions.release_vpc_access.index import work as release
 from shared import log
 from tests.deployed import template
+from tests.functions.test_explain import written_events
 from tests.invoking import VPC, Invoker, moving, new_invoker, queue_event, request, state_change
 from tests.logstore import LogStore, Row, fields_of, index_of, search_of, values_of, written
 from tests.registry import charts
@@ -26,6 +28,7 @@ SEARCHES = [name for name, each in STACK.document["Resources"].items() if each["
 TIMER = {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""}
 OURS = [{"Key": "vpc-access-owner", "Value": "team-a"}, {"Key": "vpc-access-origin", "Value": "announced"}]
 GONE, USED, ALIVE = "i-bp1gone0011", "i-bp1used0012", "i-bp1example0001"
+RARE = {"apis not updated"}  # events that take more than this scene has; the code has them
 PLATFORM = [  # https://www.alibabacloud.com/help/ja/functioncompute/fc/request-level-metric-logs
     {
         "__time__": 1_767_586_716 + n,
@@ -52,7 +55,44 @@ def to_sweep() -> dict[str, Any]:
         request(Name="stays", InstanceId=GONE, Port=8103, Tag=OURS[:1]),
         request(Name="release", InstanceId=GONE, Port=8104, Tag=OURS),
     ]
-    return {"instances": tagged, "entries": entries}
+    return {"instances": [*tagged, named("i-bp1name0001", "orders-sweep")], "entries": entries}
+
+
+def named(instance_id: str, name: str, **changes: Any) -> dict[str, Any]:
+    """Return an instance that stands for a name."""
+    return {
+        "InstanceId": instance_id,
+        "VpcId": VPC,
+        "Tags": {"apigateway-port": "8080", "apigateway-name": name},
+        **changes,
+    }
+
+
+def names_played(scene: Scene, naming: Invoker) -> None:
+    """Let a name move to another instance, then to nobody; another one cannot be moved, and one is outside of the policy."""
+    first, second = "i-bp1name0011", "i-bp1name0012"
+
+    def entry(name: str, instance_id: str) -> dict[str, Any]:
+        return request(Name=name, InstanceId=instance_id, Tag=[OURS[0], {"Key": "vpc-access-origin", "Value": "named"}])
+
+    naming.configure(ALLOWED_NAMES=f"{VPC}:orders-*")
+    naming.given(entries=[entry("orders-moved", first)], instances=[named(second, "orders-moved")])
+    naming.given(instances=[named(first, "orders-moved", Status="Stopped")])
+    scene.doing(lambda: naming(state_change(first, "Stopped")))
+    naming.given(instances=[named(second, "orders-moved", Status="Stopped")])
+    scene.doing(lambda: naming.due(60, "names"))
+    third, fourth = "i-bp1name0013", "i-bp1name0014"
+    naming.given(
+        entries=[entry("orders-stuck", third)],
+        instances=[named(third, "orders-stuck", Status="Stopped"), named(fourth, "orders-stuck")],
+        faults=[{"operation": "CloudAPI.ModifyVpcAccessAndUpdateApis", "status": 503, "code": "ServiceUnavailable"}],
+    )
+    scene.doing(lambda: naming(state_change(third, "Stopped"), timeout=20))
+    for _ in range(3):
+        scene.doing(lambda: naming.due(600, "names"))
+    naming.given(entries=[entry("orders-drift", ALIVE)], instances=[named(ALIVE, "orders-drift")], faults=[])
+    naming.configure(ALLOWED_NAMES=f"{VPC}:orders-*", ALLOWED_PORTS="80")
+    scene.doing(lambda: naming(state_change(ALIVE, "Stopped")))
 
 
 class Scene:
@@ -107,12 +147,14 @@ def played(invoker: Invoker) -> list[dict[str, Any]]:
     )
     scene.doing(lambda: releasing.due(3600))
     invoker.given(**to_sweep())
+    sweeping.configure(ALLOWED_NAMES=f"{VPC}:orders-*")
     scene.doing(lambda: sweeping(TIMER))
     invoker.given(permissions=[{"denied": ["slb:DescribeLoadBalancers"]}])
     scene.doing(lambda: sweeping(TIMER))
     many = [request(Name=f"many-{n}", InstanceId=f"i-bp1many{n:04}", Tag=OURS) for n in range(12)]
     invoker.given(permissions=[{"denied": []}], entries=many)
     scene.doing(lambda: sweeping(TIMER))
+    names_played(scene, invoker.doing(keep_names))
     return scene.lines
 
 
@@ -150,7 +192,7 @@ def test_a_query_asks_for_what_is_written(query: str, store: LogStore, lines: li
     store.find(query)
     for field, value in values_of(query):
         said = {each.get(field.removeprefix("message.")) for each in (*lines, *PLATFORM)}
-        assert value in said, f"nothing writes {field} {value!r}"
+        assert value in said or value in RARE & set(written_events()), f"nothing writes {field} {value!r}"
 
 
 @pytest.mark.parametrize(
@@ -238,8 +280,9 @@ def test_reasons_are_told_by_source(store: LogStore, lines: list[dict[str, Any]]
 
 def test_redeliveries_are_told(store: LogStore) -> None:
     """A message that more than one invocation had is there, with its name; those that came once are not."""
-    (row,) = store.ask(charts.query(CHARTS["redeliveries"]))
-    assert (row["message_id"], row["name"], row["deliveries"]) == ("C6DB60D1574661357FA2272700000050", "late", 2)
+    rows = {row["name"]: row for row in store.ask(charts.query(CHARTS["redeliveries"]))}
+    assert (rows["late"]["message_id"], rows["late"]["deliveries"]) == ("C6DB60D1574661357FA2272700000050", 2)
+    assert "orders-prod" not in rows
 
 
 def test_latency_is_that_of_the_invocations(store: LogStore) -> None:
@@ -282,7 +325,7 @@ def test_every_finding_of_a_sweep_is_shown() -> None:
     """A kind of finding that a sweep counts is a column of the table and has its index."""
     from shared.access.sweep import KINDS
 
-    kinds = {f"message.{kind.replace(' ', '_')}" for kind in KINDS}
+    kinds = {f"message.{kind.replace(' ', '_')}" for kind in KINDS} - {"message.name"} | {"message.names"}
     assert kinds == fields_of(charts.query(CHARTS["found"])) - {"message.event", "message.seconds"}
 
 
