@@ -490,11 +490,11 @@ def event_files() -> list[Any]:
 
 
 def test_stack_without_names_has_nothing_for_them() -> None:
-    """Whoever allows no name, or switches them off, gets neither function, role, queue, triggers nor an alarm for them."""
+    """Whoever allows no name, or switches them off, gets neither function, role, queue, triggers nor an alarm and its search."""
     without = [stack(AllowedNames="none"), stack(NamedBackends="off")]
     only = {name for name in DOCUMENT["Resources"] if not without[0].has(name) and stack().has(name)}
     kinds = sorted(DOCUMENT["Resources"][name]["Type"].rpartition("::")[2] for name in only)
-    assert kinds == sorted(("Queue", "Role", *PER_FUNCTION, "Trigger", "Trigger", "Alert"))
+    assert kinds == sorted(("Queue", "Role", *PER_FUNCTION, "Trigger", "Trigger", "Alert", "Savedsearch"))
     assert all(not of.has(name) for of in without for name in only)
     assert {name for name, each in DOCUMENT["Outputs"].items() if each.get("Condition") == "KeepsNames"} == {
         "NamesQueue",
