@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from shared import log
 from shared.access.moving import Followed, Mover, Seen
-from shared.access.naming import Choice, Leave
+from shared.access.naming import ON_PURPOSE, Choice, Leave
 from shared.errors import AuthorizerError
 from shared.flow.engine import Run
 from shared.model.access import VpcAccess
@@ -157,8 +157,11 @@ def own_record(content: Hint | Move, part: str = "") -> Record:
 
 
 def told(move: Move) -> str:
-    """Return the note that a move was told, whichever of its messages comes back."""
-    return f"told {move[:7]}"
+    """Return the note that a move was told, whichever of its messages comes back.
+
+    Two of them may give it two causes, if a target that had stopped was gone when the change was tried again.
+    """
+    return f"told {_once(move)}"
 
 
 def passed_on(move: Move) -> str:
@@ -169,6 +172,17 @@ def passed_on(move: Move) -> str:
 def carried_out(move: Move) -> str:
     """Return the note that a change was made: what comes back of it is no wish to make it once more."""
     return f"carried out {move[:7]}"
+
+
+def on_its_way(move: Move) -> str:
+    """Return the note that the message of a change that was not carried out yet comes back in a moment."""
+    return f"on its way {_once(move)}"
+
+
+def _once(move: Move) -> Move:
+    """Return what all messages of one change have in common."""
+    cause = move.cause if move.cause.startswith(ON_PURPOSE) else ""
+    return move._replace(cause=cause, operation_id="", writes=0, since=0)
 
 
 def under_way(name: str) -> str:

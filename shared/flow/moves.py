@@ -21,6 +21,7 @@ from shared.flow.following import (
     behind,
     carried_out,
     followed,
+    on_its_way,
     own_record,
     passed_on,
     replaced,
@@ -179,13 +180,18 @@ class Names:
         )
         if pending is not None and (pending.previous, pending.target) == (move.previous, move.target):
             move = move._replace(cause=pending.cause, started=pending.started, writes=pending.writes + 1)
+        if pending is None and self.run.recent.noted(on_its_way(move)):
+            name.waits = True  # a change is tried again when its message is back, whoever else asks for it
+            return
         if move.writes > MAX_WRITES:
+            self.run.recent.forget(on_its_way(move))
             text = f"it could not be pointed to {choice.access.target_text()} in {MAX_WRITES} tries: the next sweep tries again"
             log.error("name not moved", name=name.name, target=choice.access.target_text(), text=text)
             name.outcomes.append(Outcome(own_record(move), FAILED, entry, "NotMoved", text))
             return
         self.heard.hold(name.held)
         self.run.send_naming(move, COMES_BACK)
+        self.run.recent.note(on_its_way(move))
         name.is_sure = name.waits = True
         if not self.mover.still_holds(entry, choice):
             log.info("changed meanwhile", name=name.name)
@@ -197,6 +203,8 @@ class Names:
         modified = self.mover.point(access)
         self._following.begun(move)
         self.run.recent.note(carried_out(move))
+        self.run.recent.forget(on_its_way(move))
+        self.run.recent.forget(told(move))  # that was of an earlier one
         if name.seen is not None:
             name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
         move = move._replace(operation_id=modified.operation_id, since=self.now())

@@ -27,6 +27,7 @@ from tests.shared.flow.test_names_hooks import target as target_of
 
 FAR = 10**12  # epoch seconds, long after everything
 TASK = "f" * 32
+MODIFY = "ModifyVpcAccessAndUpdateApis"
 
 
 def wish(instance_id: str, request: str) -> str:
@@ -138,3 +139,45 @@ def test_however_many_carry_a_name_its_line_in_the_log_is_short(invoke: Invoker,
     (line,) = (line for line in naming.lines() if line["event"] == "name")
     assert len(json.dumps(line)) < 2_000
     assert "and 191 more · not" in line["text"]
+
+
+class Killed(BaseException):
+    """SIGKILL: nothing of ours catches it."""
+
+
+def test_a_move_whose_cause_changes_before_it_is_made_is_told_once(invoke: Invoker, naming: Invoker) -> None:
+    """The function is killed before the change, and the target that had stopped has lost its tag when it is tried again."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+    event = queue_event(naming_message(Hint(NAME, REGION, "it has stopped")))
+
+    def kill(operation: str) -> None:
+        if operation == MODIFY:
+            raise Killed
+
+    naming.before = kill
+    with pytest.raises(Killed):
+        naming(event)
+    naming.before = lambda _: None
+    naming.configure(ALLOWED_NAMES=f"{VPC}:orders-*")
+    invoke.given(instances=[instance(FIRST, name="")])
+    naming(event)
+    play(naming, 60)
+
+    assert [one["data"]["Cause"] for one in naming.messages()] == ["Untagged"]
+
+
+def test_a_change_that_is_refused_is_tried_three_times_however_many_ask_for_it(
+    invoke: Invoker, naming: Invoker
+) -> None:
+    """Each of them finds that the message of the change is on its way; then the alarm's line is written, once."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")], permissions=[{"denied": [f"apigateway:{MODIFY}"]}])
+    for _ in range(5):
+        naming(queue_event(naming_message(Hint(NAME, REGION, "it has stopped"))))
+    play(naming, 120)
+
+    assert len(naming.calls(f"CloudAPI.{MODIFY}")) == 3
+    assert [one["data"]["ReasonCode"] for one in naming.messages()] == ["NotMoved"]
+    naming(queue_event(naming_message(Hint(NAME, REGION, "it has stopped"))))
+    assert len(naming.calls(f"CloudAPI.{MODIFY}")) == 4
