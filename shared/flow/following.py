@@ -174,6 +174,11 @@ def carried_out(move: Move) -> str:
     return f"carried out {move[:7]}"
 
 
+def met(request: str) -> str:
+    """Return the note that the wish ``request`` was carried out: it may be delivered again with what failed beside it."""
+    return f"met {request}"
+
+
 def on_its_way(move: Move) -> str:
     """Return the note that the message of a change that was not carried out yet comes back in a moment."""
     return f"on its way {_once(move)}"

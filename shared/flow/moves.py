@@ -21,6 +21,7 @@ from shared.flow.following import (
     behind,
     carried_out,
     followed,
+    met,
     on_its_way,
     own_record,
     passed_on,
@@ -84,7 +85,6 @@ class Names:
         One that was carried out is none any more: the person may have moved the name back since. This instance knows that for
         a minute, so what is older is not taken up.
         """
-        wishes = [hint.target for hint in name.hints if hint.target]
         begun = [
             move.target[1]
             for move in name.arrived
@@ -94,7 +94,14 @@ class Names:
             and not self.run.recent.noted(carried_out(move))
             and self.now() - move.since < _MINUTE
         ]
-        return next(iter([*reversed(wishes), *begun]), "")
+        return next(iter([*(hint.target for hint in self._wishes(name)), *begun]), "")
+
+    def _wishes(self, name: Name) -> list[Hint]:
+        """Return the wishes that were not carried out yet, the last one first."""
+        return [hint for hint in reversed(name.hints) if hint.target and not self.run.recent.noted(met(hint.request))]
+
+    def _request(self, name: Name) -> str:
+        return next((hint.request for hint in self._wishes(name)), "")
 
     def _warn(self, name: Name, stay: Stay) -> None:
         """Say what is wrong with a name that keeps its target: people have to act."""
@@ -173,7 +180,7 @@ class Names:
             entry.vpc_access_id,
             entry.target,
             choice.access.target,
-            f"{choice.cause} {_request(name)}".strip() if choice.cause == ON_PURPOSE else choice.cause,
+            f"{choice.cause} {self._request(name)}".strip() if choice.cause == ON_PURPOSE else choice.cause,
             choice.to.backend.started,
             writes=1,
             since=self.now(),
@@ -203,6 +210,8 @@ class Names:
         modified = self.mover.point(access)
         self._following.begun(move)
         self.run.recent.note(carried_out(move))
+        if choice.cause == ON_PURPOSE and (request := self._request(name)):
+            self.run.recent.note(met(request))
         self.run.recent.forget(on_its_way(move))
         self.run.recent.forget(told(move))  # that was of an earlier one
         if name.seen is not None:
@@ -278,10 +287,6 @@ class Names:
             except AuthorizerError as error:
                 log.warning("move not kept", name=outcome.name, code=error.code, text=str(error))
         return outcome
-
-
-def _request(name: Name) -> str:
-    return next((hint.request for hint in reversed(name.hints) if hint.target), "")
 
 
 def _refreshing(entry: VpcAccess, region_id: str, now: int) -> Move:

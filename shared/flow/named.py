@@ -111,6 +111,8 @@ def _of_hint(record: Record, hint: Hint, name: Name, names: Names) -> Outcome:
     if hint.target:
         return _of_wish(record, name, names)
     claimant = next((one for one in candidates if hint.instance_id and one.place == hint.instance_id), None)
+    if claimant is None and isinstance(name.choice, Point) and not names.settings.moves_names:
+        return _planned(record, name)
     if claimant is None:
         text = f"{name.name!r} was looked at ({hint.because})"
         return Outcome(record, IGNORED, None, "names", text)

@@ -58,6 +58,17 @@ def test_a_name_that_was_moved_and_moved_back_stays_there(invoke: Invoker, namin
     assert [one["data"]["Cause"] for one in naming.messages()] == ["OnPurpose w-1", "OnPurpose w-2"]
 
 
+def test_a_wish_that_is_delivered_again_is_not_followed_again(invoke: Invoker, naming: Invoker) -> None:
+    """Something else in its batch had failed, and the name was moved back meanwhile."""
+    furnish(invoke)
+    for request, instance_id in (("w-1", SECOND), ("w-2", FIRST), ("w-1", SECOND)):
+        answer = naming(queue_event(wish(instance_id, request)))
+        play(naming, 16)
+
+    assert target_of(naming) == FIRST
+    assert answer.result["outcome"] == "unchanged"
+
+
 def test_a_wish_that_is_only_begun_is_not_taken_up_after_a_minute(invoke: Invoker, naming: Invoker) -> None:
     """By then nobody knows whether it was carried out, and the name moved back since."""
     furnish(invoke)
@@ -106,6 +117,17 @@ def test_what_says_that_it_begins_later_does_not_wait_for_ever(
     play(naming, 900)
 
     assert not any(naming.served.products["SMQ"].queue("names").counts().values())
+
+
+def test_what_is_only_planned_is_told_whoever_asks(invoke: Invoker, naming: Invoker) -> None:
+    """Of a target that has stopped it is told what would be done, and not only that the name was looked at."""
+    furnish(invoke)
+    naming.configure(ALLOWED_NAMES=f"{VPC}:orders-*", NAMED_BACKENDS="plan")
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+    answer = naming(queue_event(naming_message(Hint(NAME, REGION, "it has stopped"))))
+
+    assert (answer.result["outcome"], answer.result["reason"]) == ("planned", "move: Stopped")
+    assert not naming.messages()
 
 
 def test_an_instance_that_joins_a_group_gets_the_name_once_it_is_in_service(invoke: Invoker, naming: Invoker) -> None:
