@@ -50,6 +50,7 @@ class _Setting(NamedTuple):
 @click.option("--may-remove-used", is_flag=True, help="Also remove --used-entry and make it again, under another id.")
 @click.option("--provoke-throttling", is_flag=True, help="Also read until the gateway throttles the account.")
 @click.option("--fill-quota", default=0, metavar="N", help="Also make up to N authorizations, until one is refused.")
+@click.option("--recorded", type=click.Path(exists=True, dir_okay=False), help="Log lines of the recorder.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write.")
 @click.option("--only", multiple=True, type=click.Choice(list(BY_ID)), metavar="QUESTION", help="Ask this one only.")
 @click.option("--sdk/--no-sdk", default=True, help="Also ask by the vendor's own clients.  [default: sdk]")
@@ -134,7 +135,8 @@ def _setting(where: str, given: Given, key: Credentials, switches: dict[str, str
             interrupt_safe = interrupt.put_away(lambda: stage.furnished(endpoint))
             stack.enter_context(interrupt_safe)
         throttling = where == "local" or given.provoke_throttling
-        yield _Setting(place, replace(stage.GIVEN, provoke_throttling=throttling), stage.jumping(endpoint))
+        ours = replace(stage.GIVEN, provoke_throttling=throttling, recorded=given.recorded)
+        yield _Setting(place, ours, stage.jumping(endpoint))
 
 
 class _Consent:

@@ -32,6 +32,7 @@ class Given:
     may_remove_used: bool = False
     provoke_throttling: bool = False
     fill_quota: int = 0
+    recorded: str | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _MOST = 100_000  # an account's id and a time are larger
 _NAMES = """
 code status read_as fields total entries again by_tens page_size apis apis_named seconds looks calls whole told dry_run_code
 dry_run_status ip_type found_by_tag description_told part_of_name part_of_port part_of_instance id_stays some_before_others
-rows state arrived as_sent without_a_tag with_the_tag
+rows state arrived as_sent without_a_tag with_the_tag shapes known
 """
 EVIDENCE = frozenset(_NAMES.split())
 """The names that evidence may have."""

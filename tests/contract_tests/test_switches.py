@@ -87,7 +87,7 @@ def test_what_the_stand_in_plays_is_what_is_assumed() -> None:
     assert {each: words[each] for each in words.keys() - unseen} == {
         each: BY_ID[each].assumed for each in words.keys() - unseen
     }
-    assert unseen == {"full-quota", "change-unfinished", "change-users", "change-meanwhile"}
+    assert unseen == {"event-shapes", "full-quota", "change-unfinished", "change-users", "change-meanwhile"}
 
 
 def test_a_record_sets_another_stand_in_to_the_same_answers() -> None:

@@ -78,7 +78,7 @@ def test_an_accounts_answers_are_known_from_then_on(tmp_path: Path) -> None:
     learnt = known.learn(record(real=True, duplicate="overwrite"), path)
     rows = known.read(path)
 
-    assert learnt == len(QUESTIONS) - 4
+    assert learnt == len(QUESTIONS) - 5
     assert rows["full-quota"] == {"question": "full-quota", "known": "assumed"}
     assert rows["taken-name"]["known"] == "2026-11-18"
     assert "**seen 2026-11-18** in cn-hangzhou: overwritten" in known.table(path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tests.contract.question import Question
-from tests.contract.questions import changes, entries, frame, looks, products, queues, used
+from tests.contract.questions import changes, entries, events, frame, looks, products, queues, used
 
 QUESTIONS: tuple[Question, ...] = (
     *looks.QUESTIONS,
     *products.QUESTIONS,
     *frame.QUESTIONS,
+    *events.QUESTIONS,
     *entries.QUESTIONS,
     *changes.QUESTIONS,
     *queues.QUESTIONS,
