@@ -18,7 +18,7 @@ from shared.errors import Doubtful
 from shared.model.access import VpcAccess
 from shared.parallel import in_parallel
 
-_REMEMBERED = 60.0  # seconds
+_REMEMBERED, _NOTED = 60.0, 3_600.0  # seconds
 _SWEEPS = 3
 
 Target = tuple[str, str, int]
@@ -40,11 +40,11 @@ class Recent:
         self._noted: dict[str, float] = {}  # the oldest first
 
     def note(self, what: str) -> None:
-        """Remember for a minute that something was done; an instance that has just begun knows of nothing."""
+        """Remember for an hour that something was done; an instance that has just begun knows of nothing."""
         now = self._clock.monotonic()
         self._noted.pop(what, None)
         self._noted[what] = now
-        while now - next(iter(self._noted.values())) > _REMEMBERED:
+        while now - next(iter(self._noted.values())) > _NOTED:
             del self._noted[next(iter(self._noted))]
 
     def forget(self, what: str) -> None:
@@ -55,9 +55,9 @@ class Recent:
         """Return the rest of each note of the last minute that begins so."""
         return [what[len(beginning) :] for what in self._noted if what.startswith(beginning) and self.noted(what)]
 
-    def noted(self, what: str) -> bool:
-        """Tell whether it was noted within the last minute."""
-        return self._clock.monotonic() - self._noted.get(what, -_REMEMBERED) < _REMEMBERED
+    def noted(self, what: str, within: float = _REMEMBERED) -> bool:
+        """Tell whether it was noted within so many seconds, a minute if nothing is said and an hour at most."""
+        return self._clock.monotonic() - self._noted.get(what, -within) < within
 
     def wrote(self, access: VpcAccess) -> None:
         """Remember an entry that was just made."""

@@ -35,7 +35,7 @@ from shared.model.access import VpcAccess
 from shared.model.outcome import FAILED, Outcome
 from shared.model.records import Hint, Move
 
-_MINUTE = 60  # seconds
+_MINUTE, _HOUR = 60, 3_600  # seconds
 
 
 class Names:
@@ -138,7 +138,9 @@ class Names:
         newest = {told(move): move for move in sorted(name.arrived, key=lambda one: (one.writes, one.operation_id))}
         for move in newest.values():
             entry = name.entry
-            if self.run.recent.noted(told(move)) or (not move.operation_id and self.run.recent.noted(passed_on(move))):
+            if self.run.recent.noted(told(move), _HOUR) or (
+                not move.operation_id and self.run.recent.noted(passed_on(move))
+            ):
                 continue
             if entry is None or entry.vpc_access_id != move.vpc_access_id:
                 continue  # the entry that it was about is gone

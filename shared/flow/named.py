@@ -40,12 +40,13 @@ def keep_names(jobs: Sequence[Job], run: Run) -> tuple[list[Outcome], list[HookA
     if mine:
         run.session.credentials()  # without a key nothing can be done: said once, not once for each record
     names = Names(run)
+    hooks = _Hooks(names)
+    hooks.answer_overdue(mine)
     names.heard.sort(mine)
     for name in list(names.names.values()):
         names.settle(name)
     names.follow()
     names.publish()
-    hooks = _Hooks(names)
     for record in mine:
         outcome = hooks.outcome(record) if isinstance(record.content, Held) else _outcome(record, names)
         outcomes.append(_told(outcome, run))
@@ -165,26 +166,49 @@ def _planned(record: Record, name: Name) -> Outcome:
     return Outcome(record, PLANNED, name.entry, f"stay: {end}" if end else "stay")
 
 
+def _gone_on(record: Record) -> Outcome:
+    """Return what becomes of a hook that need not wait any longer."""
+    assert isinstance(record.content, Held)
+    return Outcome(record._replace(content=record.content.leaving), IGNORED, None, "transition", "the names have moved")
+
+
 class _Hooks:
     """The hooks of an invocation, and what becomes of each."""
 
     def __init__(self, names: Names) -> None:
         self._names, self._ready = names, list[Outcome]()
         self._waiting = list[HookAnswer]()
+        self._early: dict[int, Outcome] = {}  # of records, by identity
+
+    def answer_overdue(self, records: Sequence[Record]) -> None:
+        """Answer the hooks that have waited for long enough, before anything else: what is to be done first may take minutes."""
+        overdue = [
+            record for record in records if isinstance(record.content, Held) and not self._may_wait(record.content)
+        ]
+        if not overdue or self._names.settings.dry_run:
+            return
+        outcomes, answers = self._answer([_gone_on(record) for record in overdue])
+        self._waiting += answers
+        self._early = {id(record): outcome for record, outcome in zip(overdue, outcomes, strict=True)}
+
+    def _may_wait(self, held: Held) -> bool:
+        return self._names.now() - held.first_seen < _HOLDING
 
     def outcome(self, record: Record) -> Outcome:
         """Return what becomes of a hook's record: it waits, in a message of ours, or is answered with the others."""
         held = record.content
         assert isinstance(held, Held)
+        if (early := self._early.get(id(record))) is not None:
+            return early
         tasks = self._tasks(held)
         why = self._why_wait(record, held) or (f"{len(tasks)} changes are still followed" if tasks else "")
-        if why and self._names.now() - held.first_seen < _HOLDING:
+        if why and self._may_wait(held):
             try:
                 self._wait(held, tuple(tasks))
             except AuthorizerError as error:
                 return stopped(record, None, error, self._names.now())
             return Outcome(record, SCHEDULED, None, "Waiting", why)
-        outcome = Outcome(record._replace(content=held.leaving), IGNORED, None, "transition", "the names have moved")
+        outcome = _gone_on(record)
         self._ready.append(outcome)
         return outcome
 
@@ -192,9 +216,12 @@ class _Hooks:
         """Answer the hooks that need not wait any longer."""
         if not self._ready:
             return [], self._waiting
-        run = self._names.run
-        outcomes, answers = answer_hooks(self._ready, self._names.mover.ess, run.settings, run.session.clock.now())
+        outcomes, answers = self._answer(self._ready)
         return outcomes, [*self._waiting, *answers]
+
+    def _answer(self, ready: Sequence[Outcome]) -> tuple[list[Outcome], list[HookAnswer]]:
+        run = self._names.run
+        return answer_hooks(ready, self._names.mover.ess, run.settings, run.session.clock.now())
 
     def _wait(self, held: Held, tasks: tuple[tuple[str, int], ...]) -> None:
         self._names.heard.hold([held])

@@ -130,6 +130,31 @@ def test_what_is_only_planned_is_told_whoever_asks(invoke: Invoker, naming: Invo
     assert not naming.messages()
 
 
+def test_a_hook_whose_time_is_over_is_answered_before_all_else(invoke: Invoker, naming: Invoker) -> None:
+    """What is to be done for its names may take minutes, and Auto Scaling waits no longer than we have asked it to."""
+    furnish(invoke)
+    invoke(leave(invoke, FIRST))
+    naming.clock.advance(271)
+    bodies = taken(naming)
+    naming.served.world.journal.clear()
+    naming(queue_event(*bodies))
+
+    assert naming.calls()[0] == "ESS.CompleteLifecycleAction"
+    assert target_of(naming) == SECOND
+
+
+def test_a_message_that_comes_back_late_tells_and_writes_nothing_again(invoke: Invoker, naming: Invoker) -> None:
+    """The queue may hold many before it: what was told is known for longer than a minute."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+    naming(queue_event(naming_message(Hint(NAME, REGION, "it has stopped"))))
+    naming.clock.advance(600)
+    play(naming, 30)
+
+    assert len(naming.messages()) == 1
+    assert len(naming.calls(f"CloudAPI.{MODIFY}")) == 1
+
+
 def test_an_instance_that_joins_a_group_gets_the_name_once_it_is_in_service(invoke: Invoker, naming: Invoker) -> None:
     """It was looked at before its hook was answered, and no event tells that it is in service: the name is looked at again."""
     furnish(invoke)
