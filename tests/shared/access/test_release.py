@@ -161,6 +161,27 @@ def test_a_removal_that_still_shows_is_checked_again(releasing: Invoker) -> None
     assert len({told["id"] for told in releasing.messages() if told["type"] == "vpcaccess.released"}) == 1
 
 
+def test_a_removal_that_still_shows_when_time_is_over_comes_again(releasing: Invoker) -> None:
+    """No look is waited for that would not end in time: the record is delivered again, and told then."""
+    message = given(releasing)
+    entry = releasing.accesses()
+
+    def shows_on(operation: str) -> None:
+        if operation == "RemoveVpcAccess":
+            releasing.given(entries=[{**one, "Tag": OURS} for one in entry])
+            releasing.clock.advance(57.0 - sum(releasing.slept))  # of 58 seconds
+
+    releasing.after = shows_on
+    answer = due(releasing, message)
+    releasing.after = lambda _: None
+
+    assert "NotConfirmed" in str(answer.error)
+    calls = releasing.calls()
+    looks = calls[calls.index("CloudAPI.RemoveVpcAccess") + 1 :].count("CloudAPI.DescribeVpcAccesses")
+    assert looks == 2  # one look, by the name and by the target
+    assert became(due(releasing, message)) == ["released"]
+
+
 @pytest.mark.parametrize("target", [{}, {"InstanceId": ALIVE}, {"Name": "another"}], ids=["same", "target", "name"])
 def test_what_is_made_again_at_once_is_another_entry(releasing: Invoker, target: dict[str, str]) -> None:
     """The removal is told, though its name or its target is in the list again, under another id."""

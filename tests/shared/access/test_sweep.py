@@ -318,6 +318,25 @@ def test_what_is_made_as_somebody_elses_has_another_checksum() -> None:
     assert plans[0].checksum() != plans[1].checksum()
 
 
+def test_what_is_of_no_kind_of_ours_asks_for_nothing() -> None:
+    """A tagged resource whose id is neither an instance's nor a load balancer's is passed over."""
+    assert _planned(Scene(tagged=(Backend("eni-1", VPC, {TAG: "8080"}, status="Running"),))).items == ()
+
+
+def test_what_is_opened_twice_is_told_as_ours() -> None:
+    """Where an entry of ours and another's open the same target, ours is kept and the other is nobody's business."""
+    ours = _entry("ours", "i-1", 8080, OURS, "announced", "id-1")
+    backend = Backend("i-1", VPC, {TAG: "8080"}, status="Running")
+    items = [
+        [(item.kind, item.access.name) for item in _planned(Scene(pair, (backend,))).items]
+        for theirs in [ours._replace(name="theirs", tags=(), vpc_access_id="id-2")]
+        for pair in [(ours, theirs), (theirs, ours)]
+    ]
+
+    assert items[0] == items[1]
+    assert {name for _, name in items[0]} == {"ours"}
+
+
 def test_what_uses_an_entry_keeps_it() -> None:
     """A release becomes ``in use`` by its name alone, moves to its kind, changes the checksum, and nothing else changes."""
     scene = Scene((DEAD, DEAD._replace(name="z", instance_id="i-3")), (RUNNING,), (("i-1", False), ("i-3", False)))

@@ -245,6 +245,26 @@ def test_pages_that_shift_while_they_are_read(sweeping: Invoker, operation: str,
     assert len(names(sweeping)) == len(sweeping.accesses()) == (500 if how == "removed" else 503) - (how == "removed")
 
 
+def test_entries_that_never_hold_still_are_told(sweeping: Invoker) -> None:
+    """If an entry goes each time while pages are read, nothing is planned on what was seen, and the next sweep goes on."""
+    sweeping.given(instances=[made_instance(n) for n in range(1, 151)], entries=[made_entry(n) for n in range(1, 151)])
+    left = iter(range(1, 151))
+
+    def remove_one(operation: str) -> None:
+        if operation == "DescribeVpcAccesses":
+            entry = made_entry(next(left))
+            gateway = sweeping.served.products["CloudAPI"]
+            gateway.entries.remove("1234567890123456", VPC, entry["InstanceId"], entry["Port"])
+
+    sweeping.after = remove_one
+    sweeping(TIMER, timeout=600.0)
+
+    assert "entries were removed each time" in json.dumps(closing(sweeping))
+    assert not sweeping.calls("CloudAPI.SetVpcAccess")
+    fair(sweeping)
+    assert closing(sweeping)["event"] == "sweep completed"
+
+
 @pytest.mark.parametrize("duplicate", ["error", "overwrite"])
 @pytest.mark.parametrize("number", range(1, 22))
 def test_two_sweeps_at_once_do_nothing_twice(sweeping: Invoker, duplicate: str, number: int) -> None:
