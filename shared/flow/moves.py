@@ -201,6 +201,7 @@ class Names:
         self.heard.hold(name.held)
         self.run.send_naming(move, COMES_BACK)
         self.run.recent.note(on_its_way(move))
+        self.run.recent.forget(told(move))  # that was of an earlier one
         name.is_sure = name.waits = True
         if not self.mover.still_holds(entry, choice):
             log.info("changed meanwhile", name=name.name)
@@ -215,7 +216,6 @@ class Names:
         if choice.cause == ON_PURPOSE and (request := self._request(name)):
             self.run.recent.note(met(request))
         self.run.recent.forget(on_its_way(move))
-        self.run.recent.forget(told(move))  # that was of an earlier one
         if name.seen is not None:
             name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
         move = move._replace(operation_id=modified.operation_id, since=self.now())

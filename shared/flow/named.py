@@ -19,7 +19,8 @@ from shared.flow.report import line
 from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Job, Outcome, stopped
 from shared.model.records import Changed, Ended, Held, Hint, Ignored, Move, Record
 
-_HOLDING = 300 - 30  # seconds since it was first seen that a hook waits at most
+_LATEST = 300  # seconds since it was first seen after which a hook is answered before anything else is done
+_HOLDING = _LATEST - 30  # seconds that it waits at most
 _AGAIN = 5  # seconds until it is looked at again
 Due = Hint | Move | Held | Ended | Changed
 
@@ -182,17 +183,15 @@ class _Hooks:
 
     def answer_overdue(self, records: Sequence[Record]) -> None:
         """Answer the hooks that have waited for long enough, before anything else: what is to be done first may take minutes."""
+        latest = self._names.now() - _LATEST
         overdue = [
-            record for record in records if isinstance(record.content, Held) and not self._may_wait(record.content)
+            record for record in records if isinstance(record.content, Held) and record.content.first_seen <= latest
         ]
         if not overdue or self._names.settings.dry_run:
             return
         outcomes, answers = self._answer([_gone_on(record) for record in overdue])
         self._waiting += answers
         self._early = {id(record): outcome for record, outcome in zip(overdue, outcomes, strict=True)}
-
-    def _may_wait(self, held: Held) -> bool:
-        return self._names.now() - held.first_seen < _HOLDING
 
     def outcome(self, record: Record) -> Outcome:
         """Return what becomes of a hook's record: it waits, in a message of ours, or is answered with the others."""
@@ -202,7 +201,7 @@ class _Hooks:
             return early
         tasks = self._tasks(held)
         why = self._why_wait(record, held) or (f"{len(tasks)} changes are still followed" if tasks else "")
-        if why and self._may_wait(held):
+        if why and self._names.now() - held.first_seen < _HOLDING:
             try:
                 self._wait(held, tuple(tasks))
             except AuthorizerError as error:

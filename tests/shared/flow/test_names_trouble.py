@@ -134,7 +134,7 @@ def test_a_hook_whose_time_is_over_is_answered_before_all_else(invoke: Invoker, 
     """What is to be done for its names may take minutes, and Auto Scaling waits no longer than we have asked it to."""
     furnish(invoke)
     invoke(leave(invoke, FIRST))
-    naming.clock.advance(271)
+    naming.clock.advance(301)
     bodies = taken(naming)
     naming.served.world.journal.clear()
     naming(queue_event(*bodies))
@@ -153,6 +153,24 @@ def test_a_message_that_comes_back_late_tells_and_writes_nothing_again(invoke: I
 
     assert len(naming.messages()) == 1
     assert len(naming.calls(f"CloudAPI.{MODIFY}")) == 1
+
+
+def test_the_same_move_is_told_each_time_that_it_is_made(invoke: Invoker, naming: Invoker) -> None:
+    """What is known of the first hides nothing of the second, although that does not show at once."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, name="")])
+    naming(queue_event(naming_message(Hint(NAME, REGION, "its tag is gone"))))
+    play(naming, 30)
+    invoke.given(instances=[instance(FIRST)])
+    naming(queue_event(wish(FIRST, "w-1")))
+    play(naming, 30)
+    naming.messages()
+    invoke.given(instances=[instance(FIRST, name="")], modified_after_reads=5)
+    naming(queue_event(naming_message(Hint(NAME, REGION, "its tag is gone"))))
+    play(naming, 120)
+
+    assert target_of(naming) == SECOND
+    assert [one["data"]["Cause"] for one in naming.messages()] == ["Untagged"]
 
 
 def test_an_instance_that_joins_a_group_gets_the_name_once_it_is_in_service(invoke: Invoker, naming: Invoker) -> None:
