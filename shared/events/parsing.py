@@ -30,6 +30,7 @@ from shared.model.records import UNWRITABLE, Appeared, Content, Ended, Ignored, 
 MAX_DEPTH = 16  # wrappers, lists and texts around one another; a hook in a topic message in a queue batch needs 9
 MAX_RECORDS = 10_000  # of one event: the largest batch a trigger delivers
 MAX_PER_MESSAGE = 1_000  # records of one message: more would fill a batch by itself, and nobody scales out by more
+_SMALL = 4 * 1024  # bytes: a text of so many is read at once, since its elements cannot cost much
 _SHOWN = 8  # keys of an unknown object that its error names
 
 HELP = 'send an object with "Name", "VpcId", "InstanceId" and "Port", or forward a supported event unchanged (events/README.md)'
@@ -162,6 +163,9 @@ def _from_text(piece: Piece) -> Iterator[Record]:
     if piece.depth and len(raw) > MAX_MESSAGE_BYTES:
         yield piece.record(_too_large(raw))
         return
+    if len(raw) <= _SMALL and (found := _read_at_once(raw)) is not None:
+        yield from _from_small(piece, found.value)
+        return
     try:
         places = elements(raw, MAX_RECORDS)
     except ValueError as error:
@@ -177,6 +181,25 @@ def _from_text(piece: Piece) -> Iterator[Record]:
         batch = piece.unwrapped(None)
         for number, (begin, end) in enumerate(places):
             yield from _from_record(batch.element(number, raw[begin:end]))
+
+
+def _read_at_once(raw: bytes) -> Unwrapped | None:
+    """Read a small text; None if it is broken, or Base64: then it is looked at piece by piece."""
+    try:
+        return Unwrapped(read_json(raw))
+    except ValueError:
+        return None
+
+
+def _from_small(piece: Piece, value: Any) -> Iterator[Record]:
+    batch = piece.unwrapped(value)
+    if not isinstance(value, list) or not value:
+        yield from _records(batch)
+    elif piece.message_id and len(value) > MAX_PER_MESSAGE:
+        yield piece.record(_too_many(len(value)))
+    else:
+        for number, element in enumerate(value):
+            yield from _records(batch.element(number, element))
 
 
 def _from_record(piece: Piece) -> Iterator[Record]:

@@ -4,6 +4,7 @@ import codecs
 import json
 from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from shared.events.parsing import parse
 from shared.model.access import VpcAccess
 from shared.model.records import Appeared, Invalid, Record
+from tests.events_table import EVENTS
 from tests.invoking import queue_event, request, state_change
 
 REQUEST = request(Name="orders 订单 ????>>>>")  # with bytes that the two alphabets of Base64 spell differently
@@ -202,3 +204,11 @@ def test_the_requests_of_one_body_are_told_apart() -> None:
     records = parse(json.dumps(http(json.dumps([request(), request(Name="second")]))).encode())
 
     assert [(record.message_id, record.part) for record in records] == [("1-1", "[0]"), ("1-1", "[1]")]
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in sorted(EVENTS.rglob("*.json"))])
+def test_a_small_text_says_what_it_says_as_a_large_one(path: Path) -> None:
+    """A text of up to 4 KB is read at once, a larger one piece by piece: blanks behind it change no record."""
+    event = path.read_bytes()
+    for text in (event, b"[" + event + b"," + event + b"]", json.dumps(event.decode()).encode()):
+        assert parse(text) == parse(text + b" " * 5_000)
