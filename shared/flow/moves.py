@@ -173,8 +173,7 @@ class Names:
             self._create(name, choice)
             return
         if name.following or self.run.recent.noted(under_way(name.name)):
-            self.run.send_naming(Hint(name.name, self.settings.region_id, "its APIs were still following"), COMES_BACK)
-            name.waits = True
+            self._put_off(name, choice)
             return
         move = Move(
             name.name,
@@ -225,6 +224,14 @@ class Names:
             self._following.pass_on(name, move)
             raise
         name.following.append((move, users))
+
+    def _put_off(self, name: Name, choice: Point) -> None:
+        """Look again later, once the APIs have followed; of a wish nothing else tells then."""
+        hint = Hint(name.name, self.settings.region_id, "its APIs were still following")
+        if choice.cause == ON_PURPOSE:
+            hint = hint._replace(target=choice.to.place, request=self._request(name))
+        self.run.send_naming(hint, COMES_BACK)
+        name.waits = True
 
     def _create(self, name: Name, choice: Point) -> None:
         """Make the entry for the first backend that stands for the name."""

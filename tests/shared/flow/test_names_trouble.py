@@ -58,6 +58,17 @@ def test_a_name_that_was_moved_and_moved_back_stays_there(invoke: Invoker, namin
     assert [one["data"]["Cause"] for one in naming.messages()] == ["OnPurpose w-1", "OnPurpose w-2"]
 
 
+def test_a_wish_waits_until_the_apis_have_followed_another(invoke: Invoker, naming: Invoker) -> None:
+    """Nothing moves meanwhile, and the wish comes back as it was."""
+    furnish(invoke)
+    invoke.given(apis_follow_after_seconds=30)
+    for request, instance_id in (("w-1", SECOND), ("w-2", FIRST)):
+        naming(queue_event(wish(instance_id, request)))
+
+    assert play(naming, 120) == [SECOND, FIRST]
+    assert [one["data"]["Cause"] for one in naming.messages()] == ["OnPurpose w-1", "OnPurpose w-2"]
+
+
 def test_a_wish_that_is_delivered_again_is_not_followed_again(invoke: Invoker, naming: Invoker) -> None:
     """Something else in its batch had failed, and the name was moved back meanwhile."""
     furnish(invoke)
