@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 # A Python that has only just started answers Ctrl-C with a traceback. These start with it ignored and attend to it themselves.
 START := trap '' INT; exec $(PY)
 
-.PHONY: help demo run cloud up test testzip lint coverage check format build plan doctor deploy destroy contract chaos fuzz bench fleet lock clean .demo .dev .fuzz .version
+.PHONY: help demo run cloud up test testzip lint coverage check format build plan doctor deploy destroy contract mutants chaos fuzz bench fleet lock clean .demo .dev .fuzz .version
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -53,6 +53,9 @@ format: .dev ## format the code
 
 contract: .dev ## what the vendor's pages leave open: ask it of the stand-in, or of an account [CLOUD=real|http://127.0.0.1:PORT] [ARGS=--help]
 	@$(START) -m tests.contract --cloud $(CLOUD) $(ARGS)
+
+mutants: .dev ## one fault at a time in the modules that decide: what no test notices (ARGS='--count 10 --seed 3', --module PATH)
+	$(PY) -m tests.mutants $(ARGS)
 
 chaos: .dev ## the storm: faults, odd answers, kills, a hostile producer; prints its ledger, in 15 min (ARGS='--seed 2 --messages 1000')
 	$(PY) -m tests.chaos $(ARGS)

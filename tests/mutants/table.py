@@ -1,0 +1,78 @@
+"""Which modules have mutants, the tests that have to notice, and the survivors that nobody can tell from the original."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.mutants.mutate import Mutant, mutants
+from tests.mutants.run import ROOT
+
+LISTED = Path(__file__).with_name("survivors.json")
+_ACCESS, _BACKENDS, _CLOUD, _FLOW = (f"tests/shared/{folder}" for folder in ("access", "backends", "cloud", "flow"))
+_RELEASE = (f"{_ACCESS}/test_release.py", f"{_FLOW}/test_release.py")
+_SWEEP = (f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
+TESTS: Mapping[str, tuple[str, ...]] = {
+    "shared/access/plan.py": (f"{_ACCESS}/test_plan.py", f"{_ACCESS}/test_apply.py", f"{_FLOW}/test_handler.py"),
+    "shared/access/apply.py": (f"{_ACCESS}/test_apply.py", f"{_ACCESS}/test_old_looks.py", f"{_FLOW}/test_handler.py"),
+    "shared/access/batch.py": (f"{_ACCESS}/test_batch.py", f"{_FLOW}/test_scenes.py"),
+    "shared/access/observe.py": (
+        f"{_ACCESS}/test_observe.py",
+        f"{_ACCESS}/test_old_looks.py",
+        f"{_ACCESS}/test_batch.py",
+    ),
+    "shared/access/verify.py": (f"{_ACCESS}/test_verify.py",),
+    "shared/access/releasable.py": (f"{_ACCESS}/test_releasable.py", *_RELEASE, *_SWEEP),
+    "shared/access/release.py": _RELEASE,
+    "shared/access/usage.py": (f"{_ACCESS}/test_usage.py", *_RELEASE),
+    "shared/access/sweep.py": _SWEEP,
+    "shared/backends/rules.py": (_BACKENDS, "tests/shared/events/test_events.py", f"{_FLOW}/test_hooks.py", *_SWEEP),
+    "shared/backends/lookup.py": (_BACKENDS, f"{_ACCESS}/test_verify.py", f"{_FLOW}/test_scenes.py"),
+    "shared/backends/inventory.py": (f"{_BACKENDS}/test_inventory.py", *_SWEEP),
+    "shared/cloud/answers.py": (f"{_CLOUD}/test_answers.py", f"{_CLOUD}/test_odd_answers.py"),
+    "shared/cloud/session.py": (f"{_CLOUD}/test_session.py",),
+    "shared/access/naming.py": (f"{_ACCESS}/test_naming.py", f"{_FLOW}/test_named.py"),
+    "shared/access/moving.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
+    "shared/flow/moves.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
+    "shared/flow/following.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
+    "shared/flow/hooks.py": (f"{_FLOW}/test_hooks.py",),
+    "shared/flow/release.py": _RELEASE,
+    "shared/flow/reconcile.py": _SWEEP,
+    "shared/model/age.py": ("tests/shared/model/test_age.py",),
+}
+"""The modules that decide, by their path. Of their tests the quickest come first."""
+
+
+class Listed(NamedTuple):
+    """A mutant that survives, and why it may: nothing that anybody can see differs."""
+
+    module: str
+    text: str
+    what: str
+    why: str
+
+    def fits(self, module: str, mutant: Mutant) -> bool:
+        """Tell whether it is that mutant; it may stand on another line by now."""
+        return (self.module, self.text, self.what) == (module, mutant.text, mutant.what)
+
+
+def listed() -> list[Listed]:
+    """Return the survivors that have a reason."""
+    return [Listed(**item) for item in json.loads(LISTED.read_text(encoding="utf-8"))]
+
+
+def source_of(module: str) -> str:
+    """Return a module's text."""
+    return (ROOT / module).read_text(encoding="utf-8")
+
+
+def outdated(survivors: Iterable[Listed]) -> list[str]:
+    """Return what is wrong with the list: places that are no more, entries without a reason."""
+    found = {module: mutants(source_of(module)) for module in TESTS}
+    return [
+        f"{one.module}: {one.text!r} ({one.what})"
+        for one in survivors
+        if not one.why or not any(one.fits(one.module, mutant) for mutant in found.get(one.module, ()))
+    ]
