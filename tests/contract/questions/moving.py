@@ -43,11 +43,11 @@ def target_of(row: Mapping[str, Any], port: int) -> dict[str, str]:
     return {**named, **host, "Port": str(port)}
 
 
-def move(account: Account, used: Used, port: int, *, batch: bool = True) -> Reply:
+def move(account: Account, used: Used, port: int, *, batch: bool = True, refresh: bool = False) -> Reply:
     """Point the authorization to a port; it is pointed back when the question ends."""
     if not used.tasks:
         account.ledger.note("your test authorization", lambda: _put_back(account, used))
-    more = {"NeedBatchWork": "true"} if batch else {}
+    more = {**({"NeedBatchWork": "true"} if batch else {}), **({"Refresh": "true"} if refresh else {})}
     reply = account.call("CloudAPI", "ModifyVpcAccessAndUpdateApis", {**target_of(used.row, port), **more})
     used.tasks.append(str(reply.fields.get("OperationId", "")))
     return reply

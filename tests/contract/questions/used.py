@@ -104,6 +104,12 @@ def _same_target(account: Account) -> Answer:
     return Answer("updated again" if rows else "nothing", {"modify_same_target": "refresh" if rows else "nothing"})
 
 
+def _refresh(account: Account) -> Answer:
+    used = used_of(account)
+    reply = move(account, used, int(used.row["Port"]), refresh=True)
+    return Answer("updated again" if _some_rows(account, task_of(reply)) else "nothing", {}, reply.why)
+
+
 def _without_batch(account: Account) -> Answer:
     used = used_of(account)
     reply = move(account, used, next(account.ports), batch=False)
@@ -159,10 +165,21 @@ QUESTIONS = (
         _COSTS,
         ("updated again", "nothing"),
         "updated again",
-        "it does not ask for such a change",
+        "where APIs are to follow once more, it says `Refresh`",
         _same_target,
         writes=True,
         settles=("modify_same_target",),
+    ),
+    Question(
+        "change-refresh",
+        "Are they updated again by such a change with Refresh?",
+        _MODIFY,
+        _COSTS,
+        ("updated again", "nothing"),
+        "updated again",
+        "it looks at the task of it, and tells of APIs that do not follow",
+        _refresh,
+        writes=True,
     ),
     Question(
         "change-followed",
@@ -171,7 +188,7 @@ QUESTIONS = (
         _COSTS,
         ("at once", "after looks", "after a while", "never"),
         "at once",
-        "a result says what the entry opens, and nothing of the APIs",
+        "`named_backends` follows the task before it answers a hook; `replaced` says only what the entry opens",
         _change,
         writes=True,
         settles=_LATE,
