@@ -119,7 +119,7 @@ def deploy(bucket: str, stack: str, parameters: dict[str, str], version: str, *,
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @_yes
 def destroy(stack: str, *, dry_run: bool, yes: bool) -> None:
-    """Delete the stack with its function, queues, topic, role and log; say what that loses and what stays, and ask first.
+    """Delete the stack with its functions, queues, topic, roles and logs; say what that loses and what stays, and ask first.
 
     Messages that wait in the queues are lost. Authorizations at the gateway stay, and so do the zips in the bucket.
     """

@@ -137,7 +137,7 @@ def _parts(source: str) -> tuple[list[str], str]:
     if unknown:
         raise Unmakeable(
             f"there is no {unknown[-1]!r} in {source!r}: inside is one of {', '.join(CONTENTS)}, around it stand any of "
-            f"{', '.join(WRAPPERS)}, outermost first, with / between them"
+            f"{', '.join(WRAPPERS)}, outermost first, with / between them; around a request they stand alone (smq-queue)"
         )
     return wrappers, name
 

@@ -1,4 +1,4 @@
-"""``settings``: the values in force in this terminal and where each comes from; and their table, as README.md has it."""
+"""``settings``: the values in force here and where each comes from; and their table, as functions/SETTINGS.md has it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ class InForce(NamedTuple):
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
-@click.option("--markdown", is_flag=True, help="Instead of values: print what each setting means, as README.md has it.")
+@click.option(
+    "--markdown",
+    is_flag=True,
+    help="Instead of values: print what each setting means, as functions/SETTINGS.md has it.",
+)
 def settings(*, as_json: bool, markdown: bool) -> None:
     """Show the settings that are in force here, and where each comes from; of a secret only whether it is set.
 

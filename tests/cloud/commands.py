@@ -50,7 +50,7 @@ def send(event: Path, to: str, wait: float, cloud: str) -> None:
 @click.command()
 @address
 def results(cloud: str) -> None:
-    """Print the results that came to the inbox, the newest first."""
+    """Print the results that nobody has taken yet, the newest first."""
     bodies = [message["body"] for message in ask(cloud, "results")]
     told = [body for body in bodies if isinstance(body, dict) and isinstance(body.get("data"), dict)]
     names = ("VpcAccessId", "ReasonCode", "Reason")

@@ -22,6 +22,7 @@ from tests.cloud.fixtures import Served
 from tests.cloud.page import sight
 from tests.cloud.page.markup import tag
 from tests.cloud.page.text import visible
+from tests.cloud.page.world import button
 from tests.cloud.seeds import seed
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -210,6 +211,30 @@ def test_messages_of_odd_shapes_are_shown(inner_cloud: Served, body: str) -> Non
     sent = {"id": "x", "at": 0, "to": "queue:q"}
     answers = [ask(inner_cloud, "GET"), ask(inner_cloud, "GET", "results"), ask(inner_cloud, "POST", "page/way", sent)]
     assert [status for status, _ in answers] == [200, 200, 200]
+
+
+def test_a_result_that_several_queues_have_is_shown_once(inner_cloud: Served) -> None:
+    """Whoever subscribes a queue of their own sees each result once; one that came twice is there twice."""
+    seed(inner_cloud.app, {"topics": [{"TopicName": "t", "Subscriptions": {"all": "inbox", "own": "mine"}}]})
+    for body in ("again", "once", "again"):
+        inner_cloud.products["SMQ"].publish("t", body)
+    told = [message["body"] for message in ask(inner_cloud, "GET", "results")[1]]
+    assert sorted(told) == ["again", "again", "once"]
+    assert ask(inner_cloud, "GET", "page/live")[1]["sections"]["results"]["count"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("word", "of", "label"),
+    [
+        pytest.param("Stop", "i-1", "Stop i-1", id="to-whom"),
+        pytest.param("Fire sweep", "sweep", "Fire sweep", id="said-already"),
+        pytest.param("Clear", "", "Clear", id="to-nobody"),
+    ],
+)
+def test_a_button_says_what_it_does_and_to_whom(word: str, of: str, label: str) -> None:
+    """Its name says both once."""
+    ((_, given_to_it),) = Read(str(button(word, "do", of))).elements
+    assert given_to_it["aria-label"] == label
 
 
 @given(text=st.text(st.characters()))  # halves of surrogate pairs, too

@@ -154,7 +154,9 @@ def test_region_and_account_of_the_environment_count() -> None:
         pytest.param("ecs", "there is no 'ecs' in 'ecs': inside is one of manual,", id="not-a-source"),
         pytest.param("smq-queu/ess-hook", "there is no 'smq-queu'", id="not-a-wrapper"),
         pytest.param("ess-hook/smq-queue", "there is no 'ess-hook'", id="wrong-way-round"),
-        pytest.param("smq-queue/manual", "there is no 'manual'", id="a-request-has-no-name-inside"),
+        pytest.param(
+            "smq-queue/manual", "around a request they stand alone (smq-queue)", id="a-request-has-no-name-inside"
+        ),
         pytest.param("eventbridge/ecs --port 80", "says nothing of --port: it takes --instance, --state", id="port"),
         pytest.param("timer --instance i-9", "says nothing of --instance: it takes none", id="timer"),
         pytest.param("cloudmonitor --instance i-8 --instance i-9", "about one backend: give --instance once", id="two"),

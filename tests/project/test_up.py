@@ -157,6 +157,27 @@ def test_the_operators_commands_work_on_it(
     assert ended[0].out.splitlines()[1].startswith("authorized  orders-prod ")
 
 
+@pytest.mark.enable_socket
+def test_all_other_commands_work_with_the_settings_of_the_page(wired: Cloud) -> None:
+    """Pasted as they stand in tests/cloud/README.md, the settings are those of the function, and the command finds its way."""
+    page = (ROOT / "tests" / "cloud" / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```console\n(\$ export .*?)```", page, re.DOTALL)
+    lines = shown.replace("http://127.0.0.1:8899", wired.world.endpoint).replace(".venv/bin/python", sys.executable)
+    *exports, command = lines.replace("$ ", "").splitlines()
+    script = "\n".join([*exports, f"{command} --dry-run >&2 || exit", "env"])
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    set_there = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    environment = wired["FC"].function("vpc-access-names").config.environment
+    of_the_function = {name: value for name, value in environment.items() if f" {name}=" in shown}
+
+    assert done.returncode == 0, done.stderr
+    assert "would    move to i-bp1example0012:8080" in done.stderr
+    assert "OWNER" in of_the_function
+    assert {name: set_there[name] for name in of_the_function} == of_the_function
+
+
 def _checkout(folder: Path, handler: str = "def handler(event, context):\n    return 1\n") -> Path:
     for name in ("functions/f/index.py", "functions/__init__.py", "functions/_operator/x.py", "shared/a.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -21,15 +21,14 @@ _SAID = ("time", "level", "event", "request_id")  # of a line of a log: shown be
 
 
 def results(cloud: Cloud) -> Section:
-    """Return the results that came to a subscribed queue, decoded."""
-    subscribed = [queue for queue in cloud["SMQ"].queues() if queue.name in sight.subscriptions(cloud)]
+    """Return the results that are in subscribed queues, decoded."""
     found = sight.results(cloud, _SHOWN)
     return Section(
         "results",
         "Results",
         "No result yet. Send an event, or start an instance.",
         rows=[Row(message["id"], (result(message),)) for message in found],
-        more=sum(map(len, subscribed)) - len(found),
+        more=len(sight.published(cloud)) - len(found),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import Counter
 from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -144,9 +145,24 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def results(cloud: Cloud, most: int = MOST) -> list[dict[str, Any]]:
-    """Return the last that topics sent to subscribed queues and nobody has taken yet, decoded, the newest first."""
-    found = [message for queue in queues(cloud, most) if queue["topics"] for message in queue["messages"]]
-    return sorted(found, key=lambda message: message["sent"], reverse=True)[:most]
+    """Return the last of ``published``, decoded."""
+    now = cloud.world.clock.now()
+    return [_message(message, now) for message in published(cloud)[:most]]
+
+
+def published(cloud: Cloud) -> list[Message]:
+    """Return what topics sent to subscribed queues and nobody has taken yet, the newest first.
+
+    What several queues hold is there once, and what came to one of them twice is there twice.
+    """
+    subscribed = subscriptions(cloud)
+    found: dict[tuple[str, int], Message] = {}
+    for queue in cloud["SMQ"].queues():
+        times: Counter[str] = Counter()
+        for message in reversed(queue.stored()) if queue.name in subscribed else ():
+            times[message.body] += 1
+            found.setdefault((message.body, times[message.body]), message)
+    return sorted(found.values(), key=lambda message: message.enqueue_time, reverse=True)
 
 
 def invocations(cloud: Cloud, most: int = MOST) -> list[dict[str, Any]]:

@@ -76,8 +76,9 @@ def _instance(each: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def button(word: str, do: str, of: str = "", kind: str = "quiet") -> Markup:
-    """Return a button that does something, of which it says to whom."""
-    return tag("button", word, type="button", class_=kind, data_do=do, data_of=of, aria_label=f"{word} {of}".strip())
+    """Return a button that does something, of which it says to whom, unless its word does."""
+    label = word if of in word else f"{word} {of}"
+    return tag("button", word, type="button", class_=kind, data_do=do, data_of=of, aria_label=label)
 
 
 def queues(cloud: Cloud) -> Section:
