@@ -68,7 +68,7 @@ class Names:
             name.refusal = name.choice
             name.seen, name.choice = self.mover.choose(name.seen, leaving, "")
         log.info("name", name=name.name, text=described(name.name, name.entry, name.seen.target, name.seen.candidates))
-        if not self.settings.moves_names:
+        if not self.settings.moves_names or isinstance(name.choice, Leave):  # not one of ours, whatever a message says
             return
         if isinstance(name.choice, Stay):
             self._warn(name, name.choice)
@@ -76,7 +76,7 @@ class Names:
         pending = self._take_up(name)
         if isinstance(name.choice, Point):
             self._point(name, name.choice, pending)
-        elif isinstance(name.choice, Stay) and not name.choice.end and not name.following:
+        elif not name.choice.end and not name.following:
             self._mend(name)
 
     def _wish(self, name: Name) -> str:

@@ -10,7 +10,7 @@ import pytest
 from shared.events.naming import naming_message
 from shared.model.records import Held, Hint, Hook, Leaving, Move
 from tests.cloud.ess.activities import Activity
-from tests.invoking import VPC, Invoker, queue_event
+from tests.invoking import VPC, Invoker, queue_event, request
 from tests.shared.flow.test_names_hooks import (
     FIRST,
     GROUP,
@@ -62,8 +62,8 @@ def test_a_wish_waits_until_the_apis_have_followed_another(invoke: Invoker, nami
     """Nothing moves meanwhile, and the wish comes back as it was."""
     furnish(invoke)
     invoke.given(apis_follow_after_seconds=30)
-    for request, instance_id in (("w-1", SECOND), ("w-2", FIRST)):
-        naming(queue_event(wish(instance_id, request)))
+    for asked, instance_id in (("w-1", SECOND), ("w-2", FIRST)):
+        naming(queue_event(wish(instance_id, asked)))
 
     assert play(naming, 120) == [SECOND, FIRST]
     assert [one["data"]["Cause"] for one in naming.messages()] == ["OnPurpose w-1", "OnPurpose w-2"]
@@ -72,8 +72,8 @@ def test_a_wish_waits_until_the_apis_have_followed_another(invoke: Invoker, nami
 def test_a_wish_that_is_delivered_again_is_not_followed_again(invoke: Invoker, naming: Invoker) -> None:
     """Something else in its batch had failed, and the name was moved back meanwhile."""
     furnish(invoke)
-    for request, instance_id in (("w-1", SECOND), ("w-2", FIRST), ("w-1", SECOND)):
-        answer = naming(queue_event(wish(instance_id, request)))
+    for asked, instance_id in (("w-1", SECOND), ("w-2", FIRST), ("w-1", SECOND)):
+        answer = naming(queue_event(wish(instance_id, asked)))
         play(naming, 16)
 
     assert target_of(naming) == FIRST
@@ -102,6 +102,28 @@ def test_a_wish_that_cannot_be_met_keeps_no_hook_from_its_move(invoke: Invoker, 
 
     assert answer.results[0]["reason"] == "NotACandidate"
     assert seen == [SECOND]
+
+
+@pytest.mark.parametrize(("owner", "origin"), [("team-b", "named"), ("team-a", "requested"), ("", "")])
+def test_a_forged_move_touches_no_entry_that_is_not_one_of_ours_for_a_tag(
+    invoke: Invoker, naming: Invoker, owner: str, origin: str
+) -> None:
+    """It says that the name has moved to where it is, and its APIs are not asked to follow again."""
+    furnish(invoke)
+    marks = {"vpc-access-owner": owner, "vpc-access-origin": origin}
+    tags = [{"Key": key, "Value": value} for key, value in marks.items() if value]
+    invoke.given(
+        instances=[{"InstanceId": "i-bp1theirs0001", "VpcId": VPC}],
+        entries=[request(Name="orders-theirs", InstanceId="i-bp1theirs0001", Port=8080, Tag=tags, VpcAccessId="id-7")],
+    )
+    at = (VPC, "i-bp1theirs0001", 8080)
+    for operation_id in ("", TASK):
+        move = Move("orders-theirs", REGION, "id-7", (VPC, FIRST, 8080), at, "Stopped", "", operation_id, 1)
+        naming(queue_event(naming_message(move)))
+        play(naming, 300)
+
+    assert not naming.calls(f"CloudAPI.{MODIFY}")
+    assert not naming.messages()
 
 
 @pytest.mark.parametrize(
