@@ -76,11 +76,11 @@ class Sweep(NamedTuple):
         return {kind: found[kind] for kind in KINDS if found[kind]}
 
     def checksum(self) -> str:
-        """Return 16 hexadecimal characters that stand for what would be done: made and scheduled, about what, and as whose."""
+        """Return 16 hexadecimal characters for what would be done: made, moved and scheduled, about what, and as whose."""
         decisions = [
             (item.kind, item.access.name, item.access.target, item.access.vpc_access_id, item.access.owner)
             for item in self.items
-            if item.kind in (CREATE, RELEASE)
+            if item.is_change
         ]
         return sha256(json.dumps(sorted(decisions)).encode()).hexdigest()[:16]
 

@@ -279,3 +279,16 @@ def test_a_change_that_is_refused_is_tried_three_times_however_many_ask_for_it(
     assert [one["data"]["ReasonCode"] for one in naming.messages()] == ["NotMoved"]
     naming(queue_event(naming_message(Hint(NAME, REGION, "it has stopped"))))
     assert len(naming.calls(f"CloudAPI.{MODIFY}")) == 4
+
+
+def test_the_checksum_of_a_plan_covers_the_names_that_would_move(invoke: Invoker, sweeping: Invoker) -> None:
+    """Whoever lets a plan be carried out by its checksum has seen each move in it."""
+    furnish(invoke)
+    sweeping.configure(ALLOWED_NAMES=f"{VPC}:orders-*", RECONCILE_MODE="plan")
+    timer = {"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": "60"}
+    for tag in (NAME, NAME, ""):
+        invoke.given(instances=[instance(FIRST, name=tag)])
+        sweeping(timer)
+
+    before, again, without = [line["checksum"] for line in sweeping.lines() if line["event"] == "sweep completed"]
+    assert before == again != without
