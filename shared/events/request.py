@@ -197,6 +197,8 @@ def _problem(location: tuple[int | str, ...], kind: str, message: str, value: An
     field = str(location[-1]) if location else ""
     if kind == "missing":
         return f"{where} is missing: give {_EXAMPLES.get(field, 'a value')}"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"{where} is out of range: give {_EXAMPLES.get(field, 'a value')}"
     if kind == "extra_forbidden":
         return f"{shown(where, 64)!r} is not a field{_meant(field) or ': leave it out'}"
     if kind == "string_pattern_mismatch":

@@ -96,8 +96,13 @@ def test_the_result_id_does_not_depend_on_the_batch(invoke: Invoker) -> None:
         ),
         pytest.param(request(Prot=1), "rejected", "InvalidRecord", ("'Prot'", "did you mean Port?"), id="misspelt"),
         pytest.param(
-            request(Port=0), "rejected", "InvalidRecord", ("Port", "greater than or equal to 1"), id="port-zero"
+            request(Port=0),
+            "rejected",
+            "InvalidRecord",
+            ("Port is out of range: give a port from 1 to 65535",),
+            id="port-zero",
         ),
+        pytest.param(request(Port=65_536), "rejected", "InvalidRecord", ("Port is out of range",), id="port-beyond"),
         pytest.param(request(Port=True), "rejected", "InvalidRecord", ("Port", "whole number"), id="port-true"),
         pytest.param(request(Port="eighty"), "rejected", "InvalidRecord", ("Port", "whole number"), id="port-word"),
         pytest.param(
