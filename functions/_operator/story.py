@@ -56,6 +56,7 @@ EVENTS = {
     "name not moved": "It stays where it is: {text}",
     "move not kept": "Its result could be neither published nor put off: {code}: {text}",
     "no candidate": "Nobody stands by to take it: {text}",
+    "users not seen": "Who uses it could not be looked up: {code}: {text}",
     "drift": "It is not as it should be: {text}",
     "retry": "The call {operation} failed with {code} in attempt {attempt}: it is made again after {wait} s",
     "look-up again": "{instances} announced backends do not show yet: they are looked up again after {wait} s",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from shared import log
 from shared.access.apply import Applier
 from shared.access.moving import Mover
-from shared.access.naming import NO_CANDIDATE, ON_PURPOSE, Leave, Point, Stay, described
+from shared.access.naming import ON_PURPOSE, Leave, Point, Stay, described
 from shared.errors import AuthorizerError, Doubtful
 from shared.flow.engine import Run
 from shared.flow.following import (
@@ -31,11 +31,13 @@ from shared.flow.following import (
 )
 from shared.flow.heard import Heard
 from shared.flow.report import line
+from shared.flow.staying import Staying
+from shared.flow.wishes import request_of, wish_of
 from shared.model.access import VpcAccess
 from shared.model.outcome import FAILED, Outcome
 from shared.model.records import Hint, Move
 
-_MINUTE, _HOUR = 60, 3_600  # seconds
+_HOUR = 3_600  # seconds
 
 
 class Names:
@@ -44,6 +46,7 @@ class Names:
     def __init__(self, run: Run) -> None:
         self.run, self.settings = run, run.settings
         self.mover = Mover(run.session, run.settings)
+        self._staying = Staying(run, self.mover)
         self._following = Following(run, self.mover)
         self.heard = Heard(run, self.mover)
         self.names = self.heard.names
@@ -62,7 +65,7 @@ class Names:
 
     def _settle(self, name: Name) -> None:
         name.seen = self.mover.look(name.name, self.heard.entries.get(name.name) or self.mover.entry(name.name))
-        leaving, wish = frozenset(self.heard.leaving), self._wish(name)
+        leaving, wish = frozenset(self.heard.leaving), wish_of(name, self.run.recent, self.now())
         name.seen, name.choice = self.mover.choose(name.seen, leaving, wish)
         if wish and isinstance(name.choice, Leave):  # then the rule holds as if nobody had asked
             name.refusal = name.choice
@@ -71,66 +74,13 @@ class Names:
         if not self.settings.moves_names or isinstance(name.choice, Leave):  # not one of ours, whatever a message says
             return
         if isinstance(name.choice, Stay):
-            self._warn(name, name.choice)
-            self._await(name, name.choice)
+            self._staying.tell(name, name.choice)
+            self._staying.wait(name, name.choice, frozenset(self.heard.leaving))
         pending = self._take_up(name)
         if isinstance(name.choice, Point):
             self._point(name, name.choice, pending)
         elif not name.choice.end and not name.following:
             self._mend(name)
-
-    def _wish(self, name: Name) -> str:
-        """Return the instance that a person wants the name to open, "" if nobody asks: also if that move has only begun.
-
-        One that was carried out is none any more: the person may have moved the name back since. This instance knows that for
-        a minute, so what is older is not taken up.
-        """
-        begun = [
-            move.target[1]
-            for move in name.arrived
-            if move.cause.startswith(ON_PURPOSE)
-            and name.entry is not None
-            and name.entry.target == move.previous
-            and not self.run.recent.noted(carried_out(move))
-            and self.now() - move.since < _MINUTE
-        ]
-        return next(iter([*(hint.target for hint in self._wishes(name)), *begun]), "")
-
-    def _wishes(self, name: Name) -> list[Hint]:
-        """Return the wishes that were not carried out yet, the last one first."""
-        return [hint for hint in reversed(name.hints) if hint.target and not self.run.recent.noted(met(hint.request))]
-
-    def _request(self, name: Name) -> str:
-        return next((hint.request for hint in self._wishes(name)), "")
-
-    def _warn(self, name: Name, stay: Stay) -> None:
-        """Say what is wrong with a name that keeps its target: people have to act."""
-        entry = name.entry
-        if stay.drift:
-            log.warning("drift", name=name.name, text=stay.drift)
-        if not stay.end or entry is None:
-            return
-        users, _ = self.mover.users(name.name)
-        text = (
-            f"{entry.instance_id} is no backend for {name.name!r} any more ({stay.end}), and no other running instance carries "
-            "the name: start one with both tags"
-        )
-        log.error("no candidate", name=name.name, target=entry.target_text(), text=text)
-        if users:
-            log.warning("dead and in use", name=name.name, target=entry.target_text(), used_by=users, text=text)
-        more = {"UsedBy": users} if users else {}
-        record = own_record(Hint(name.name, "", ""), name.name)
-        name.outcomes.append(Outcome(record, FAILED, entry, NO_CANDIDATE, text, more=more))
-
-    def _await(self, name: Name, stay: Stay) -> None:
-        """Look again in a moment at a name without a living target, while an instance of its own joins a scaling group."""
-        candidates = name.seen.candidates if name.seen else ()
-        if (name.entry is None or stay.end) and any(
-            one.is_joining and one.place not in self.heard.leaving for one in candidates
-        ):
-            self.run.send_naming(
-                Hint(name.name, self.settings.region_id, "an instance of it joins a scaling group"), COMES_BACK
-            )
 
     def _take_up(self, name: Name) -> Move | None:
         """Go on with the moves that came back; return one that was not carried out yet."""
@@ -181,7 +131,9 @@ class Names:
             entry.vpc_access_id,
             entry.target,
             choice.access.target,
-            f"{choice.cause} {self._request(name)}".strip() if choice.cause == ON_PURPOSE else choice.cause,
+            f"{choice.cause} {request_of(name, self.run.recent)}".strip()
+            if choice.cause == ON_PURPOSE
+            else choice.cause,
             choice.to.backend.started,
             writes=1,
             since=self.now(),
@@ -212,7 +164,7 @@ class Names:
         modified = self.mover.point(access)
         self._following.begun(move)
         self.run.recent.note(carried_out(move))
-        if choice.cause == ON_PURPOSE and (request := self._request(name)):
+        if choice.cause == ON_PURPOSE and (request := request_of(name, self.run.recent)):
             self.run.recent.note(met(request))
         self.run.recent.forget(on_its_way(move))
         if name.seen is not None:
@@ -229,7 +181,7 @@ class Names:
         """Look again later, once the APIs have followed; of a wish nothing else tells then."""
         hint = Hint(name.name, self.settings.region_id, "its APIs were still following")
         if choice.cause == ON_PURPOSE:
-            hint = hint._replace(target=choice.to.place, request=self._request(name))
+            hint = hint._replace(target=choice.to.place, request=request_of(name, self.run.recent))
         self.run.send_naming(hint, COMES_BACK)
         name.waits = True
 

@@ -292,3 +292,29 @@ def test_the_checksum_of_a_plan_covers_the_names_that_would_move(invoke: Invoker
 
     before, again, without = [line["checksum"] for line in sweeping.lines() if line["event"] == "sweep completed"]
     assert before == again != without
+
+
+def test_a_second_outage_is_told_as_one_of_its_own(invoke: Invoker, naming: Invoker) -> None:
+    """A name whose only instance stops is told of once, however often it is looked at; when that stops again it is told anew."""
+    furnish(invoke)
+    naming.given(instances=[instance(SECOND, Status="Stopped"), instance(FIRST, Status="Stopped")])
+    for started in ("2026-11-01T08:00Z", "2026-11-01T08:00Z", "2026-11-02T09:30Z"):
+        naming.given(instances=[instance(FIRST, Status="Stopped", StartTime=started)])
+        naming(queue_event(naming_message(Hint(NAME, REGION, "test"))))
+
+    told = [(one["data"]["ReasonCode"], one["id"]) for one in naming.messages()]
+    assert [reason for reason, _ in told] == ["NoCandidate"] * 3
+    assert [told[0] == told[1], told[1] == told[2]] == [True, False]
+
+
+def test_who_uses_a_name_need_not_be_known_to_say_that_it_is_dead(invoke: Invoker, naming: Invoker) -> None:
+    """The alarm and the result come, though nobody may look up the APIs; the log says what could not be looked up."""
+    furnish(invoke)
+    naming.given(
+        instances=[instance(FIRST, Status="Stopped"), instance(SECOND, Status="Stopped")],
+        permissions=[{"denied": ["apigateway:DescribeApisByVpcAccess"]}],
+    )
+    naming(queue_event(naming_message(Hint(NAME, REGION, "test"))))
+
+    assert [one["data"]["ReasonCode"] for one in naming.messages()] == ["NoCandidate"]
+    assert {"no candidate", "users not seen"} <= {line["event"] for line in naming.lines()}
