@@ -187,7 +187,8 @@ def test_lines_of_several_files_are_sorted(tmp_path: Path) -> None:
     first, second = tmp_path / "first.log", tmp_path / "second.json"
     first.write_text(lines(line(outcome="released", time="2026-01-05T05:18:36Z")), encoding="utf-8")
     second.write_text(json.dumps([exported(line(outcome="authorized", time=None))]), encoding="utf-8")
-    done = CliRunner().invoke(main, ["explain", NAME, str(first), str(second)])
+    # the paths stand in the rows, and can be long
+    done = CliRunner().invoke(main, ["explain", NAME, str(first), str(second)], env={"COLUMNS": "1000"})
 
     assert [what for what, _ in said(done)] == ["authorized", "released", ""]
     assert "2026-01-05T04:18:36Z" in done.stdout
