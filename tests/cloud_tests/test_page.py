@@ -147,12 +147,12 @@ def _in_a_result(cloud: Served, text: str) -> None:
 
 
 def _in_the_world(cloud: Served, text: str) -> None:
-    tags = {"apigateway-port": text, "other": text}
+    tags = {"apigateway-port": text, "apigateway-name": text, "other": text}
     seed(cloud.app, {"instances": [{"InstanceId": text, "VpcId": text, "Tags": tags, "Status": text}]})
 
 
 def _in_an_entry(cloud: Served, text: str) -> None:
-    tag = [{"Key": "vpc-access-owner", "Value": text}]
+    tag = [{"Key": key, "Value": text} for key in ("vpc-access-owner", "vpc-access-origin")]
     seed(
         cloud.app,
         {
@@ -325,21 +325,55 @@ def test_only_what_has_changed_has_another_mark(inner_cloud: Served) -> None:
         return {key: mark for key, mark, _ in rows}
 
     before = marks()
-    assert ask(inner_cloud, "POST", "page/tag", {"instanceId": "i-1", "port": "8080"})[0] == 200
+    assert ask(inner_cloud, "POST", "page/tag", {"instanceId": "i-1", "port": "8080", "name": ""})[0] == 200
     after = marks()
     assert (before["i-1"] == after["i-1"], before["i-2"] == after["i-2"]) == (False, True)
 
 
-def test_instances_are_started_and_tagged(inner_cloud: Served) -> None:
-    """A new instance starts with its tag and is announced; a tag is changed or taken away, and the others stay."""
-    its_id = ask(inner_cloud, "POST", "page/instance", {"vpc": "vpc-1", "port": "8080"})[1]["instanceId"]
-    inner_cloud.products["ECS"].change(its_id, tags=(("apigateway-port", "8080"), ("team", "orders")))
-    ask(inner_cloud, "POST", "page/tag", {"instanceId": its_id, "port": "443"})
-    (instance,) = sight.instances(inner_cloud.app)
-    assert (instance["status"], instance["tags"]) == ("Running", {"team": "orders", "apigateway-port": "443"})
-    ask(inner_cloud, "POST", "page/tag", {"instanceId": its_id, "port": ""})
-    assert sight.instances(inner_cloud.app)[0]["tags"] == {"team": "orders"}
-    assert ask(inner_cloud, "POST", "page/tag", {"instanceId": "i-none", "port": "1"})[0] == 400
+@pytest.mark.parametrize(
+    ("port", "name", "tags"),
+    [
+        pytest.param("8080", "", {"apigateway-port": "8080"}, id="port"),
+        pytest.param("8080", "orders", {"apigateway-port": "8080", "apigateway-name": "orders"}, id="port-and-name"),
+        pytest.param("", "orders", {"apigateway-name": "orders"}, id="name"),
+        pytest.param("", "", {}, id="neither"),
+    ],
+)
+def test_instances_are_started_and_tagged(inner_cloud: Served, port: str, name: str, tags: dict[str, str]) -> None:
+    """An instance starts with the tags that are given; they are changed or taken away, the others stay, the page has them."""
+    given_to_it = {"port": port, "name": name}
+    started = ask(inner_cloud, "POST", "page/instance", {"vpc": "vpc-1", **given_to_it})[1]["instanceId"]
+    before = {"apigateway-port": "1", "team": "orders", "apigateway-name": "x"}
+    seed(inner_cloud.app, {"instances": [{"InstanceId": "i-1", "VpcId": "vpc-1", "Tags": before}]})
+    assert ask(inner_cloud, "POST", "page/tag", {"instanceId": "i-1", **given_to_it})[0] == 200
+    there = {each["id"]: (each["status"], each["tags"]) for each in sight.instances(inner_cloud.app)}
+    assert there == {started: ("Running", tags), "i-1": ("Running", {"team": "orders", **tags})}
+    fields = {
+        each["aria-label"]: each["value"]
+        for kind, each in Read(ask(inner_cloud, "GET")[1]).elements
+        if kind == "input" and "aria-label" in each
+    }
+    for its_id in there:
+        assert (fields[f"apigateway-port of {its_id}"], fields[f"apigateway-name of {its_id}"]) == (port, name)
+
+
+def test_an_instance_that_is_not_there_is_not_tagged(inner_cloud: Served) -> None:
+    """It is refused."""
+    assert ask(inner_cloud, "POST", "page/tag", {"instanceId": "i-none", "port": "1", "name": ""})[0] == 400
+
+
+@pytest.mark.parametrize("owner", [pytest.param("team-a", id="owned"), pytest.param("", id="nobodys")])
+@pytest.mark.parametrize("origin", ["requested", "announced", "named", ""])
+def test_an_authorization_says_why_it_is_there(inner_cloud: Served, owner: str, origin: str) -> None:
+    """Its origin by its tag stands below its owner; where there is none, nothing does."""
+    marks = {"vpc-access-owner": owner, "vpc-access-origin": origin}
+    tags = [{"Key": key, "Value": value} for key, value in marks.items() if value]
+    seed(inner_cloud.app, {"vpc_accesses": [{**ENTRY, "Tag": tags}]})
+    ((_, _, row),) = ask(inner_cloud, "GET", "page/live")[1]["sections"]["authorizations"]["rows"]
+    cell = re.search('data-label="Owner, origin"[^>]*>(.*?)</td>', row)
+    assert sight.authorizations(inner_cloud.app)[0]["origin"] == origin
+    assert cell is not None
+    assert "".join(Read(cell[1]).texts.values()).split() == [owner or "nobody’s", *filter(None, [origin])]
 
 
 def test_every_event_file_can_be_chosen(inner_cloud: Served, tmp_path: Path) -> None:

@@ -152,6 +152,11 @@ def _new_instance(cloud: Cloud) -> Markup:
         "form",
         tag("label", "VPC", tag("select", *(tag("option", vpc) for vpc in vpcs or ["vpc-bp1example0001"]), name="vpc")),
         tag("label", "Port tag", tag("input", type="text", name="port", value="8080", size="6", autocomplete="off")),
+        tag(
+            "label",
+            "Name tag",
+            tag("input", type="text", name="backend", size="10", placeholder="none", autocomplete="off"),
+        ),
         tag("button", "Start a new instance", type="submit"),
         data_do="new",
         class_="row",

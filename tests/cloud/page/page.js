@@ -107,6 +107,8 @@ async function send(form) {
 
 const go = (instanceId, ...states) => ask("POST", "instances", { instanceId, states });
 
+const tags = ({ elements }) => ({ port: elements.port.value.trim(), name: elements.backend.value.trim() });
+
 const ACTIONS = {
   send,
   hour: () => ask("POST", "clock", { advance: 3600 }),
@@ -114,8 +116,8 @@ const ACTIONS = {
   start: ({ dataset }) => go(dataset.of, "Starting", "Running"),
   stop: ({ dataset }) => go(dataset.of, "Stopping", "Stopped"),
   delete: ({ dataset }) => go(dataset.of, "Deleted"),
-  tag: (form) => ask("POST", "page/tag", { instanceId: form.dataset.of, port: form.port.value.trim() }),
-  new: (form) => ask("POST", "page/instance", { vpc: form.vpc.value, port: form.port.value.trim() }),
+  tag: (form) => ask("POST", "page/tag", { instanceId: form.dataset.of, ...tags(form) }),
+  new: (form) => ask("POST", "page/instance", { vpc: form.vpc.value, ...tags(form) }),
   faults: (form) => ask("PUT", "faults", JSON.parse(form.rules.value)),
   clear: () => ask("DELETE", "faults"),
 };

@@ -29,8 +29,8 @@ def routes(cloud: Cloud) -> dict[tuple[str, str], Callable[[Any], Any]]:
         ("GET", "page/live"): lambda _body: frame.live(cloud),
         ("POST", "page/event"): lambda body: _event(cloud, body["file"]),
         ("POST", "page/way"): lambda sent: _way(cloud, sent),
-        ("POST", "page/instance"): lambda body: start_new(cloud, body["vpc"], body["port"]),
-        ("POST", "page/tag"): lambda body: tag_with(cloud, body["instanceId"], body["port"]),
+        ("POST", "page/instance"): lambda body: start_new(cloud, body["vpc"], body["port"], body["name"]),
+        ("POST", "page/tag"): lambda body: tag_with(cloud, body["instanceId"], body["port"], body["name"]),
     }
 
 

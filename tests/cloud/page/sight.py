@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 OWNER_TAG = "vpc-access-owner"
 """The tag that says whose an authorization is, as this project writes it."""
+ORIGIN_TAG = "vpc-access-origin"
+"""The tag that says why it is there: requested, announced or named."""
 GONE = "gone"
 _DEEPEST = 100  # lists and objects in one another
 MOST = 200
@@ -41,6 +43,7 @@ def authorizations(cloud: Cloud) -> list[dict[str, Any]]:
             "port": entry.port,
             "created": entry.created_time,
             "owner": dict(entry.tags).get(OWNER_TAG, ""),
+            "origin": dict(entry.tags).get(ORIGIN_TAG, ""),
             "tags": dict(entry.tags),
             "backend": there.get((entry.vpc_id, entry.instance_id), GONE),
             "used_by": list(_users(cloud, entry)),

@@ -15,24 +15,30 @@ if TYPE_CHECKING:
 
 PORT_TAG = "apigateway-port"
 """The tag by which an instance asks to be opened, as this project reads it."""
+NAME_TAG = "apigateway-name"
+"""The tag by which it asks to be what a name leads to."""
 _MESSAGES = 20  # of a queue that are shown
 _COUNTS = ("ActiveMessages", "InactiveMessages", "DelayMessages")
 
 
 def authorizations(cloud: Cloud) -> Section:
-    """Return what API Gateway may reach: whose each entry is, whether its backend is alive, what uses it."""
+    """Return what API Gateway may reach: whose each entry is, why it is there, whether its backend is alive, what uses it."""
     return Section(
         "authorizations",
         "Authorizations",
         "API Gateway may reach nothing yet.",
-        ("Name", "Opens", "Owner", "Backend", "Used by"),
+        ("Name", "Opens", "Owner, origin", "Backend", "Used by"),
         [
             Row(
                 each["vpc_access_id"],
                 (
                     tag("span", tag("b", each["name"]), small(code(each["vpc_access_id"]))),
                     tag("span", code(f"{each['instance_id']}:{each['port']}"), small(each["vpc_id"])),
-                    each["owner"] or tag("span", "nobody’s", class_="faint"),
+                    tag(
+                        "span",
+                        each["owner"] or tag("span", "nobody’s", class_="faint"),
+                        small(each["origin"]) if each["origin"] else None,
+                    ),
                     badge(each["backend"]),
                     tag("span", *map(small, each["used_by"])) if each["used_by"] else tag("span", "—", class_="faint"),
                 ),
@@ -48,7 +54,7 @@ def instances(cloud: Cloud) -> Section:
         "instances",
         "Instances",
         "There is no instance.",
-        ("Instance", "Status", "Port tag", "Do"),
+        ("Instance", "Status", "Port, name", "Do"),
         [Row(each["id"], _instance(each)) for each in reversed(sight.instances(cloud))],
         about="What happens here is announced as the cloud announces it. A tag is not: a sweep finds it.",
     )
@@ -56,22 +62,28 @@ def instances(cloud: Cloud) -> Section:
 
 def _instance(each: dict[str, Any]) -> tuple[Any, ...]:
     its_id, running = each["id"], each["status"] == "Running"
-    field = tag(
-        "input",
-        type="text",
-        name="port",
-        value=each["tags"].get(PORT_TAG, ""),
-        size="6",
-        placeholder="none",
-        autocomplete="off",
-        aria_label=f"{PORT_TAG} of {its_id}",
-    )
+    port, name = _field("port", PORT_TAG, each), _field("backend", NAME_TAG, each)
     start = button("Stop", "stop", its_id) if running else button("Start", "start", its_id)
     return (
         tag("span", code(its_id), small(f"{each['address'] or 'classic network'} {each['vpc_id']}")),
         badge(each["status"]),
-        tag("form", field, tag("button", "Tag", type="submit", class_="quiet"), data_do="tag", data_of=its_id),
+        tag("form", port, name, tag("button", "Tag", type="submit", class_="quiet"), data_do="tag", data_of=its_id),
         tag("span", start, button("Delete", "delete", its_id), class_="buttons"),
+    )
+
+
+def _field(name: str, key: str, instance: dict[str, Any]) -> Markup:
+    """Return the field in which a tag of an instance is, to be changed."""
+    return tag(
+        "input",
+        type="text",
+        name=name,
+        value=instance["tags"].get(key, ""),
+        size="10",
+        placeholder=f"no {key.rpartition('-')[2]}",
+        title=key,
+        autocomplete="off",
+        aria_label=f"{key} of {instance['id']}",
     )
 
 
