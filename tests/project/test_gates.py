@@ -30,16 +30,17 @@ def targets() -> dict[str, str]:
 def test_too_little_coverage_fails(called: str, code: int, tmp_path: Path) -> None:
     """Where the tests see less than 95 % of lines and branches, the command of `make coverage` ends with an error."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("shared", "functions", "tests"):
+    for package in ("shared", "functions", "tests", "tests/shared", "tests/functions"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("")
     (tmp_path / "shared" / "code.py").write_text(CODE)
-    (tmp_path / "tests" / "test_code.py").write_text(
+    (tmp_path / "tests" / "shared" / "test_code.py").write_text(
         f"from shared.code import one, two\n\ndef test_code() -> None:\n    {called}\n"
     )
-    (command,) = re.findall(r"\t\$\(PY\) (.*)\n", targets()["coverage"])
+    measured, rest = re.findall(r"\t\$\(PY\) (.*)\n", targets()["coverage"])
+    assert rest.split()[-2:] == [f"--ignore={path}" for path in measured.split()[2:4]], "nothing is left out"
     done = subprocess.run(
-        [sys.executable, *command.replace("-n 2", "-n 0").split()],
+        [sys.executable, *measured.replace("-n 2", "-n 0").split()],
         cwd=tmp_path,
         capture_output=True,
         text=True,
