@@ -22,7 +22,7 @@ from shared.cloud.references import References
 from shared.cloud.rpc import RpcService
 from shared.cloud.session import Session
 from shared.errors import AuthorizerError, CredentialsExpired, OperatorNeeded, OutOfTime
-from shared.model.access import NAMED, VpcAccess
+from shared.model.access import VpcAccess
 from shared.model.backend import Backend, kind_of
 from shared.parallel import in_parallel
 from shared.settings import Settings
@@ -40,7 +40,7 @@ class Named(NamedTuple):
 
 def moves(entry: VpcAccess, settings: Settings) -> bool:
     """Tell whether an entry is one that ``named_backends`` points to another instance once its own has ended."""
-    return settings.keeps_names and entry.owner == settings.owner and entry.origin == NAMED
+    return settings.keeps_names and entry.is_name_of(settings.owner)
 
 
 def _named(

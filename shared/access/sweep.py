@@ -25,7 +25,7 @@ from shared.access.naming import NO_CANDIDATE, UNTAGGED, Target, claimants, desc
 from shared.access.plan import Create, Keep, Present, Refuse, Wanted, plan
 from shared.access.releasable import not_alone, not_an_instance, not_announced, not_identified
 from shared.backends.rules import Standing, Unresolved, resolve
-from shared.model.access import ANNOUNCED, NAMED, VpcAccess
+from shared.model.access import ANNOUNCED, VpcAccess
 from shared.model.backend import Backend, Inventory, kind_of
 from shared.model.records import Appeared, Ignored
 from shared.settings import Settings
@@ -177,7 +177,7 @@ def _names(present: Present, standing: Sequence[VpcAccess], inventory: Inventory
     if not settings.keeps_names:
         return []
     held = {name: entry for name in present.names if (entry := present.named(name)) is not None}
-    named = {name for name, entry in held.items() if entry.owner == settings.owner and entry.origin == NAMED}
+    named = {name for name, entry in held.items() if entry.is_name_of(settings.owner)}
     first = {access.name: access for access in reversed(standing)}
     items, leave = list[Item](), 0
     for name in sorted(named | first.keys()):

@@ -109,11 +109,7 @@ class Run(NamedTuple):
             return outcome
         access, region = outcome.access, self.settings.region_id
         hint = Hint(access.name, region, f"{access.instance_id} has appeared", access.instance_id)
-        try:
-            self.send_naming(hint)
-        except AuthorizerError as error:
-            return outcome._replace(type=FAILED, reason=error.code, text=str(error), retry=True)
-        return outcome
+        return self._once_told(outcome, hint)
 
     def answer_hooks(self, outcomes: list[Outcome]) -> tuple[list[Outcome], list[HookAnswer]]:
         """Complete the lifecycle hooks among the outcomes; those whose hook could not be answered are due again.
@@ -140,12 +136,16 @@ class Run(NamedTuple):
 
     def _handing_on(self, outcome: Outcome, held: Held) -> Outcome:
         """Tell ``named_backends`` of a hook; if that fails the record is due again."""
+        text = f"hook {held.leaving.hook.hook_id} is answered by named_backends, once the names of its instances have moved"
+        return self._once_told(outcome._replace(type=SCHEDULED, reason="Named", text=text), held)
+
+    def _once_told(self, outcome: Outcome, content: Naming) -> Outcome:
+        """Tell ``named_backends`` and return ``outcome``; if that fails, a failure in its place, which is due again."""
         try:
-            self.send_naming(held)
+            self.send_naming(content)
         except AuthorizerError as error:
             return outcome._replace(type=FAILED, reason=error.code, text=str(error), retry=True)
-        text = f"hook {held.leaving.hook.hook_id} is answered by named_backends, once the names of its instances have moved"
-        return outcome._replace(type=SCHEDULED, reason="Named", text=text)
+        return outcome
 
     def _original_in(self, outcome: Outcome) -> str:
         """Return the id of the result that gives the same original, "" if this one has to, or has none."""

@@ -10,7 +10,7 @@ from shared.access.moving import Mover
 from shared.errors import AuthorizerError
 from shared.flow.engine import Run
 from shared.flow.following import Name, left
-from shared.model.access import NAMED, VpcAccess
+from shared.model.access import VpcAccess
 from shared.model.records import Changed, Ended, Held, Hint, Hook, Move, Record
 
 
@@ -51,7 +51,7 @@ class Heard:
             self.unseen[id(record)] = error
             return
         for entry in found:
-            if entry.owner == self._run.settings.owner and entry.origin == NAMED:
+            if entry.is_name_of(self._run.settings.owner):
                 self._of(entry.name)
                 self.entries[entry.name] = entry
                 self.opened_by[entry.name].add(entry.instance_id)

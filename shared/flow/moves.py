@@ -233,9 +233,7 @@ class Names:
         """Publish what became of the names; a move that was told is not told again when its message comes back."""
         for name in self.names.values():
             for place, outcome in enumerate(name.outcomes):
-                published = name.outcomes[place] = self._later(self.run.publish(outcome))
-                write = log.warning if published.type == FAILED or published.retry else log.info
-                write("record", **line(published))
+                published = name.outcomes[place] = logged(self._later(self.run.publish(outcome)))
                 if published.published and isinstance(published.record.content, Move):
                     self.run.recent.note(told(published.record.content))
 
@@ -248,6 +246,13 @@ class Names:
             except AuthorizerError as error:
                 log.warning("move not kept", name=outcome.name, code=error.code, text=str(error))
         return outcome
+
+
+def logged(outcome: Outcome) -> Outcome:
+    """Write the line of what became of a record or a name."""
+    write = log.warning if outcome.type == FAILED or outcome.retry else log.info
+    write("record", **line(outcome))
+    return outcome
 
 
 def _refreshing(entry: VpcAccess, region_id: str, now: int) -> Move:

@@ -14,9 +14,8 @@ from shared.errors import AuthorizerError
 from shared.flow.engine import Run
 from shared.flow.following import COMES_BACK, Name, own_record
 from shared.flow.hooks import answer_hooks
-from shared.flow.moves import Names
-from shared.flow.report import line
-from shared.model.outcome import FAILED, IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Job, Outcome, stopped
+from shared.flow.moves import Names, logged
+from shared.model.outcome import IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Job, Outcome, stopped
 from shared.model.records import Changed, Ended, Held, Hint, Ignored, Move, Record
 
 _LATEST = 300  # seconds since it was first seen after which a hook is answered before anything else is done
@@ -72,9 +71,7 @@ def _elsewhere(record: Record, run: Run) -> Outcome | None:
 
 def _told(outcome: Outcome, run: Run) -> Outcome:
     """Publish what became of a record, except in a dry run, and write its line."""
-    outcome = outcome if run.settings.dry_run else run.publish(outcome)
-    (log.warning if outcome.type == FAILED or outcome.retry else log.info)("record", **line(outcome))
-    return outcome
+    return logged(outcome if run.settings.dry_run else run.publish(outcome))
 
 
 def _outcome(record: Record, names: Names) -> Outcome:

@@ -17,7 +17,7 @@ from shared.cloud.apigateway import ApiGateway, Removed
 from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.flow.engine import Run
 from shared.flow.report import line
-from shared.model.access import NAMED, VpcAccess
+from shared.model.access import VpcAccess
 from shared.model.outcome import IGNORED, KEPT, PLANNED, RELEASED, SCHEDULED, HookAnswer, Job, Outcome, stopped
 from shared.model.records import Changed, Ended, Hint, Ignored, Leaving, Record, Scheduled
 
@@ -92,7 +92,7 @@ def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Itera
             record, Ignored("no-entry", f"nothing opens {ended.instance_id}, which has ended ({ended.event})")
         )
     for entry in dict.fromkeys(found):
-        if run.settings.keeps_names and entry.origin == NAMED and entry.owner == run.settings.owner:
+        if run.settings.keeps_names and entry.is_name_of(run.settings.owner):
             yield _handed_on(record, entry, f"{ended.instance_id} has ended ({ended.event})", run)
             continue
         if run.settings.release_mode == "off":
@@ -120,9 +120,7 @@ def _stopped(record: Record, changed: Changed, gateway: ApiGateway, run: Run) ->
     """Tell ``named_backends`` of the names that open an instance which has stopped; nothing is released for that."""
     found = dict.fromkeys(gateway.pages(InstanceId=changed.instance_id))
     named = [
-        entry
-        for entry in found
-        if entry.instance_id == changed.instance_id and entry.origin == NAMED and entry.owner == run.settings.owner
+        entry for entry in found if entry.instance_id == changed.instance_id and entry.is_name_of(run.settings.owner)
     ]
     for entry in named:
         yield _handed_on(record, entry, f"{changed.instance_id} has stopped", run)

@@ -58,6 +58,10 @@ class VpcAccess(NamedTuple):
         """Return where the entry comes from, None if it does not say: it is not ours, or older than this mark."""
         return self._mark(ORIGIN_TAG)
 
+    def is_name_of(self, owner: str) -> bool:
+        """Tell whether it is a name that backends of ``owner`` stand for by their tag: only such a name moves by itself."""
+        return self.owner == owner and self.origin == NAMED
+
     def _mark(self, key: str) -> str | None:
         """Return the value of one of our marks; one that stands there twice with two values says nothing."""
         values = {value for name, value in self.tags if name == key}
