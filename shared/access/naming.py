@@ -271,7 +271,12 @@ def _best(ready: Sequence[Claimant], now: float) -> Claimant:
 def _epoch(text: str) -> int | None:
     """Return the epoch second of a time such as 2017-12-10T04:04Z, None if it is none."""
     found = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?Z", text)
-    return timegm(tuple(int(part or 0) for part in found.groups())) if found else None
+    if found is None:
+        return None
+    try:
+        return timegm(tuple(int(part or 0) for part in found.groups()))
+    except ValueError:  # month 13
+        return None
 
 
 def _drift(entry: VpcAccess, candidates: Sequence[Claimant]) -> str:

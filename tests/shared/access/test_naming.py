@@ -596,3 +596,15 @@ def test_each_part_of_the_rule_is_there_for_a_reason(rule: Rule, said: str) -> N
     )
 
     assert broken(found) == []
+
+
+@pytest.mark.parametrize("started", ["2026-13-01T00:00Z", "0000-00-00T00:00Z", "soon", ""])
+def test_a_start_that_is_no_time_stops_no_name(started: str) -> None:
+    """What ECS says of a start is not believed to be a time: an instance without one is a candidate like any other."""
+    settings = load({**SETTINGS, "ALLOWED_NAMES": f"{VPC}:orders-*"})
+    tags = {settings.name_tag: "orders-prod", settings.port_tag: "8080"}
+    only = Backend("i-1", VPC, tags, status="Running", started=started)
+    choice = choose("orders-prod", None, None, claimants("orders-prod", [only], {}, None, settings), settings, now=2e9)
+
+    assert isinstance(choice, Point)
+    assert choice.access.instance_id == "i-1"
