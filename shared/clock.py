@@ -40,6 +40,10 @@ class Deadline:
         """Return the seconds left, 0.0 when the time is over."""
         return max(0.0, self._end - self._clock.monotonic())
 
+    def has(self, seconds: float) -> bool:
+        """Tell whether so many seconds are left."""
+        return self.remaining() >= seconds
+
     def require(self, seconds: float, what: str) -> None:
         """Raise OutOfTime if ``seconds`` do not fit any more."""
         left = self.remaining()

@@ -81,18 +81,21 @@ class Applier:
                 raise trouble
             if isinstance(decision, Create):
                 return self._create(record, decision.access)
-            if round_ == _MAX_ROUNDS:
-                break
-            if trouble is not None:
-                self._wait(round_ - 1, trouble)
-            if done is None:
-                try:
-                    done = self._gateway.modify_vpc_access(decision.access)
-                    trouble = Doubtful(_MODIFY, "NotConfirmed", 0, "the change does not show yet")
-                except (Doubtful, CloudRefused) as error:
-                    trouble = error
+            if round_ < _MAX_ROUNDS:
+                if trouble is not None:
+                    self._wait(round_ - 1, trouble)
+                if done is None:
+                    done, trouble = self._modify(decision.access)
         assert trouble is not None
         raise trouble
+
+    def _modify(self, access: VpcAccess) -> tuple[Modified | None, AuthorizerError]:
+        """Ask for the change; return its answer, if it came, and what is the trouble for as long as it does not show."""
+        try:
+            done = self._gateway.modify_vpc_access(access)
+        except (Doubtful, CloudRefused) as error:
+            return None, error
+        return done, Doubtful(_MODIFY, "NotConfirmed", 0, "the change does not show yet")
 
     def _create(self, record: Record, access: VpcAccess) -> Outcome:
         """Write; after doubt look, and write again if nothing shows.
@@ -105,6 +108,8 @@ class Applier:
             return self._once_it_shows(record, access, hidden, 0, mine=False)
         doubt: Doubtful | None = None  # a write of ours may have taken effect
         for round_ in range(_MAX_ROUNDS):
+            if doubt is not None:
+                self._wait(round_ - 1, doubt)
             try:
                 granted = self._gateway.set_vpc_access(access)
             except Doubtful as error:
@@ -123,7 +128,6 @@ class Applier:
                 return found
             if isinstance(doubt, _NO_SECOND_WRITE):
                 break
-            self._wait(round_, doubt)
         assert doubt is not None
         raise doubt
 
@@ -157,10 +161,11 @@ class Applier:
     ) -> Outcome:
         """Look from round ``first`` on until an entry shows that may be there; raises ``otherwise`` if none does, or the doubt."""
         for round_ in range(first, _MAX_ROUNDS):
+            if round_ > first:
+                self._wait(round_ - 1, doubt)
             found = self._look(record, access, mine=mine)
             if found is not None:
                 return found
-            self._wait(round_, doubt)
         raise otherwise or doubt
 
     def _look(self, record: Record, access: VpcAccess, *, mine: bool) -> Outcome | None:
@@ -180,7 +185,7 @@ class Applier:
     def _wait(self, round_: int, doubt: AuthorizerError) -> None:
         """Wait before the next look; raises the doubt if the time budget has no room for it."""
         wait = _FIRST_WAIT * 2**round_
-        if wait + 1 > self._session.deadline.remaining():
+        if not self._session.deadline.has(wait + 1):
             raise doubt
         log.add(waited=wait)
         self._session.clock.sleep(wait)

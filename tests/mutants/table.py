@@ -16,7 +16,12 @@ _RELEASE = (f"{_ACCESS}/test_release.py", f"{_FLOW}/test_release.py")
 _SWEEP = (f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
 TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/plan.py": (f"{_ACCESS}/test_plan.py", f"{_ACCESS}/test_apply.py", f"{_FLOW}/test_handler.py"),
-    "shared/access/apply.py": (f"{_ACCESS}/test_apply.py", f"{_ACCESS}/test_old_looks.py", f"{_FLOW}/test_handler.py"),
+    "shared/access/apply.py": (
+        f"{_ACCESS}/test_apply.py",
+        f"{_ACCESS}/test_old_looks.py",
+        f"{_ACCESS}/test_batch.py",
+        f"{_FLOW}/test_handler.py",
+    ),
     "shared/access/batch.py": (f"{_ACCESS}/test_batch.py", f"{_FLOW}/test_scenes.py"),
     "shared/access/observe.py": (
         f"{_ACCESS}/test_observe.py",

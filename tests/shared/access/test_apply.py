@@ -97,6 +97,16 @@ def test_an_entry_that_appeared_meanwhile_is_kept(invoke: Invoker) -> None:
     assert answer.result["vpc_access_id"] == invoke.accesses()[0]["VpcAccessId"]
 
 
+def test_an_entry_that_appeared_meanwhile_answers_a_refusal(invoke: Invoker) -> None:
+    """The write is refused for good, and what it was to make is there, made by somebody else: unchanged, with its id."""
+    _race(invoke)
+    invoke.given(faults=[{"operation": WRITE, "nth": 1, "status": 400, "code": "InvalidVpcId"}])
+    answer = invoke(request())
+
+    assert answer.result["outcome"] == "unchanged"
+    assert answer.result["vpc_access_id"] == invoke.accesses()[0]["VpcAccessId"]
+
+
 def test_a_name_that_was_taken_meanwhile_is_refused(invoke: Invoker) -> None:
     """Somebody else took the name between our look and our write: refused, and their entry stands."""
     _race(invoke, Port=443)
@@ -145,14 +155,15 @@ def test_what_somebody_has_made_is_looked_for_until_it_shows(invoke: Invoker, co
 def test_an_entry_that_never_shows_is_due_again(
     invoke: Invoker, switches: dict[str, str], faults: list[dict[str, Any]], why: str, writes: int
 ) -> None:
-    """Nothing shows for long: transient for the reason known last, no second entry, six looks ever further apart."""
+    """Nothing shows for long: transient for the reason known last, no second entry, six looks and no wait after them."""
     invoke.given(visible_after_reads=1000, **switches)
     invoke.given(faults=faults)
     answer = invoke(request(), timeout=120)
 
     assert why in str(answer.error)
     assert len(invoke.calls(WRITE)) == writes
-    assert _waits(invoke) == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
+    assert _waits(invoke) == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2])
+    assert len(invoke.calls(READ)) == 1 + 2 * 6  # of the batch, and two for each look
     assert len(invoke.accesses()) == 1
 
 
@@ -406,6 +417,9 @@ def test_replacing_that_never_succeeds_is_due_again(invoke: Invoker) -> None:
     assert f"First: {MODIFY.partition('.')[2]} failed with NoAnswer" in str(answer.error)
     assert len(invoke.calls(MODIFY)) == 6
     assert _waits(invoke) == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2])
+    assert (
+        len(invoke.calls(READ)) == 1 + 1 + 2 * 7
+    )  # to make it, of the batch, and two for each look: also after the last
     assert [entry["Port"] for entry in invoke.accesses()] == [8080]
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 MODIFY, WRITE = "CloudAPI.ModifyVpcAccessAndUpdateApis", "CloudAPI.SetVpcAccess"
+READ = "CloudAPI.DescribeVpcAccesses"
 OURS = {
     "Name": "orders-prod",
     "VpcId": VPC,
@@ -61,7 +62,7 @@ def test_a_change_that_never_shows_is_due_again(invoke: Invoker) -> None:
     invoke.configure(ON_CONFLICT="replace")
     invoke.given(modified_after_reads=1000)
 
-    assert "NotConfirmed" in str(invoke(REPLACING).error)
+    assert "NotConfirmed (no answer): the change does not show yet" in str(invoke(REPLACING).error)
     assert invoke.calls(MODIFY) == [MODIFY]
 
 
@@ -93,7 +94,9 @@ def test_a_rival_that_never_shows_is_forgotten(invoke: Invoker, duplicate: str) 
     invoke.given(duplicate=duplicate)
 
     wrote = invoke.clock.now()
-    assert "NotVisibleYet" in str(invoke(request(InstanceId="i-2")).error)
+    looks = len(invoke.calls(READ))
+    assert "NotVisibleYet (no answer)" in str(invoke(request(InstanceId="i-2")).error)
+    assert len(invoke.calls(READ)) == looks + 1 + 2 * 6  # of the batch, and two for each look
     invoke.clock.advance(wrote + 59 - invoke.clock.now())
     assert "NotVisibleYet" in str(invoke(request(InstanceId="i-2"), timeout=4).error)
     invoke.clock.advance(wrote + 61 - invoke.clock.now())
