@@ -6,9 +6,12 @@ import json
 import os
 import pickle
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import click
@@ -24,6 +27,7 @@ from tests.registry.stack import WHOLE, Stack
 from tests.up import wiring
 
 ROOT = Path(__file__).resolve().parents[1]
+_interpreter = cache(interpreters.find)  # it starts several until one is of the version
 RESULTS = "results"  # a queue that gets every result message
 
 
@@ -59,7 +63,7 @@ def installed() -> tuple[str, ...]:
 
 def _has(version: str) -> bool:
     try:
-        interpreters.find(version)
+        _interpreter(version)
     except click.ClickException:
         return False
     return True
@@ -99,7 +103,13 @@ def _built_once(temporary: pytest.TempPathFactory, version: str, *, native: bool
 
 def template(**parameters: Any) -> Stack:
     """Return the stack of the template with its defaults, but for these parameters; a name is allowed."""
-    return Stack(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8")), {**WHOLE, **parameters})
+    return Stack(_document(), {**WHOLE, **parameters})
+
+
+@cache
+def _document() -> Mapping[str, Any]:
+    """Return what ``template.yml`` says, read once: nobody changes it, and what a stack computes from it is made anew."""
+    return MappingProxyType(yaml.safe_load((ROOT / "template.yml").read_text(encoding="utf-8")))
 
 
 def statements(stack: Stack, function: str = "set_vpc_access") -> list[dict[str, Any]]:
@@ -137,7 +147,7 @@ def document(stack: Stack, package: Package, endpoint: str, name: str) -> dict[s
     return {
         **function,
         "extraPaths": [],
-        "pythonExecutable": str(interpreters.find(package.version)),  # found once, by the build
+        "pythonExecutable": str(_interpreter(package.version)),
         "roleActions": sorted(allowed(stack, name)),  # without those that only the platform makes use of
     }
 

@@ -17,7 +17,7 @@ import click
 from functions._operator import access, oss, terminal
 from functions._operator.build import ROOT, RUNTIMES, build
 from functions._operator.contents import Places, hidden_for_too_short, holdings
-from functions._operator.parameters import problems_of
+from functions._operator.parameters import declared_in, problems_of
 from functions._operator.ros import MINUTES, Stacks
 from shared.cloud import endpoints
 from shared.cloud.session import Session
@@ -80,7 +80,7 @@ def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
         raise click.BadParameter(f"{', '.join(wrong)}: write a parameter of template.yml as KEY=VALUE")
     names = [name for name, _, _ in pairs]
     problems = [f"{name} is given twice: keep one" for name in dict.fromkeys(names) if names.count(name) > 1]
-    problems += problems_of({name: value for name, _, value in pairs}, TEMPLATE)
+    problems += problems_of({name: value for name, _, value in pairs}, declared_in(TEMPLATE))
     if problems:
         raise click.BadParameter("\n  ".join(["the template does not take them:", *problems]))
     return {name: value for name, _, value in pairs}

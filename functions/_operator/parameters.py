@@ -29,18 +29,26 @@ _LEAST = {
 """Settings without which none can be read; nothing is wrong with these."""
 
 
-def problems_of(given: Mapping[str, str], template: Path) -> list[str]:
-    """Return a sentence for each parameter that the stack of ``template`` would not take, or the function could not use.
+Declared = Mapping[str, Mapping[str, Any]]
+
+
+def declared_in(template: Path) -> Declared:
+    """Return the parameters of a template by their names, each with its rules."""
+    declared: Declared = yaml.safe_load(template.read_text(encoding="utf-8"))["Parameters"]
+    return declared
+
+
+def problems_of(given: Mapping[str, str], declared: Declared) -> list[str]:
+    """Return a sentence for each value that a stack with these parameters would not take, or the function could not use.
 
     Rules: https://www.alibabacloud.com/help/en/ros/user-guide/overview-10
     """
-    declared = yaml.safe_load(template.read_text(encoding="utf-8"))["Parameters"]
     found = {name: _problem(name, value, declared) for name, value in given.items()}
     told = _of_settings({name: value for name, value in given.items() if not found[name]})
     return [f"{name} {problem}" for name in given if (problem := found[name] or told.get(name, ""))]
 
 
-def _problem(name: str, value: str, declared: Mapping[str, Mapping[str, Any]]) -> str:
+def _problem(name: str, value: str, declared: Declared) -> str:
     if name in OF_DEPLOY:
         return f"is not for -p: {OF_DEPLOY[name]}"
     if name not in declared:

@@ -60,7 +60,7 @@ def test_the_recorder_can_be_deployed() -> None:
     document = template()
     function = document["Resources"]["Function"]["Properties"]
 
-    assert Template(document, registry).problems() == []
+    assert list(Template(document, registry).problems()) == []
     assert len(function["Code"]["SourceCode"]) <= 4096
     assert function["Handler"] == "index.handler"
     assert "Policies" not in document["Resources"]["Role"]["Properties"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from functions.__main__ import main
 from functions._operator.deploy import TEMPLATE
-from functions._operator.parameters import OF_DEPLOY, RULES, problems_of
+from functions._operator.parameters import OF_DEPLOY, RULES, declared_in, problems_of
 
-PARAMETERS: dict[str, dict[str, Any]] = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
+PARAMETERS = declared_in(TEMPLATE)
 FOR_PEOPLE = {"Label", "Description", "Default", "AssociationProperty", "AssociationPropertyMetadata"}
 WANTED = {"Owner": "team-a", "AllowedVpcIds": "vpc-bp1", "AllowedPorts": "80"}
 
@@ -31,7 +28,7 @@ def test_what_the_template_has_itself_is_right(name: str) -> None:
     ends = [parameter[end] for end in ("MinValue", "MaxValue", "Default") if parameter.get(end) not in (None, "")]
     values = [*ends, *parameter.get("AllowedValues", []), *filter(None, [WANTED.get(name)])]
 
-    assert [problem for value in values for problem in problems_of({name: str(value)}, TEMPLATE)] == []
+    assert [problem for value in values for problem in problems_of({name: str(value)}, PARAMETERS)] == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +66,7 @@ def test_what_the_template_has_itself_is_right(name: str) -> None:
 )
 def test_what_the_stack_would_not_take_is_told(given: dict[str, str], told: str) -> None:
     """One sentence a parameter: its name, what was given, and what it must be."""
-    (problem,) = problems_of(given, TEMPLATE)
+    (problem,) = problems_of(given, PARAMETERS)
 
     assert problem.startswith(told)
 

@@ -37,9 +37,11 @@ class Template(NamedTuple):
     document: Mapping[str, Any]
     registry: Mapping[str, Any]
 
-    def problems(self) -> list[str]:
-        """Return every problem, each with the place it is at; none for a good template."""
-        return [*self._resources(), *self._references(self.document, "template"), *self._parameters()]
+    def problems(self) -> Iterator[str]:
+        """Yield every problem, each with the place it is at; none for a good template."""
+        yield from self._resources()
+        yield from self._references(self.document, "template")
+        yield from self._parameters()
 
     def _resources(self) -> Iterator[str]:
         for name, resource in self.document["Resources"].items():

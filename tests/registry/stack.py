@@ -91,16 +91,15 @@ class Stack(NamedTuple):
 
     def _attribute(self, resource: str, attribute: str) -> Any:
         """Return an attribute: a property of the same name, or an ARN (https://www.alibabacloud.com/help/en/ros)."""
-        properties = self.properties(resource)
-        properties |= properties.get("Detail", {})  # where Simple Log Service has what is in a project
-        if attribute in properties:
-            return properties[attribute]
+        written = self.document["Resources"][resource]["Properties"]
+        written = {**written, **written.get("Detail", {})}  # where Simple Log Service has what is in a project
+        if attribute in written:
+            return self._value(written[attribute])
         if attribute == "ARN.WithSlash":
-            kind = "queues" if "QueueName" in properties else "topics"
-            name = properties.get("QueueName") or properties.get("TopicName")
-            return f"acs:mns:{REGION}:{ACCOUNT}:/{kind}/{name}"
+            kind, name = ("queues", "QueueName") if "QueueName" in written else ("topics", "TopicName")
+            return f"acs:mns:{REGION}:{ACCOUNT}:/{kind}/{self._value(written[name])}"
         if attribute == "Arn":
-            return f"acs:ram::{ACCOUNT}:role/{properties['RoleName'].lower()}"
+            return f"acs:ram::{ACCOUNT}:role/{self._value(written['RoleName']).lower()}"
         raise KeyError(f"{resource}.{attribute} is known only once the stack exists")
 
 
