@@ -18,7 +18,9 @@ from tests.invoking import request
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 
-pytestmark = pytest.mark.enable_socket
+AT_ONCE = {"BackgroundCallsPerSecond": 40, "ReleaseDelaySeconds": 1}  # its own 4 would be waited for, call by call
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.no_cover]  # what is measured does not run in this process
 
 
 def test_request_from_the_queue_is_authorized(deployed: Deployed) -> None:
@@ -82,7 +84,7 @@ def test_end_of_a_backend_releases_its_entry(
     cloud: Served, package: Package, event: str, mode: str, told: tuple[str, str], name: str, left: bool
 ) -> None:
     """The end of a backend schedules, the queue brings it back, and only with ReleaseMode=apply the entry is removed."""
-    deployed = deploy(cloud, package, template(ReleaseMode=mode, ReleaseDelaySeconds=1))
+    deployed = deploy(cloud, package, template(**AT_ONCE, ReleaseMode=mode))
     deployed.fc.put_event(json.loads((EVENTS / "release" / event).read_text(encoding="utf-8")))
     (result,) = deployed.results(1)
     assert (result["type"], result["data"].get("ReasonCode"), result["data"]["Name"]) == (*told, name)
@@ -102,7 +104,7 @@ def test_invented_end_on_the_request_queue_removes_nothing(cloud: Served, packag
 
 def test_sweep_opens_and_releases_what_no_event_told(cloud: Served, package: Package) -> None:
     """The timer's function opens what is tagged and schedules what is gone; the function that releases does the rest."""
-    deployed = deploy(cloud, package, template(ReconcileMode="apply", ReleaseMode="apply", ReleaseDelaySeconds=1))
+    deployed = deploy(cloud, package, template(**AT_ONCE, ReconcileMode="apply", ReleaseMode="apply"))
     before = deployed.names()
     deployed.fc.fire_timer("reconcile")
     results = deployed.results(13)
@@ -131,7 +133,7 @@ def test_sweep_only_tells_unless_asked(deployed: Deployed) -> None:
 
 def test_name_moves_to_the_instance_that_stands_by(cloud: Served, package: Package) -> None:
     """A tagged instance gets its name, and when it has stopped the name and its API go to the other one that carries it."""
-    deployed = deploy(cloud, package, template(NamedBackends="apply"))
+    deployed = deploy(cloud, package, template(**AT_ONCE, NamedBackends="apply"))
     tags = {"apigateway-port": "8080", "apigateway-name": "carts-prod"}
     first, second = ({"InstanceId": f"i-bp1named000{n}", "VpcId": "vpc-bp1example0001", "Tags": tags} for n in (1, 2))
     seed(cloud.app, {"instances": [first]})
