@@ -587,6 +587,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("rule", "said"), MUTANTS)
 def test_each_part_of_the_rule_is_there_for_a_reason(rule: Rule, said: str) -> None:
     """With one part left out or weakened, the search finds a case in which what must hold does not."""

@@ -206,6 +206,7 @@ MUTANTS = [
 SEARCH = settings(max_examples=800, deadline=None, database=None, phases=[Phase.generate])
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("when_due", "said"), MUTANTS)
 def test_each_check_is_there_for_a_reason(when_due: tuple[Check, ...], said: str) -> None:
     """With one check left out, weakened or moved, the search finds a world in which what must hold does not."""

@@ -418,6 +418,7 @@ MUTANTS: Sequence[Any] = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_plan_that_forgets_a_rule_is_found(mutant: Callable[[Scene], Sweep]) -> None:
     """The oracle finds a world in which a plan that goes by one rule less does what it must not."""

@@ -206,6 +206,7 @@ def test_wrappers_have_an_end(wrap: Callable[[Any], Any], most: int) -> None:
     assert f"more than {MAX_DEPTH} wrappers" in refused.content.text
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in CASES])
 def test_work_is_linear_in_the_size(name: str) -> None:
     """A byte of a larger event takes no more function calls; ``tests.bench.parse`` shows the seconds."""
@@ -224,6 +225,7 @@ def _sized(event: Callable[[int], bytes], size: int) -> bytes:
     return event(size * 1_000 // len(event(1_000)))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in ONE.items()])
 def test_memory_of_a_record_is_bounded(event: Callable[[int], bytes]) -> None:
     """The largest record that is read costs 8 times its size and 12 MB, whatever it holds; a larger one not even that."""
@@ -233,6 +235,7 @@ def test_memory_of_a_record_is_bounded(event: Callable[[int], bytes]) -> None:
     assert memory(larger)[0] <= 4 * len(larger)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in BATCHES.items()])
 def test_memory_of_a_batch_grows_with_its_size(event: Callable[[int], bytes]) -> None:
     """A byte more of a batch costs at most 8, beside the 12 MB that ten thousand records may take whatever they are."""
