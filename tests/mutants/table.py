@@ -12,6 +12,7 @@ from tests.mutants.run import ROOT
 
 LISTED = Path(__file__).with_name("survivors.json")
 _ACCESS, _BACKENDS, _CLOUD, _FLOW = (f"tests/shared/{folder}" for folder in ("access", "backends", "cloud", "flow"))
+_EVENTS = "tests/shared/events"
 _RELEASE = (f"{_ACCESS}/test_release.py", f"{_FLOW}/test_release.py")
 _SWEEP = (f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
 TESTS: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +39,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/backends/inventory.py": (f"{_BACKENDS}/test_inventory.py", *_SWEEP),
     "shared/cloud/answers.py": (f"{_CLOUD}/test_answers.py", f"{_CLOUD}/test_odd_answers.py"),
     "shared/cloud/session.py": (f"{_CLOUD}/test_session.py",),
+    "shared/events/naming.py": (f"{_EVENTS}/test_naming.py",),
     "shared/access/naming.py": (f"{_ACCESS}/test_naming.py", f"{_FLOW}/test_named.py"),
     "shared/access/moving.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
     "shared/flow/moves.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
