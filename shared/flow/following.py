@@ -43,6 +43,11 @@ class Name:
         """Return what has the name now, as it was last seen."""
         return self.seen.entry if self.seen else None
 
+    def now_has(self, entry: VpcAccess) -> None:
+        """Note what has the name since it was looked at."""
+        assert self.seen is not None
+        self.seen = self.seen._replace(entry=entry)
+
 
 class Following:
     """The changes of one invocation whose published APIs have not all followed yet."""

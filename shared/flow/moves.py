@@ -100,21 +100,21 @@ class Names:
             elif entry.target == move.previous:
                 pending = move
             else:
-                self._overtaken(name, move)
+                self._overtaken(name, entry, move)
         return pending
 
-    def _overtaken(self, name: Name, move: Move) -> None:
+    def _overtaken(self, name: Name, entry: VpcAccess, move: Move) -> None:
         """The name has moved on. APIs that follow the old change late may end where the name has left, so they are asked again."""
         fared = self.mover.followed(move.operation_id, 1)
         young = self.now() - move.since < PATIENCE
-        if (move.operation_id and not fared.is_over and young) or isinstance(name.choice, Point):
+        if not isinstance(name.choice, Stay) or (move.operation_id and not fared.is_over and young):
             self.run.send_naming(move, COMES_BACK)
             name.waits = True
             return
-        if move.operation_id and name.entry is not None and move.previous != move.target:
-            name.outcomes.append(replaced(move, name.entry, fared))  # it was made, and nobody has told of it
-        if name.entry is not None and isinstance(name.choice, Stay) and not name.choice.end:
-            self._following.again(name, _refreshing(name.entry, self.settings.region_id, self.now()))
+        if move.operation_id and move.previous != move.target:
+            name.outcomes.append(replaced(move, entry, fared))  # it was made, and nobody has told of it
+        if not name.choice.end:
+            self._following.again(name, _refreshing(entry, self.settings.region_id, self.now()))
 
     def _point(self, name: Name, choice: Point, pending: Move | None) -> None:
         """Make the entry, or move it: at most one change of a name in an invocation, and none while APIs follow the last one."""
@@ -167,8 +167,7 @@ class Names:
         if choice.cause == ON_PURPOSE and (request := request_of(name, self.run.recent)):
             self.run.recent.note(met(request))
         self.run.recent.forget(on_its_way(move))
-        if name.seen is not None:
-            name.seen = name.seen._replace(entry=access._replace(created_time=entry.created_time))
+        name.now_has(access._replace(created_time=entry.created_time))
         move = move._replace(operation_id=modified.operation_id, since=self.now())
         try:
             users, _ = self.mover.users(name.name)  # not before the change, which is what callers wait for
@@ -194,8 +193,8 @@ class Names:
             name.trouble = Doubtful("SetVpcAccess", outcome.reason, 0, outcome.text)
             return
         name.outcomes.append(outcome)
-        if name.seen is not None and outcome.access is not None and outcome.access.vpc_access_id:
-            name.seen = name.seen._replace(entry=outcome.access)
+        if outcome.access is not None and outcome.access.vpc_access_id:
+            name.now_has(outcome.access)
 
     def _mend(self, name: Name) -> None:
         """Ask published APIs again to follow that are seen to go somewhere else than the name, or of which nobody knows.

@@ -71,7 +71,8 @@ def _outcomes(job: Job, gateway: ApiGateway, run: Run, when_due: Sequence[Check]
                 yield from _ended(record, content, gateway, run)
             elif isinstance(content, Changed):
                 yield from _stopped(record, content, gateway, run)
-            elif isinstance(content, Scheduled):
+            else:
+                assert isinstance(content, Scheduled)
                 yield _due(record, content, gateway, run, when_due)
     except AuthorizerError as error:
         access = content.access if isinstance(content, Scheduled) else None

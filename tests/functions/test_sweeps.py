@@ -178,6 +178,15 @@ def test_what_there_was_no_time_for_is_told() -> None:
         end(Sweep((Item(CREATE, access),)), [], settings.load(SETTINGS))
 
 
+def test_a_dry_run_applies_nothing(served: Served) -> None:
+    """With DRY_RUN=true the command shows what it would make, asks nobody, and writes, schedules and publishes nothing."""
+    done = run(served, "apply", DRY_RUN="true")
+
+    assert done.exit_code == 0
+    assert "planned" in done.stdout
+    assert not [call.operation for call in served.world.journal() if call.write]
+
+
 def test_only_one_vpc(served: Served) -> None:
     """With --vpc what is elsewhere is neither shown nor done."""
     done = run(served, "plan", "--vpc", "vpc-another")

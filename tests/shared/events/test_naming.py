@@ -17,6 +17,23 @@ PREVIOUS, TARGET = ("vpc-1", "i-1", 1), ("vpc-1", "i-2", 65_535)
 MOVE = Move("orders", REGION, "id-1", PREVIOUS, TARGET, "Stopped", "2026-01-05T03:58Z", "task-1", 2, 1_767_586_700)
 LEAVING = Leaving(Hook("ash-1", "token"), "SCALE_IN", ("i-1", "i-2"), REGION, "1234567890123456")
 HELD = Held(LEAVING, 1_767_586_700, (("task-1", 3), ("task-2", 0)), ("orders", "carts"), extended=True)
+NOT_OF_A_HOOK: dict[str, list[Any]] = {
+    "LifecycleHookId": ["", 1],
+    "LifecycleActionToken": [None, ""],
+    "InstanceIds": [None, [], "i-1", [1]],
+    "FirstSeen": [None, -1, True, 1.5, "1"],
+}
+NOT_OF_A_MOVE: dict[str, list[Any]] = {
+    "Writes": [None, -1, True, "1"],
+    "Since": [None, -1, False, 0.5],
+    "Previous": [None, "vpc-1", ["vpc-1", "i-1"], ["vpc-1", "i-1", 80, 80]],
+    "MovedTo": [
+        None,
+        ["", "i-1", 80],
+        ["vpc-1", 7, 80],
+        *(["vpc-1", "i-1", port] for port in (0, 65_536, True, "80", 80.0)),
+    ],
+}
 NAMED: dict[str, dict[str, Any]] = {
     type(content).__name__: json.loads(naming_message(content))["NamedBackend"] for content in (MOVE, HELD)
 }
@@ -49,6 +66,11 @@ def test_what_is_written_is_read_again(content: Naming) -> None:
     assert record.content == content
 
 
+def test_a_message_takes_no_more_room_than_its_text() -> None:
+    """What a person has written is not turned into escapes, which are six times as long."""
+    assert "订单" in naming_message(Hint("订单", REGION, "move"))
+
+
 @pytest.mark.parametrize(
     ("because", "read_again"), [("", "not said"), ("x" * 256, "x" * 256), ("x" * 257, "x" * 256)], ids=len
 )
@@ -62,31 +84,10 @@ def test_a_reason_is_never_empty_and_never_long(because: str, read_again: str) -
 @pytest.mark.parametrize(
     ("kind", "field", "value"),
     [
-        *(
-            pytest.param("Held", field, value, id=f"hook-{field}-{value}")
-            for field, values in {
-                "LifecycleHookId": ["", 1],
-                "LifecycleActionToken": [None, ""],
-                "InstanceIds": [None, [], "i-1", [1]],
-                "FirstSeen": [None, -1, True, 1.5, "1"],
-            }.items()
-            for value in values
-        ),
-        *(
-            pytest.param("Move", field, value, id=f"move-{field}-{value}")
-            for field, values in {
-                "Writes": [None, -1, True, "1"],
-                "Since": [None, -1, False, 0.5],
-                "Previous": [None, "vpc-1", ["vpc-1", "i-1"], ["vpc-1", "i-1", 80, 80]],
-                "MovedTo": [
-                    None,
-                    ["", "i-1", 80],
-                    ["vpc-1", 7, 80],
-                    *(["vpc-1", "i-1", port] for port in (0, 65_536, True, "80", 80.0)),
-                ],
-            }.items()
-            for value in values
-        ),
+        pytest.param(kind, field, value, id=f"{kind}-{field}-{value}")
+        for kind, fields in (("Held", NOT_OF_A_HOOK), ("Move", NOT_OF_A_MOVE))
+        for field, values in fields.items()
+        for value in values
     ],
 )
 def test_a_message_that_is_not_whole_is_refused(kind: str, field: str, value: Any) -> None:

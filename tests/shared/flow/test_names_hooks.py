@@ -340,6 +340,7 @@ FORGERIES = {
     "a-move-of-another-entry": _move(vpc_access_id="id-2"),
     "a-move-to-nobody": _move(target=(VPC, "i-bp1nobody0001", 22)),
     "a-move-from-elsewhere": _move(previous=(VPC, THIRD, 8080), operation_id="0" * 32),
+    "a-move-from-elsewhere-without-a-task": _move(previous=(VPC, THIRD, 8080)),
     "a-hint-of-a-stop": naming_message(Hint(NAME, REGION, "it has stopped")),
     "a-hint-of-an-unknown-name": naming_message(Hint("orders-unknown", REGION, "it has stopped")),
     "a-wish-for-nobody": naming_message(Hint(NAME, REGION, "move", target="i-bp1nobody0001")),

@@ -318,3 +318,97 @@ def test_who_uses_a_name_need_not_be_known_to_say_that_it_is_dead(invoke: Invoke
 
     assert [one["data"]["ReasonCode"] for one in naming.messages()] == ["NoCandidate"]
     assert {"no candidate", "users not seen"} <= {line["event"] for line in naming.lines()}
+
+
+@pytest.mark.parametrize(
+    ("denied", "again"),
+    [
+        pytest.param(["mns:PublishMessage"], False, id="kept-in-the-queue"),
+        pytest.param(["mns:PublishMessage", "mns:SendMessage"], True, id="delivered-again"),
+    ],
+)
+def test_a_move_that_cannot_be_told_is_told_later(
+    invoke: Invoker, naming: Invoker, denied: list[str], again: bool
+) -> None:
+    """A message of ours keeps it for as long as the topic takes nothing; where that cannot be sent, its record comes again."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+    event = queue_event(naming_message(Hint(NAME, REGION, "it has stopped")))
+    naming.after = lambda operation: naming.given(permissions=[{"denied": denied}]) if operation == MODIFY else None
+    answer = naming(event)
+    naming.after = lambda _: None
+    assert (target_of(naming), naming.messages()) == (SECOND, [])
+    naming.given(permissions=[{"denied": []}])
+    if answer.error:
+        naming(event)
+    play(naming, 60)
+
+    assert bool(answer.error) == again
+    assert {(one["type"], one["data"]["Cause"]) for one in naming.messages()} == {("vpcaccess.replaced", "Stopped")}
+
+
+def test_a_name_that_may_not_be_made_comes_again(invoke: Invoker, naming: Invoker) -> None:
+    """The record stays in the queue until the permission is there."""
+    invoke.given(instances=[instance(FIRST)], permissions=[{"denied": ["apigateway:SetVpcAccess"]}])
+    event = queue_event(naming_message(Hint(NAME, REGION, "it has appeared", FIRST)))
+    answer = naming(event)
+    assert "apigateway:SetVpcAccess" in str(answer.error)
+    invoke.given(permissions=[{"denied": []}])
+
+    assert [one["outcome"] for one in naming(event).results] == ["ignored", "authorized"]
+    assert target_of(naming) == FIRST
+
+
+def test_a_name_that_somebody_takes_meanwhile_is_theirs(invoke: Invoker, naming: Invoker) -> None:
+    """It was free when it was looked at, and is taken when it is to be made: it is refused, and the entry stays as it is."""
+    invoke.given(instances=[instance(FIRST)])
+    theirs = request(Name=NAME, InstanceId="i-bp1theirs0001", Port=80, Tag=[], VpcAccessId="id-7")
+    naming.before = lambda operation: invoke.given(entries=[theirs]) if operation == "SetVpcAccess" else None
+    naming(queue_event(naming_message(Hint(NAME, REGION, "it has appeared", FIRST))))
+
+    assert [one["data"]["ReasonCode"] for one in naming.messages()] == ["NameTaken"]
+    assert target_of(naming) == "i-bp1theirs0001"
+
+
+@pytest.mark.parametrize(
+    ("age", "ends", "now", "later"),
+    [
+        pytest.param(120, False, True, True, id="long-ago"),
+        pytest.param(119, False, False, True, id="its-apis-may-still-follow"),
+        pytest.param(120, True, True, True, id="the-name-has-nobody"),
+    ],
+)
+def test_a_move_that_was_overtaken_is_told(
+    invoke: Invoker, naming: Invoker, age: int, ends: bool, now: bool, later: bool
+) -> None:
+    """It was made, and nobody has told of it; then the APIs are asked to follow to where the name is, if that is alive."""
+    furnish(invoke)
+    if ends:
+        invoke.given(instances=[instance(one, Status="Stopped") for one in (FIRST, SECOND)])
+    since = int(naming.clock.now()) - age
+    move = Move(NAME, REGION, "id-1", (VPC, THIRD, 8080), (VPC, SECOND, 8080), "Stopped", "", TASK, 1, since)
+    naming(queue_event(naming_message(move)))
+
+    def told() -> bool:
+        return "vpcaccess.replaced" in [one["type"] for one in naming.messages()]
+
+    assert told() is now
+    assert bool(naming.calls(f"CloudAPI.{MODIFY}")) is (now and not ends)
+    play(naming, 30)
+    assert (now or told()) is later
+    assert target_of(naming) == FIRST
+
+
+def test_a_move_that_was_overtaken_waits_for_the_next(invoke: Invoker, naming: Invoker) -> None:
+    """While the name moves on, nobody asks for the APIs to follow to where it was; the older move is told after that."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+    old = int(naming.clock.now()) - 600
+    move = Move(NAME, REGION, "id-1", (VPC, THIRD, 8080), (VPC, THIRD, 80), "Gone", "", TASK, 1, old)
+    naming(queue_event(naming_message(move)))
+    assert target_of(naming) == SECOND
+    assert [one["data"]["Cause"] for one in naming.messages()] == ["Stopped"]
+    play(naming, 60)
+
+    assert [one["data"]["Cause"] for one in naming.messages()] == ["Gone"]
+    assert target_of(naming) == SECOND

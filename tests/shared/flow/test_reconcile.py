@@ -73,6 +73,23 @@ def test_a_count_of_names_is_not_taken_for_a_name(sweeping: Invoker) -> None:
     assert (done.get("name"), done.get("names")) == (None, 1)
 
 
+def test_a_name_that_cannot_be_handed_on_is_told(sweeping: Invoker) -> None:
+    """The sweep goes on with what else there is, and its next run hands the name on."""
+    tags = {"apigateway-port": "8080", "apigateway-name": "orders-prod"}
+    sweeping.given(instances=[made_instance(1, Tags=tags), made_instance(2)])
+    sweeping.configure(ALLOWED_NAMES=f"{VPC}:orders-*")
+    sweeping.given(permissions=[{"denied": ["mns:SendMessage"]}])
+    first = sweeping(TIMER)
+    sweeping.given(permissions=[{"denied": []}])
+    second = sweeping(TIMER)
+
+    name = "team-a-i-bp1sweep0002-8080"
+    (failed,) = [line for line in first.results if line["outcome"] == "failed"]
+    assert ("authorized", "", name) in told(first)
+    assert "mns:SendMessage" in failed["text"]
+    assert told(second) == [("scheduled", "Named", "orders-prod")]
+
+
 def test_what_is_gone_is_scheduled_and_released(sweeping: Invoker, releasing: Invoker) -> None:
     """An entry of ours whose instance is proven to be gone goes through the release queue, and is checked there."""
     sweeping.given(instances=[made_instance(1)], entries=[made_entry(1), made_entry(2), made_entry(3, Tag=OURS[:1])])

@@ -216,6 +216,29 @@ def test_a_dry_run_schedules_nothing(releasing: Invoker) -> None:
     assert "SMQ.SendMessage" not in releasing.calls()
 
 
+NAMED = [OURS[0], {"Key": "vpc-access-origin", "Value": "named"}]
+
+
+@pytest.mark.parametrize(
+    ("tags", "changes", "told", "sent"),
+    [
+        pytest.param(OURS, {"RELEASE_MODE": "off"}, ("ignored", "release-off"), 0, id="nothing-is-released"),
+        pytest.param(NAMED, {"RELEASE_MODE": "off"}, ("scheduled", "Named"), 2, id="a-name-is-handed-on"),
+        pytest.param(NAMED, {"DRY_RUN": "true"}, ("planned", "schedule"), 0, id="a-name-in-a-dry-run"),
+    ],
+)
+def test_where_names_are_kept_an_end_is_heard_whatever_is_released(
+    releasing: Invoker, tags: Any, changes: dict[str, str], told: tuple[str, str], sent: int
+) -> None:
+    """The end of what a name opens is handed on, now and for later; what is no name is not scheduled with RELEASE_MODE=off."""
+    releasing.configure(ALLOWED_NAMES=f"{VPC}:orders-*", **changes)
+    releasing.given(entries=[_entry(Tag=tags)])
+    result = releasing(state_change(GONE, "Deleted")).result
+
+    assert (result["outcome"], result["reason"]) == told
+    assert releasing.calls().count("SMQ.SendMessage") == sent
+
+
 def test_each_result_has_its_kind_as_the_tag_of_its_message(invoke: Invoker, releasing: Invoker) -> None:
     """A subscription can ask for one kind of result: the message's tag is the last word of its type."""
     smq = invoke.served.products["SMQ"]

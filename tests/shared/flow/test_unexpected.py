@@ -80,6 +80,13 @@ class Bound(int):
         return super().__le__(other)
 
 
+class Rate(float):
+    """A rate of calls that no time can be multiplied by."""
+
+    def __rmul__(self, other: float) -> float:
+        raise Surprise
+
+
 class Template(str):
     """A template of names that fails for one instance."""
 
@@ -342,3 +349,14 @@ def test_a_result_that_cannot_be_written_costs_its_record_only(releasing: Invoke
     )
 
     _costs_one(releasing, releasing(event), event)
+
+
+def test_a_fault_between_the_steps_of_a_sweep_is_told(sweeping: Invoker) -> None:
+    """It is no error of the function, which nobody would deliver again: a failure stands among the results."""
+    engine = sweeping.configure()
+    engine.settings = engine.settings._replace(max_calls_per_second=Rate(1000))
+    sweeping.given(instances=[{"InstanceId": "i-1", "VpcId": VPC, "Tags": {"apigateway-port": "80"}}])
+    told = sweeping({"triggerTime": "2026-01-05T05:00:00Z", "triggerName": "reconcile", "payload": ""}).results
+
+    assert [(one["outcome"], one["reason"]) for one in told] == [("failed", "Unexpected"), ("planned", "create")]
+    assert [line["stage"] for line in sweeping.lines() if line["event"] == "unexpected"] == ["sweep"]

@@ -66,6 +66,13 @@ def test_only_a_moment_with_its_zone_is_one(time: Any, seconds: float | None) ->
     assert _announced(state_change(time=time)) == [seconds]
 
 
+def test_an_original_that_is_a_text_tells_none() -> None:
+    """What is announced in a text that is no JSON has no field to read a time from."""
+    (record,) = parse(json.dumps(state_change()).encode())
+
+    assert announced_at(record._replace(original="Running")) is None
+
+
 def test_requests_and_hooks_messages_tell_none() -> None:
     """A queue's message may be old when it is first delivered, and a hook's message has no time."""
     hook = json.loads((EVENTS / "ess" / "hook-via-queue.json").read_text(encoding="utf-8"))
