@@ -22,7 +22,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from shared.access.naming import NO_CANDIDATE, UNTAGGED, Target, claimants, described, end_of, without_taken
-from shared.access.plan import Create, Keep, Present, Refuse, Wanted, plan
+from shared.access.plan import Create, Present, Refuse, Wanted, plan
 from shared.access.releasable import not_alone, not_an_instance, not_announced, not_identified
 from shared.backends.rules import Standing, Unresolved, resolve
 from shared.model.access import ANNOUNCED, VpcAccess
@@ -115,7 +115,7 @@ def plan_sweep(entries: Sequence[VpcAccess], inventory: Inventory, settings: Set
     made = [*_made(_of_running(asked, inventory.tagged), world), *refused]
     names = _names(present, standing, inventory, settings)
     told = {item.access.name for item in names}
-    told |= {(item.before or item.access).name for item in made if item.before or item.kind in (KEEP, DRIFT)}
+    told |= {item.before.name for item in made if item.before}
     ours = [entry for entry in entries if entry.owner == settings.owner]
     rest = [_rest(entry, world) for entry in ours if entry.name not in told]
     could_go = [entry for entry in ours if not (not_announced(entry, settings) or not_an_instance(entry))]
@@ -188,7 +188,7 @@ def _names(present: Present, standing: Sequence[VpcAccess], inventory: Inventory
         leave += end == UNTAGGED and target.backend is not None and target.backend.status == "Running"
         claiming = claimants(name, list(inventory.shown.values()), {}, entry, settings)
         claiming = without_taken(name, claiming, present)
-        ready = any(one.is_ready and one.place != at for one in claiming)
+        ready = any(one.is_ready for one in claiming)  # where it has an end, its target is none
         text = described(name, entry, target, claiming)
         if end and not ready:
             items.append(Item(NAME, entry or first[name], NO_CANDIDATE, f"{end}: {text}"))
@@ -205,7 +205,7 @@ def _names(present: Present, standing: Sequence[VpcAccess], inventory: Inventory
 
 
 def _made(running: Sequence[VpcAccess], world: _World) -> Iterable[Item]:
-    """Yield what becomes of each target that a running backend asks for. A sweep never replaces."""
+    """Yield what becomes of each target that a running backend asks for and no entry of ours stands for. A sweep never replaces."""
     present, owner = world.present, world.settings.owner
     wanted = {number: Wanted(access, any_name=True) for number, access in enumerate(running)}
     for number, decision in plan(wanted, present, world.settings._replace(on_conflict="refuse")).items():
@@ -213,14 +213,12 @@ def _made(running: Sequence[VpcAccess], world: _World) -> Iterable[Item]:
         ours = next((entry for entry in present.all_at(access.target) if entry.owner == owner), None)
         if isinstance(decision, Create):
             yield Item(CREATE, decision.access)
-        elif isinstance(decision, Keep) and decision.access.owner == owner:
-            yield _kept(decision.access, present)
-        elif isinstance(decision, Keep) and ours is None:
+        elif isinstance(decision, Refuse):
+            yield _refused(access, decision, ours, world)
+        elif ours is None:
             there = decision.access
             text = f"opened by {there.name!r} of {there.owner or 'nobody'}, not by us: nothing is done"
             yield Item(FOREIGN, access, "NotOurs", text, there)
-        elif isinstance(decision, Refuse):
-            yield _refused(access, decision, ours, world)
 
 
 def _refused(access: VpcAccess, refusal: Refuse, ours: VpcAccess | None, world: _World) -> Item:

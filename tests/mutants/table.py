@@ -14,9 +14,14 @@ LISTED = Path(__file__).with_name("survivors.json")
 _ACCESS, _BACKENDS, _CLOUD, _FLOW = (f"tests/shared/{folder}" for folder in ("access", "backends", "cloud", "flow"))
 _EVENTS = "tests/shared/events"
 _RELEASE = (f"{_ACCESS}/test_release.py", f"{_FLOW}/test_release.py")
-_SWEEP = (f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
+_SWEEP = (f"{_ACCESS}/test_sweep_rows.py", f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
 TESTS: Mapping[str, tuple[str, ...]] = {
-    "shared/access/plan.py": (f"{_ACCESS}/test_plan.py", f"{_ACCESS}/test_apply.py", f"{_FLOW}/test_handler.py"),
+    "shared/access/plan.py": (
+        f"{_ACCESS}/test_plan.py",
+        f"{_ACCESS}/test_apply.py",
+        f"{_ACCESS}/test_sweep.py",
+        f"{_FLOW}/test_handler.py",
+    ),
     "shared/access/apply.py": (
         f"{_ACCESS}/test_apply.py",
         f"{_ACCESS}/test_old_looks.py",
@@ -36,7 +41,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/sweep.py": _SWEEP,
     "shared/backends/rules.py": (_BACKENDS, "tests/shared/events/test_events.py", f"{_FLOW}/test_hooks.py", *_SWEEP),
     "shared/backends/lookup.py": (_BACKENDS, f"{_ACCESS}/test_verify.py", f"{_FLOW}/test_scenes.py"),
-    "shared/backends/inventory.py": (f"{_BACKENDS}/test_inventory.py", *_SWEEP),
+    "shared/backends/inventory.py": (f"{_BACKENDS}/test_inventory.py", *_SWEEP, f"{_FLOW}/test_sweep_weather.py"),
     "shared/cloud/answers.py": (f"{_CLOUD}/test_answers.py", f"{_CLOUD}/test_odd_answers.py"),
     "shared/cloud/session.py": (f"{_CLOUD}/test_session.py",),
     "shared/events/naming.py": (f"{_EVENTS}/test_naming.py",),
