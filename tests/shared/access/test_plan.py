@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.access.plan import Create, Decision, Keep, Present, Refuse, Replace, Wanted, decide, name_of, plan
-from shared.model.access import ORIGIN_TAG, OWNER_TAG, Replaced, VpcAccess
+from shared.model.access import NAMED, ORIGIN_TAG, OWNER_TAG, REQUESTED, Replaced, VpcAccess
 from shared.settings import Settings, load
 from tests.invoking import SETTINGS, VPC
 
@@ -367,3 +367,33 @@ def test_names_that_the_template_makes_are_kept_for_their_instance(template: str
     decision = decide(Wanted(WANTED._replace(name=name)), Present(), load({**SETTINGS, "NAME_TEMPLATE": template}))
 
     assert (isinstance(decision, Refuse) and decision.reason == "NameReserved") == reserved
+
+
+STANDS = WANTED.marked("team-a", NAMED)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "allowed", "expected"),
+    [
+        pytest.param(WANTED, [], "", Create, id="no-names"),
+        pytest.param(WANTED, [], f"{VPC}:orders", "NameReserved", id="a-request-for-a-name-of-tags"),
+        pytest.param(WANTED, [], f"{VPC}:invoices", Create, id="of-another-name"),
+        pytest.param(WANTED, [STANDS._replace(port=80)], "", "NameReserved", id="made-for-a-tag-before"),
+        pytest.param(STANDS, [], f"{VPC}:orders", Create, id="what-stands-for-it"),
+        pytest.param(STANDS, [], "", Create, id="what-stands-for-it-until-names-are-off"),
+    ],
+)
+def test_a_name_of_tags_is_theirs(
+    wanted: VpcAccess, there: list[VpcAccess], allowed: str, expected: type | str
+) -> None:
+    """A request gets neither a name that ALLOWED_NAMES leaves to tags nor one that was made for a tag; its bearer does."""
+    loaded = load({**SETTINGS, "ALLOWED_NAMES": allowed, "ON_CONFLICT": "replace"})
+    decision = decide(Wanted(wanted), Present(there), loaded)
+
+    if isinstance(expected, type):
+        assert isinstance(decision, expected)
+        assert decision.access.owner == "team-a"
+        assert decision.access.origin == (wanted.origin or REQUESTED)
+    else:
+        assert isinstance(decision, Refuse)
+        assert (decision.reason, "ALLOWED_NAMES" in decision.text) == (expected, True)

@@ -58,6 +58,8 @@ def test_a_text_that_names_the_entry_is_seen(text: str) -> None:
         pytest.param('"a \\"b\\""', 'a "b"', id="quotes"),
         pytest.param("vpcAccessName: a long\n  name", "a long name", id="plain-over-two-lines"),
         pytest.param('"\\u8ba2\\u5355"', "订单", id="chinese"),
+        pytest.param('"\\U0010ffff"', "\U0010ffff", id="the-last-character"),
+        pytest.param('"\\U00110000\\x2dprod"', "U00110000-prod", id="no-character"),
         pytest.param('"\\ud83d\\ude00"', "😀", id="surrogates"),
         pytest.param("vpcAccessName: (a+b)", "(a+b)", id="not-a-pattern"),
     ],

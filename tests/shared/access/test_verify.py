@@ -47,6 +47,9 @@ def test_a_claim_is_checked(invoke: Invoker, instance_id: str, outcome: str, rea
 
     assert (result["outcome"], result.get("reason")) == (outcome, reason)
     assert len(invoke.accesses()) == (outcome == "authorized")
+    if reason == "WrongVpc":
+        where = "in the classic network" if instance_id == "i-bp1example0003" else f"in {OTHER}"
+        assert f"{instance_id} is {where}, not in {VPC}" in result["text"]
 
 
 def test_a_batch_is_checked_with_one_look_up(invoke: Invoker) -> None:
