@@ -14,6 +14,7 @@ LISTED = Path(__file__).with_name("survivors.json")
 _ACCESS, _BACKENDS, _CLOUD, _FLOW = (f"tests/shared/{folder}" for folder in ("access", "backends", "cloud", "flow"))
 _EVENTS = "tests/shared/events"
 _RELEASE = (f"{_ACCESS}/test_release.py", f"{_FLOW}/test_release.py")
+_NAMES = (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_trouble.py", f"{_FLOW}/test_names_hooks.py")
 _SWEEP = (f"{_ACCESS}/test_sweep_rows.py", f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
 TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/plan.py": (
@@ -42,13 +43,17 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/backends/rules.py": (_BACKENDS, "tests/shared/events/test_events.py", f"{_FLOW}/test_hooks.py", *_SWEEP),
     "shared/backends/lookup.py": (_BACKENDS, f"{_ACCESS}/test_verify.py", f"{_FLOW}/test_scenes.py"),
     "shared/backends/inventory.py": (f"{_BACKENDS}/test_inventory.py", *_SWEEP, f"{_FLOW}/test_sweep_weather.py"),
-    "shared/cloud/answers.py": (f"{_CLOUD}/test_answers.py", f"{_CLOUD}/test_odd_answers.py"),
+    "shared/cloud/answers.py": (
+        f"{_CLOUD}/test_answer_fields.py",
+        f"{_CLOUD}/test_answers.py",
+        f"{_CLOUD}/test_odd_answers.py",
+    ),
     "shared/cloud/session.py": (f"{_CLOUD}/test_session.py",),
     "shared/events/naming.py": (f"{_EVENTS}/test_naming.py",),
     "shared/access/naming.py": (f"{_ACCESS}/test_naming.py", f"{_FLOW}/test_named.py"),
     "shared/access/moving.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
-    "shared/flow/moves.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
-    "shared/flow/following.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
+    "shared/flow/moves.py": _NAMES,
+    "shared/flow/following.py": _NAMES,
     "shared/flow/hooks.py": (f"{_FLOW}/test_hooks.py",),
     "shared/flow/release.py": _RELEASE,
     "shared/flow/reconcile.py": _SWEEP,

@@ -117,6 +117,7 @@ def test_what_the_operator_cures_is_theirs_however_it_is_spelt(code: str, status
     assert not str(error).endswith("(RequestId r)")
 
 
+UNREADABLE = "the answer had no readable error message"
 FINAL = [
     "InvalidVpcId",
     "InvalidFormatName",
@@ -153,6 +154,13 @@ def test_final_is_what_the_service_itself_says_in_a_documented_word(code: str) -
     assert type(error_of("SetVpcAccess", 400, {}, without)) is NotTheService
     assert type(error_of("SetVpcAccess", 500, {}, whole)) is Doubtful
     assert type(error_of_look("DescribeVpcAccesses", 400, {}, whole)) is UnknownRefusal
+
+
+def test_trouble_of_a_look_is_what_it_is_of_any_call() -> None:
+    """Only what would be final for a request is something else."""
+    body = json.dumps({"Code": "Throttling", "RequestId": "r"}).encode()
+
+    assert type(error_of_look("DescribeVpcAccesses", 400, {}, body)) is CloudUnavailable
 
 
 def test_every_final_family_has_a_code_above() -> None:
@@ -211,14 +219,15 @@ def test_a_page_is_never_the_service(status: int, body: bytes) -> None:
             "r",
             id="xml",
         ),
-        pytest.param(
-            b"<html><title>502</title></html>", "HTTP502", "the answer had no readable error message", "h", id="html"
-        ),
-        pytest.param(b"", "HTTP502", "the answer had no readable error message", "h", id="empty"),
-        pytest.param(b'{"Code":"C', "HTTP502", "the answer had no readable error message", "h", id="truncated"),
-        pytest.param(b"[1]", "HTTP502", "the answer had no readable error message", "h", id="list"),
-        pytest.param(b"\xff\xfe{", "HTTP502", "the answer had no readable error message", "h", id="not-utf-8"),
-        pytest.param(b"{" * 100_000, "HTTP502", "the answer had no readable error message", "h", id="deep"),
+        pytest.param(b"<html><title>502</title></html>", "HTTP502", UNREADABLE, "h", id="html"),
+        pytest.param(b"<html><Code>C</Code></html>", "HTTP502", UNREADABLE, "h", id="html-and-xml"),
+        pytest.param(b" " * 505 + b"<!><html><Code>C</Code>", "C", UNREADABLE, "h", id="html-beyond-512-characters"),
+        pytest.param(b"no: <Code>C</Code>", "HTTP502", UNREADABLE, "h", id="text-with-xml"),
+        pytest.param(b"", "HTTP502", UNREADABLE, "h", id="empty"),
+        pytest.param(b'{"Code":"C', "HTTP502", UNREADABLE, "h", id="truncated"),
+        pytest.param(b"[1]", "HTTP502", UNREADABLE, "h", id="list"),
+        pytest.param(b"\xff\xfe{", "HTTP502", UNREADABLE, "h", id="not-utf-8"),
+        pytest.param(b"{" * 100_000, "HTTP502", UNREADABLE, "h", id="deep"),
     ],
 )
 def test_every_dialect_is_read(body: bytes, code: str, message: str, request_id: str) -> None:
@@ -228,7 +237,17 @@ def test_every_dialect_is_read(body: bytes, code: str, message: str, request_id:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("1500", 1.5), ("999999999", 120.0), ("0", None), ("-5", None), ("soon", None), ("", None), ("\u0661", None)],
+    [
+        ("1500", 1.5),
+        ("1", 0.001),
+        ("999999999", 120.0),
+        ("9999999999", None),
+        ("0", None),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        ("\u0661", None),
+    ],
 )
 def test_retry_after_is_in_milliseconds(value: str, seconds: float | None) -> None:
     """The header is read in ms, capped at 120 s, and ignored when it makes no sense."""
@@ -290,12 +309,14 @@ def test_echoed_secrets_are_redacted(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("size", "code"),
-    [pytest.param(60_000, "Throttling", id="within-64-KB"), pytest.param(66_000, "HTTP400", id="beyond")],
+    [pytest.param(65_536, "Throttling", id="64-KB"), pytest.param(65_537, "HTTP400", id="beyond")],
 )
 def test_an_error_is_read_to_64_kilobytes(size: int, code: str) -> None:
     """An error of the service is short; of a longer one only the beginning is looked at, which is no JSON."""
-    body = json.dumps({"Pad": "x" * size, "Code": "Throttling", "RequestId": "r"}).encode()
+    whole = {"Pad": "", "Code": "Throttling", "RequestId": "r"}
+    body = json.dumps({**whole, "Pad": "x" * (size - len(json.dumps(whole)))}).encode()
 
+    assert len(body) == size
     assert error_of("X", 400, {}, body).code == code
 
 

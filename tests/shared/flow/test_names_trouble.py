@@ -399,6 +399,25 @@ def test_a_move_that_was_overtaken_is_told(
     assert target_of(naming) == FIRST
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"operation_id": ""}, id="never-made"),
+        pytest.param({"previous": (VPC, SECOND, 8080), "cause": "Refresh 1"}, id="nothing-moved"),
+    ],
+)
+def test_an_overtaken_message_of_no_move_is_not_told(invoke: Invoker, naming: Invoker, changes: dict[str, Any]) -> None:
+    """A change that was never made, and one that only asked the APIs to follow, end without a result."""
+    furnish(invoke)
+    old = int(naming.clock.now()) - 600
+    move = Move(NAME, REGION, "id-1", (VPC, THIRD, 8080), (VPC, SECOND, 8080), "Stopped", "", TASK, 1, old)
+    naming(queue_event(naming_message(move._replace(**changes))))
+    play(naming, 30)
+
+    assert naming.messages() == []
+    assert target_of(naming) == FIRST
+
+
 def test_a_move_that_was_overtaken_waits_for_the_next(invoke: Invoker, naming: Invoker) -> None:
     """While the name moves on, nobody asks for the APIs to follow to where it was; the older move is told after that."""
     furnish(invoke)
