@@ -1,0 +1,90 @@
+"""What happens to a name, its target or its next one between two looks, and what cannot be seen: nothing is done on a guess."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.events.naming import naming_message
+from shared.model.records import Hint
+from tests.cloud.seeds import remove
+from tests.invoking import Invoker, queue_event
+from tests.shared.flow.test_names_hooks import FIRST, NAME, REGION, SECOND, furnish, instance, leave, taken
+from tests.shared.flow.test_names_hooks import target as target_of
+from tests.shared.flow.test_names_trouble import MODIFY, play
+
+LOOK = "ECS.DescribeInstances"
+
+
+def hint() -> list[dict[str, Any]]:
+    """Return the event that somebody thinks that the name should be looked at."""
+    return queue_event(naming_message(Hint(NAME, REGION, "it has stopped")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(None, id="gone"),
+        pytest.param({"name": ""}, id="another-name"),
+        pytest.param({"Status": "Stopped"}, id="stopped"),
+        pytest.param({"port": "8443"}, id="another-port"),
+    ],
+)
+def test_what_would_get_the_name_is_looked_at_once_more(
+    invoke: Invoker, naming: Invoker, change: dict[str, Any] | None
+) -> None:
+    """It was ready when it was chosen; just before the change it no longer is, and the name does not go there."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+
+    def meanwhile(operation: str) -> None:
+        if operation == "PublishMessage":  # the message that comes back is sent before the last look
+            remove(invoke.served.app, {"instances": [SECOND]})
+            invoke.given(instances=[] if change is None else [instance(SECOND, **change)])
+
+    naming.after = meanwhile
+    naming(hint())
+
+    assert target_of(naming) == FIRST
+    assert not naming.calls(f"CloudAPI.{MODIFY}")
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_look_that_fails_leaves_the_name_where_it_is(invoke: Invoker, naming: Invoker, nth: int) -> None:
+    """Whether the target is only untagged, or gone, is not known then: the record comes again, and the name moves."""
+    furnish(invoke)
+    remove(invoke.served.app, {"instances": [FIRST]})
+    invoke.given(faults=[{"operation": LOOK, "nth": nth, "status": 403, "code": "NoPermission"}])
+    answer = naming(hint())
+
+    assert "ecs:DescribeInstances" in str(answer.error)
+    assert target_of(naming) == FIRST
+    naming(hint())
+    assert target_of(naming) == SECOND
+
+
+def test_a_change_that_is_refused_for_good_is_told_after_three_tries(invoke: Invoker, naming: Invoker) -> None:
+    """Each of them is looked at once, because the entry cannot show what was refused."""
+    furnish(invoke)
+    refused = {"operation": f"CloudAPI.{MODIFY}", "times": 3, "status": 400, "code": "InvalidVpcId"}
+    invoke.given(instances=[instance(FIRST, Status="Stopped")], faults=[refused])
+    naming(hint())
+    assert max(naming.slept) < 0.1  # only for the pace of the calls
+    play(naming, 60)
+
+    assert [one["data"]["ReasonCode"] for one in naming.messages()] == ["NotMoved"]
+    assert target_of(naming) == FIRST
+
+
+def test_a_hook_of_many_instances_is_looked_up_at_once(invoke: Invoker, naming: Invoker) -> None:
+    """Whichever of them the name opens, it moves before the hook is answered, and not one look is made for each."""
+    furnish(invoke)
+    others = [f"i-bp1many{number:04}" for number in range(30)]
+    invoke.given(scaling_instances=[{"InstanceId": one, "ScalingGroupId": "asg-1"} for one in others])
+    invoke(leave(invoke, *others, FIRST))
+    invoke.served.world.journal.clear()
+    naming(queue_event(*taken(naming)))
+
+    assert target_of(naming) == SECOND
+    assert naming.calls().count("CloudAPI.DescribeVpcAccesses") < 10
