@@ -51,7 +51,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/cloud/session.py": (f"{_CLOUD}/test_session.py",),
     "shared/events/naming.py": (f"{_EVENTS}/test_naming.py",),
     "shared/access/naming.py": (f"{_ACCESS}/test_naming.py", f"{_FLOW}/test_named.py"),
-    "shared/access/moving.py": (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_hooks.py"),
+    "shared/access/moving.py": (f"{_FLOW}/test_names_meanwhile.py", *_NAMES),
     "shared/flow/moves.py": _NAMES,
     "shared/flow/following.py": _NAMES,
     "shared/flow/hooks.py": (f"{_FLOW}/test_hooks.py",),

@@ -50,15 +50,25 @@ def test_what_would_get_the_name_is_looked_at_once_more(
     assert not naming.calls(f"CloudAPI.{MODIFY}")
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
-def test_a_look_that_fails_leaves_the_name_where_it_is(invoke: Invoker, naming: Invoker, nth: int) -> None:
+@pytest.mark.parametrize(
+    ("nth", "code", "words"),
+    [
+        pytest.param(1, "NoPermission", "ecs:DescribeInstances", id="who-carries-the-tag"),
+        pytest.param(2, "NoPermission", "ecs:DescribeInstances", id="the-target"),
+        pytest.param(2, "UnheardOf", "UnheardOf", id="the-target-in-an-unknown-word"),
+        pytest.param(3, "NoPermission", "ecs:DescribeInstances", id="whether-it-is-gone"),
+    ],
+)
+def test_a_look_that_fails_leaves_the_name_where_it_is(
+    invoke: Invoker, naming: Invoker, nth: int, code: str, words: str
+) -> None:
     """Whether the target is only untagged, or gone, is not known then: the record comes again, and the name moves."""
     furnish(invoke)
     remove(invoke.served.app, {"instances": [FIRST]})
-    invoke.given(faults=[{"operation": LOOK, "nth": nth, "status": 403, "code": "NoPermission"}])
+    invoke.given(faults=[{"operation": LOOK, "nth": nth, "status": 403, "code": code}])
     answer = naming(hint())
 
-    assert "ecs:DescribeInstances" in str(answer.error)
+    assert words in str(answer.error)
     assert target_of(naming) == FIRST
     naming(hint())
     assert target_of(naming) == SECOND
