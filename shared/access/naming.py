@@ -55,9 +55,7 @@ class Claimant(NamedTuple):
 
     @property
     def in_the_way(self) -> str:
-        """Return in a word why it is not ready, "" if it is."""
-        if self.is_ready:
-            return ""
+        """Return in a word why it is not ready; for one that is not."""
         if self.why_not is not None:
             return self.why_not.reason
         return (self.backend.status if self.backend.status != "Running" else self.member) or "unknown"
