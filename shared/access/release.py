@@ -175,15 +175,16 @@ def remove(case: Case) -> Removed | Kept:
             "removed while in use", name=scheduled.name, vpc_access_id=scheduled.vpc_access_id, apis=list(removed.apis)
         )
     for round_ in range(_ROUNDS):
+        if round_ > 0:
+            wait = _FIRST_WAIT * 2 ** (round_ - 1)
+            if not case.session.deadline.has(wait + 1):
+                raise trouble
+            log.add(waited=wait)
+            case.session.clock.sleep(wait)
         if not _still_shows(case):
             return removed
         if isinstance(trouble, CloudRefused):
-            break
-        wait = _FIRST_WAIT * 2**round_
-        if wait + 1 > case.session.deadline.remaining():
-            break
-        log.add(waited=wait)
-        case.session.clock.sleep(wait)
+            raise trouble
     raise trouble
 
 

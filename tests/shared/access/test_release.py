@@ -29,7 +29,7 @@ API = {"ApiId": "a-1", "VpcName": NAME}
 
 def given(releasing: Invoker, **changes: Any) -> str:
     """Let the entry be there, its instance gone and another alive; return the message that is due."""
-    entry = request(Name=NAME, InstanceId=GONE, Port=80, **{"Tag": OURS, **changes})
+    entry = request(**{"Name": NAME, "InstanceId": GONE, "Port": 80, "Tag": OURS, **changes})
     releasing.given(entries=[entry], instances=[{"InstanceId": ALIVE, "VpcId": VPC}])
     (there,) = releasing.accesses()
     return schedule(there)
@@ -146,6 +146,57 @@ def test_what_a_removal_comes_to(
     assert len(releasing.accesses()) == left
 
 
+def _looks_after_the_removal(releasing: Invoker) -> float:
+    """Return how often the entry was looked for after its first removal, each time by its name and by its target."""
+    calls = releasing.calls()
+    return calls[calls.index(REMOVE) + 1 :].count("CloudAPI.DescribeVpcAccesses") / 2
+
+
+def test_a_refused_removal_is_looked_after_once(releasing: Invoker) -> None:
+    """A no that is known to be final is the answer as soon as one look shows the entry."""
+    message = given(releasing)
+    releasing.given(faults=[{"operation": REMOVE, "status": 400, "code": "InvalidPort"}])
+
+    assert became(due(releasing, message)) == ["kept InvalidPort"]
+    assert _looks_after_the_removal(releasing) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        pytest.param(3, "(a-02) in stage RELEASE: point", id="all-in-the-sentence"),
+        pytest.param(4, "(a-02) in stage RELEASE and 1 more: point", id="one-more"),
+        pytest.param(21, "and 18 more: point", id="more-than-are-listed"),
+    ],
+)
+def test_three_users_are_named_and_twenty_listed(releasing: Invoker, count: int, said: str) -> None:
+    """A result with hundreds of users would fit no message: the sentence has three of them, the list twenty."""
+    message = given(releasing)
+    releasing.given(apis=[{"ApiId": f"a-{number:02}", "VpcName": NAME} for number in range(count)])
+    due(releasing, message)
+    (told,) = releasing.messages()
+
+    assert said in told["data"]["Reason"]
+    assert len(told["data"]["UsedBy"]) == min(count, 20)
+
+
+def test_what_is_no_instance_is_kept_as_such(releasing: Invoker) -> None:
+    """Nothing can prove the end of another product's load balancer, and nobody is asked for it."""
+    message = given(releasing, InstanceId="alb-1")
+
+    assert became(due(releasing, message)) == ["kept NotAnInstance"]
+    assert "ECS.DescribeInstances" not in releasing.calls()
+
+
+def test_a_look_at_the_instance_that_fails_for_now_makes_it_due_again(releasing: Invoker) -> None:
+    """A right that is missing for a while says nothing of the instance: the release is neither kept nor carried out."""
+    message = given(releasing)
+    releasing.given(faults=[{"operation": "ECS.DescribeInstances", "nth": 1, "status": 403, "code": "NoPermission"}])
+
+    assert "NoPermission" in str(due(releasing, message).error)
+    assert became(due(releasing, message)) == ["released"]
+
+
 def test_a_removal_that_still_shows_is_checked_again(releasing: Invoker) -> None:
     """An entry that is listed after its removal may have been listed late: it is due again, and then told as released."""
     message = given(releasing)
@@ -156,7 +207,9 @@ def test_a_removal_that_still_shows_is_checked_again(releasing: Invoker) -> None
     answer = due(releasing, message)
     releasing.after = lambda _: None
 
-    assert "NotConfirmed" in str(answer.error)
+    assert "NotConfirmed (no answer)" in str(answer.error)
+    assert [wait for wait in releasing.slept if wait >= 0.01] == pytest.approx([0.2, 0.4, 0.8, 1.6])
+    assert _looks_after_the_removal(releasing) == 5
     assert became(due(releasing, message)) == ["released"]
     assert len({told["id"] for told in releasing.messages() if told["type"] == "vpcaccess.released"}) == 1
 
@@ -176,9 +229,7 @@ def test_a_removal_that_still_shows_when_time_is_over_comes_again(releasing: Inv
     releasing.after = lambda _: None
 
     assert "NotConfirmed" in str(answer.error)
-    calls = releasing.calls()
-    looks = calls[calls.index("CloudAPI.RemoveVpcAccess") + 1 :].count("CloudAPI.DescribeVpcAccesses")
-    assert looks == 2  # one look, by the name and by the target
+    assert _looks_after_the_removal(releasing) == 1
     assert became(due(releasing, message)) == ["released"]
 
 
@@ -406,6 +457,18 @@ def test_an_end_schedules_what_opens_exactly_that_instance(releasing: Invoker) -
     assert [one["Release"]["Name"] for one in gateway.sent] == [NAME]
 
 
+def test_a_case_has_what_shares_the_name_or_the_target_exactly(releasing: Invoker) -> None:
+    """Whatever else a filter lets through has no part in a release."""
+    row: dict[str, Any] = {**json.loads(given(releasing))["Release"], "VpcAccessId": "id-1"}
+    others: list[dict[str, Any]] = [{"Name": "longer"}, {"Port": 81}, {"Name": "another", "Port": 82}]
+    whole = releasing.configure()
+    engine = Engine(whole.settings, whole._work, Loose([row, *({**row, **other} for other in others)]), whole._clock)
+    session = engine.session(Invocation("r", 60.0, lambda: releasing.credentials))
+    case = open_case(SCHEDULED, ApiGateway(session, engine.settings.apigateway_endpoint), session, engine.settings)
+
+    assert sorted((one.name, one.port) for one in case.present) == [("longer", 80), (NAME, 80), (NAME, 81)]
+
+
 @pytest.mark.parametrize("event", [state_change(GONE, "Deleted"), "due"])
 def test_switched_off_nothing_is_even_looked_at(releasing: Invoker, event: Any) -> None:
     """RELEASE_MODE=off ignores ends and what is due, with a reason."""
@@ -531,6 +594,7 @@ def test_the_last_instance_of_a_region_is_kept_with_a_way_out(releasing: Invoker
 
     assert became(answer) == ["kept TargetNotVerifiable"]
     assert "if no other instance is left" in answer.result["text"]
+    assert "(ecs:DescribeInstances)" in answer.result["text"]
     assert "python -m functions release NAME --although-alive" in answer.result["text"]
 
 
