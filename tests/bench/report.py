@@ -16,6 +16,7 @@ from tests.bench.rounds import (
     BATCHES,
     COLD,
     FEW,
+    FLOOR,
     LOOKING,
     MANY,
     MANY_RECORDS,
@@ -112,7 +113,7 @@ def goals(measured: Measured, counted: Counts, zip_bytes: Mapping[str, int]) -> 
         ),
         Goal("zip", "the zip, of the vendor's set", zip_bytes["ours"] / zip_bytes["vendor"], BOUNDS["zip"]),
         Goal("zip_size", "the zip", zip_bytes["ours"] / _MB, BOUNDS["zip_size"], " MB"),
-        *_batch_goals(measured[BATCHES][FEW], measured[BATCHES][MANY]),
+        *_batch_goals(measured[BATCHES]),
     ]
 
 
@@ -164,14 +165,16 @@ def _quotients(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     return [mine / other for mine, other in zip(ours, theirs, strict=True)]
 
 
-def _batch_goals(few: Sequence[Run], many: Sequence[Run]) -> list[Goal]:
-    efficiency = [ideal_seconds(run, RECORDS) / run.wall for run in few]
+def _batch_goals(batches: Samples) -> list[Goal]:
+    few, many = batches[FEW], batches[MANY]
+    efficiency, floor = ([ideal_seconds(run, RECORDS) / run.wall for run in batches[name]] for name in (FEW, FLOOR))
     growth = ratios(many, few, lambda run: run.cpu / run.records)
     seconds = ratios(many, few, lambda run: run.wall / run.records)
     stretch = [run.wall / ideal_seconds(run, MANY_RECORDS) for run in many]
     added, peak = [run.peak - run.before for run in many], [run.peak for run in many]
     return [
         _goal("batch_efficiency", f"{FEW}: part of the ideal throughput", efficiency),
+        _goal("batch_floor", "the same of the floor, in as many threads", floor),
         _goal("batch_growth", f"{MANY}: CPU per record, of that in {FEW}", growth),
         _goal("batch_growth_seconds", f"{MANY}: seconds per record, of those in {FEW}", seconds),
         _goal("batch_stretch", f"{MANY}: multiple of the ideal time", stretch),

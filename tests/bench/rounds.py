@@ -15,6 +15,7 @@ DELAY = 20  # milliseconds that every answer of the cloud takes in a batch
 CONCURRENCY = 16
 RECORDS, MANY_RECORDS = 1_000, 10_000
 FEW, MANY = f"{RECORDS:,} records", f"{MANY_RECORDS:,} records"
+FLOOR = f"{FEW}, the floor"
 LOOKING = ", looking first"
 
 Samples = dict[str, list[Run]]  # by the name of who took part, one for each round
@@ -46,12 +47,14 @@ def contests(folder: Path) -> list[Contest]:
 
 
 def batches(folder: Path) -> Contest:
-    """Return the contest of ours with itself: three small batches and a large one, each after one record."""
+    """Return the contest of ours with itself and with the floor: three small batches and a large one, each after one record."""
     settings = {"CONCURRENCY": str(CONCURRENCY)}
     first = write_events(folder, 1, 1)
     few = Job(first + write_events(folder, RECORDS, 3), 1, 3, RECORDS, settings=settings)
     many = Job(first + write_events(folder, MANY_RECORDS, 1), 1, 1, MANY_RECORDS, settings=settings)
-    return Contest(BATCHES, {FEW: ("ours", few), MANY: ("ours", many)})
+    return Contest(
+        BATCHES, {FEW: ("ours", few), FLOOR: ("floor in threads", few._replace(describe=False)), MANY: ("ours", many)}
+    )
 
 
 def ideal_seconds(run: Run, size: int) -> float:
@@ -72,7 +75,7 @@ def compete(contest: Contest, candidates: Mapping[str, Candidate], peer: Peer, r
                 name + ending for name in ("floor", "floor on httpx", "ours", "vendor") if name + ending in samples
             ]
             _check(f"{contest.name}{ending}, round {number + 1}", {name: samples[name][number] for name in names})
-        _check_batches({name: samples[name][number] for name in (FEW, MANY) if name in samples})
+        _check_batches({name: samples[name][number] for name in (FEW, FLOOR, MANY) if name in samples})
     return samples
 
 

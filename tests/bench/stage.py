@@ -50,6 +50,7 @@ def stage(folder: Path, cache: Path) -> Staged:
         Candidate("vendor", _PACKAGE + "vendor", (code, vendor)),
         Candidate("bare", _PACKAGE + "bare", (code, bare)),
         Candidate("floor", _PACKAGE + "floor", (code,)),
+        Candidate("floor in threads", _PACKAGE + "floor_batch", (code,)),
         Candidate("floor on httpx", _PACKAGE + "floor_httpx", (code, plain)),
     )
     return Staged({each.name: each for each in candidates}, ours.archive.stat().st_size, _zipped(vendor))
