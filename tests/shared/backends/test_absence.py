@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.backends.lookup import look_up
 from shared.cloud.ecs import Ecs
 from shared.errors import OperatorNeeded
 from shared.flow.engine import Invocation
@@ -48,6 +49,17 @@ def test_absence_needs_a_right_and_something_to_see(
     seed(invoke.served.app, world)
 
     assert _ecs(invoke).proven_absent(asked) == absent
+
+
+def test_what_is_neither_instance_nor_load_balancer_is_not_looked_up(invoke: Invoker) -> None:
+    """An id of no kind that we know is not found, costs no call, and keeps no other from being found."""
+    seed(invoke.served.app, {"instances": LIVE})
+    engine = invoke.configure()
+    session = engine.session(Invocation("r", 60, lambda: invoke.credentials))
+
+    assert look_up(["10.0.0.7", "alb-example"], session, engine.settings, opted_in=False) == {}
+    assert not invoke.served.world.journal
+    assert set(look_up(["10.0.0.7", "i-live0"], session, engine.settings, opted_in=False)) == {"i-live0"}
 
 
 def test_without_the_right_nothing_is_absent(invoke: Invoker) -> None:
