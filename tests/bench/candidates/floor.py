@@ -24,7 +24,7 @@ def initialize(_context: Any) -> None:
     connection = HTTPConnection(setting["APIGATEWAY_ENDPOINT"].partition("://")[2])
 
 
-def handler(event: bytes, _context: Any) -> Any:
+def handler(event: bytes, context: Any) -> Any:
     """Read what is there, write, publish."""
     for message in json.loads(event):
         request = json.loads(message["data"]["messageBody"])
@@ -36,10 +36,10 @@ def handler(event: bytes, _context: Any) -> Any:
         for number, tag in enumerate(tags, 1):
             parameters |= {f"Tag.{number}.Key": tag["Key"], f"Tag.{number}.Value": tag["Value"]}
         answer = json.loads(_rpc("SetVpcAccess", parameters))
-        _publish(json.dumps(_result(message, request, answer), separators=(",", ":")))
+        _publish(json.dumps(_result(message, request, answer, context.request_id), separators=(",", ":")))
 
 
-def _result(message: Any, request: Any, answer: Any) -> dict[str, Any]:
+def _result(message: Any, request: Any, answer: Any, invocation_id: str) -> dict[str, Any]:
     target = [request["VpcId"], request["InstanceId"], request["Port"]]
     key = json.dumps([setting["OWNER"], message["data"]["messageId"], "", target, "granted"])
     return {
@@ -59,6 +59,7 @@ def _result(message: Any, request: Any, answer: Any) -> dict[str, Any]:
             "Port": request["Port"],
             "VpcAccessId": answer["VpcAccessId"],
             "RequestId": answer["RequestId"],
+            "InvocationId": invocation_id,
         },
     }
 

@@ -16,20 +16,22 @@ def initialize(_context: Any) -> None:
     floor._send = _send
 
 
-def handler(event: bytes, _context: Any) -> Any:
+def handler(event: bytes, context: Any) -> Any:
     """Look once, then write and publish each record."""
     floor._rpc("DescribeVpcAccesses", {"PageNumber": "1", "PageSize": "100"})
     waiting = iter(json.loads(event))
-    threads = [threading.Thread(target=_take_turns, args=(waiting,)) for _ in range(int(os.environ["CONCURRENCY"]))]
+    threads = [
+        threading.Thread(target=_take_turns, args=(waiting, context)) for _ in range(int(os.environ["CONCURRENCY"]))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def _take_turns(waiting: Any) -> None:
+def _take_turns(waiting: Any, context: Any) -> None:
     for message in waiting:
-        floor.handler(json.dumps([message]).encode(), None)
+        floor.handler(json.dumps([message]).encode(), context)
 
 
 def _send(target: str, headers: dict[str, str], body: bytes) -> bytes:
