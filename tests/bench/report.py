@@ -263,19 +263,23 @@ def document(
 ) -> dict[str, Any]:
     """Return what goes into the JSON file: machine, versions, date, goals, ratios and every sample.
 
-    ``loads`` are the machine's load averages over a minute, one before each round.
+    ``loads`` are the machine's load averages over a minute, one before each round. What is judged are the samples as they are
+    written, so that judging the file anew says the same.
     """
+    written = {
+        "samples": {
+            contest: {name: [_sample(run) for run in runs] for name, runs in entries.items()}
+            for contest, entries in measured.items()
+        }
+    }
     return {
         "date": date,
         "machine": _machine() | {"load": [round(load, 2) for load in loads]},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
-        **judged(measured, counted, zip_bytes),
+        **judged(samples(written), counted, zip_bytes),
         "zip_bytes": dict(zip_bytes),
         "instructions": counted,
-        "samples": {
-            contest: {name: [_sample(run) for run in runs] for name, runs in samples.items()}
-            for contest, samples in measured.items()
-        },
+        **written,
     }
 
 
