@@ -48,7 +48,7 @@ def move(name: str, instance: str, *, yes: bool, dry_run: bool) -> None:
         with terminal.waiting("looking at the name, and at the instances that claim it"):
             seen = mover.look(name, mover.entry(name))
             seen, choice = mover.choose(seen, frozenset(), instance)
-            users, _ = mover.users(name)
+            users = mover.users(name)[0] if seen.entry else []  # of a name that nothing has it is not asked
         _show_seen(seen)
         if not isinstance(choice, Point) or choice.to.place != instance:
             _end(seen, choice, instance)

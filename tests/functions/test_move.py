@@ -91,6 +91,16 @@ def test_a_wish_is_shown_and_sent_and_the_function_moves_the_name(served: Served
     assert (result["type"], result["data"]["Cause"]) == ("vpcaccess.replaced", f"OnPurpose {request_id}")
 
 
+def test_a_name_that_nothing_has_is_made_on_purpose(cloud: Served) -> None:
+    """Who uses it is not asked, and the wish is sent."""
+    seed(cloud.app, {"queues": ["names"], "instances": [_instance(NEW)]})
+    done = run(cloud, NAME, NEW, "--yes")
+
+    words = [line.split()[0] for line in done.stderr.splitlines()]
+    assert (done.exit_code, words[:5]) == (0, ["name", "opens", "standby", "would", "sent"]), done.output
+    assert len(sent(cloud)) == 1
+
+
 def test_two_wishes_have_two_ids(served: Served) -> None:
     """The same wish again is another wish, so a move back and forth has a result each time."""
     assert run(served, NAME, NEW, "--yes").stdout != run(served, NAME, NEW, "--yes").stdout
