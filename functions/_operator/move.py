@@ -95,7 +95,7 @@ def _show_seen(seen: Seen) -> None:
     _show("opens", "dim", f"{seen.entry.target_text()}, {state}" if seen.entry else "nothing yet")
     for one in seen.candidates:
         if seen.entry is None or one.place != seen.entry.instance_id:
-            word, style = ("standby", "green") if one.is_ready else ("not", "red")
+            word, style = ("standby" if seen.entry else "ready", "green") if one.is_ready else ("not", "red")
             _show(word, style, f"{one.place}{_state(one)}")
 
 

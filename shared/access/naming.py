@@ -290,13 +290,16 @@ def _drift(entry: VpcAccess, candidates: Sequence[Claimant]) -> str:
 
 
 def described(name: str, entry: VpcAccess | None, target: Target | None, candidates: Sequence[Claimant]) -> str:
-    """Return a name with its target and who stands by: ``orders-prod → i-1 running · standby i-2, i-3``."""
+    """Return a name with its target and who stands by: ``orders-prod → i-1 running · standby i-2, i-3``.
+
+    Of a name that nothing has it says who is ready to have it, since nobody stands by for nothing.
+    """
     at = entry.instance_id if entry is not None else ""
     state = target.state if target is not None else "not seen"
-    standby = [one.place for one in candidates if one.is_ready and one.place != at]
+    ready = [one.place for one in candidates if one.is_ready and one.place != at]
     ruled_out = [f"{one.place} ({one.in_the_way})" for one in candidates if not one.is_ready and one.place != at]
     parts = [f"{name} → {at} {state}" if at else f"{name} → nothing"]
-    parts += [f"standby {_listed(standby)}"] if standby else []
+    parts += [f"{'standby' if at else 'ready'} {_listed(ready)}"] if ready else []
     parts += [f"not {_listed(ruled_out)}"] if ruled_out else []
     return " · ".join(parts)
 

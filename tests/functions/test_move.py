@@ -92,12 +92,12 @@ def test_a_wish_is_shown_and_sent_and_the_function_moves_the_name(served: Served
 
 
 def test_a_name_that_nothing_has_is_made_on_purpose(cloud: Served) -> None:
-    """Who uses it is not asked, and the wish is sent."""
+    """Nobody stands by for it yet: an instance that can have it is ready. Who uses it is not asked, and the wish is sent."""
     seed(cloud.app, {"queues": ["names"], "instances": [_instance(NEW)]})
     done = run(cloud, NAME, NEW, "--yes")
 
     words = [line.split()[0] for line in done.stderr.splitlines()]
-    assert (done.exit_code, words[:5]) == (0, ["name", "opens", "standby", "would", "sent"]), done.output
+    assert (done.exit_code, words[:5]) == (0, ["name", "opens", "ready", "would", "sent"]), done.output
     assert len(sent(cloud)) == 1
 
 
@@ -251,7 +251,7 @@ def test_a_fleet_comes_under_a_name_as_the_page_says(cloud: Served, tmp_path: Pa
     seed(cloud.app, {"instances": [_instance(NEW)]})
     assert f"{NAME} → nothing · not {NEW} (TargetTaken)" in run(cloud, command="plan", NAMED_BACKENDS="plan").stdout
     assert run(cloud, own[NEW], "--although-alive", "--yes", command="release").exit_code == 0
-    assert f"Missing: {NAME} → nothing · standby {NEW}" in run(cloud, command="plan", NAMED_BACKENDS="plan").stdout
+    assert f"Missing: {NAME} → nothing · ready {NEW}" in run(cloud, command="plan", NAMED_BACKENDS="plan").stdout
     assert run(cloud, "--yes", command="apply").exit_code == 0
     _told(cloud, tmp_path)
 

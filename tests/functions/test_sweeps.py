@@ -254,7 +254,7 @@ TARGET, STANDBY = _claims("i-1", "orders-prod"), _claims("i-2", "orders-prod")
             "NoCandidate: Stopped: orders-prod → i-1 stopped",
             id="nowhere-to-go",
         ),
-        pytest.param([TARGET], None, 2, "Missing: orders-prod → nothing · standby i-1", id="to-make"),
+        pytest.param([TARGET], None, 2, "Missing: orders-prod → nothing · ready i-1", id="to-make"),
         pytest.param(
             [{**TARGET, "Status": "Stopped"}],
             None,
