@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from shared.model.outcome import PLANNED, REFUSED
+
 _WIDE, _NARROWEST = 160, 40  # columns: of a pipe that nobody gave a width, and the least that a table is laid out for
 _LEAST_PROSE = 30  # columns that sentences need to stand beside the rest
 _GAP, _INDENT = 2, 4
@@ -89,8 +91,12 @@ def style(outcome: str) -> str:
 
 
 def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None) -> None:
-    """Print the lines of a summary (``shared.flow.report.line``): what was decided about what, and why."""
-    fields = ("outcome", "name", "target", "vpc_access_id", "correlation", "source", "message_id")
+    """Print the lines of a summary (``shared.flow.report.line``): what was decided about what, and why.
+
+    Of what is only planned, the plan's word stands beside the outcome, so that it is seen at once what would be refused.
+    """
+    results = [_with_plan(result) for result in results]
+    fields = ("word", "name", "target", "vpc_access_id", "correlation", "source", "message_id")
     rows = [
         [
             *(str(result.get(field, "")) for field in fields),
@@ -100,6 +106,16 @@ def show_results(results: Sequence[Mapping[str, Any]], to: Console | None = None
     ]
     names = ("outcome", "name", "target", "VpcAccessId", "correlation", "source", "message", "why")
     show_table(to or console(), names, rows, [style(result["outcome"]) for result in results])
+
+
+def _with_plan(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a line with the ``word`` that its row begins with; what would be refused has the outcome of what is."""
+    outcome, reason = result["outcome"], result.get("reason", "")
+    if outcome != PLANNED or not reason:
+        return {**result, "word": outcome}
+    plan, _, reason = reason.partition(": ")
+    outcome = REFUSED if plan in ("refuse", "refused") else outcome
+    return {**result, "word": f"{PLANNED} {plan}", "outcome": outcome, "reason": reason}
 
 
 def show_table(to: Console, names: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:

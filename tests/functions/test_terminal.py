@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 import pytest
@@ -64,6 +65,30 @@ def test_text_of_others_cannot_control_the_terminal() -> None:
     assert "a·[2J·b·c" in table
     assert "x y" in table
     assert len(table.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "cells", "color"),
+    [
+        pytest.param("planned", "refuse: PortNotAllowed", ["planned refuse", "PortNotAllowed: why"], "31", id="refuse"),
+        pytest.param("planned", "refused: NameTaken", ["planned refused", "NameTaken: why"], "31", id="by-a-sweep"),
+        pytest.param("planned", "create", ["planned create", "why"], "36", id="create"),
+        pytest.param("planned", "name: Stopped", ["planned name", "Stopped: why"], "36", id="name"),
+        pytest.param("planned", "", ["planned", "why"], "36", id="no-word"),
+        pytest.param("refused", "refuse: odd", ["refused", "refuse: odd: why"], "31", id="not-planned"),
+    ],
+)
+def test_a_dry_run_shows_at_a_glance_what_would_be_refused(
+    outcome: str, reason: str, cells: list[str], color: str
+) -> None:
+    """The word of the plan stands beside the outcome, and what would be refused has the colour of what is."""
+    out = StringIO()
+    to = Console(file=out, width=200, color_system="standard", force_terminal=True, no_color=False)
+    terminal.show_results([{"outcome": outcome, "reason": reason, "text": "why"}], to)
+    row = out.getvalue().splitlines()[1]
+
+    assert row.startswith(f"\x1b[{color}m")
+    assert re.split(r" {2,}", re.sub(r"\x1b\[[0-9;]*m", "", row).strip()) == cells
 
 
 @pytest.mark.parametrize(
