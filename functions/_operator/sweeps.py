@@ -91,7 +91,8 @@ def apply(checksum: str | None, release_max: int | None, vpcs: tuple[str, ...], 
     """Make what is missing and schedule the release of what is gone, as a sweep with RECONCILE_MODE=apply does.
 
     Nothing is removed: release_vpc_access checks everything again when a release is due. Without --checksum you see the plan
-    and are asked. Results are published as the function does it.
+    and are asked. Results are published as the function does it. Settings are read here, from the environment; a name is only
+    sent to named_backends, which decides by its own ALLOWED_NAMES: one that these do not allow it neither makes nor moves.
     """
     with _opened(release_max) as run:
         seen = _looked(run, vpcs)
@@ -104,7 +105,10 @@ def apply(checksum: str | None, release_max: int | None, vpcs: tuple[str, ...], 
             raise click.ClickException(terminal.printable(text))
         if seen.of(RELEASE) and run.settings.release_mode != "apply":
             click.echo(f"note: nothing is scheduled with RELEASE_MODE={run.settings.release_mode}", err=True)
-        if not to_do(seen, run.settings):
+        begun = to_do(seen, run.settings)
+        if any(item.kind == NAME and item.is_change for item in begun):
+            click.echo("note: named_backends decides by its own ALLOWED_NAMES: what they lack stays as it is", err=True)
+        if not begun:
             click.echo(_text(seen), nl=False)
             end(seen, [], run.settings)
         if checksum is None:

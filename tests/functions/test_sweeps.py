@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -304,3 +305,38 @@ def test_a_name_is_handed_to_the_function_that_moves_it(cloud: Served, moves: st
         {"Name": "orders-prod"}
     ] * count
     assert cloud.products["CloudAPI"].state()["vpc_accesses"][0]["InstanceId"] == "i-1"
+
+
+@pytest.mark.parametrize(
+    ("instances", "target"),
+    [
+        pytest.param([TARGET], None, id="to-make"),
+        pytest.param([{**TARGET, "Status": "Stopped"}, STANDBY], "i-1", id="to-move"),
+    ],
+)
+def test_what_the_function_does_not_allow_is_told_before_it_is_sent(
+    cloud: Served, tmp_path: Path, instances: list[dict[str, Any]], target: str | None
+) -> None:
+    """The operator's ALLOWED_NAMES may be wider than the function's, which decides: it makes and moves nothing, as was said."""
+    _of_a_name(cloud, *instances, target=target)
+    before = cloud.products["CloudAPI"].state()["vpc_accesses"]
+    done = run(cloud, "apply", "--yes", NAMED_BACKENDS="apply", **ALLOWED)
+    (message,) = cloud.products["SMQ"].receive("names", 16)
+    event = tmp_path / "message.json"
+    event.write_bytes(b64decode(message.body))
+    narrower = {"NAMED_BACKENDS": "apply", "ALLOWED_NAMES": f"{VPC}:carts"}
+    heard = run(cloud, "run", str(event), "--function", "named_backends", **narrower)
+    after = cloud.products["CloudAPI"].state()["vpc_accesses"]
+    wider = run(cloud, "run", str(event), "--function", "named_backends", NAMED_BACKENDS="apply", **ALLOWED)
+
+    assert "named_backends decides by its own ALLOWED_NAMES" in done.stderr
+    assert "by its own ALLOWED_NAMES" in " ".join(run(cloud, "apply", "--help").stdout.split())
+    assert after == before, heard.output
+    assert cloud.products["CloudAPI"].state()["vpc_accesses"] != before, wider.output
+
+
+def test_nothing_is_said_of_the_function_where_no_name_moves(cloud: Served) -> None:
+    """A name that is as it should be is only looked at, whatever the function allows."""
+    _of_a_name(cloud, TARGET, STANDBY, target="i-1")
+
+    assert "ALLOWED_NAMES" not in run(cloud, "apply", "--yes", NAMED_BACKENDS="apply", **ALLOWED).output
