@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 from alibabacloud_cloudapi20160714.client import Client
 from alibabacloud_cloudapi20160714.models import DescribeVpcAccessesRequest
-from alibabacloud_tea_openapi.models import Config
 from fc2 import Client as FunctionClient
 from fc2 import FcError
 from mns.account import Account
@@ -18,19 +17,13 @@ from Tea.exceptions import TeaException
 
 from tests.cloud.core import CloudClock
 from tests.cloud.fixtures import Served
+from tests.sdk import config_of
 
 HOUR = 3600.0
 
 
 def _gateway(cloud: Served) -> object:
-    key = cloud.credential
-    config = Config(
-        access_key_id=key.access_key_id,
-        access_key_secret=key.access_key_secret,
-        endpoint=cloud.endpoint.removeprefix("http://"),
-        protocol="HTTP",
-    )
-    return Client(config).describe_vpc_accesses(DescribeVpcAccessesRequest())
+    return Client(config_of(cloud.endpoint, cloud.credential)).describe_vpc_accesses(DescribeVpcAccessesRequest())
 
 
 def _queue(cloud: Served) -> object:

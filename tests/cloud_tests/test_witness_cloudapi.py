@@ -9,13 +9,13 @@ import pytest
 from alibabacloud_cloudapi20160714 import models
 from alibabacloud_cloudapi20160714.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException, ThrottlingException
-from alibabacloud_tea_openapi.models import Config
 from darabonba.exceptions import UnretryableException
 from darabonba.policy.retry import RetryCondition, RetryOptions
 from darabonba.runtime import RuntimeOptions
 
 from tests.cloud.core import Credential
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
+from tests.sdk import config_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,17 +33,8 @@ SIGNATURES = [
 ]
 
 
-def _client(cloud: Served, credential: Credential = PERMANENT, **config: Any) -> Client:
-    return Client(
-        Config(
-            access_key_id=credential.access_key_id,
-            access_key_secret=credential.access_key_secret,
-            security_token=credential.security_token or None,
-            endpoint=cloud.endpoint.removeprefix("http://"),
-            protocol="http",
-            **config,
-        )
-    )
+def _client(cloud: Served, credential: Credential = PERMANENT, **changes: Any) -> Client:
+    return Client(config_of(cloud.endpoint, credential, **changes))
 
 
 def _set(name: str = "web", **fields: Any) -> models.SetVpcAccessRequest:

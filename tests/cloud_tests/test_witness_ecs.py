@@ -10,11 +10,11 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
-from alibabacloud_tea_openapi.models import Config
 
 from tests.cloud.core import Credential
 from tests.cloud.ecs import Instance
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
+from tests.sdk import config_of
 
 pytestmark = [
     pytest.mark.enable_socket,
@@ -22,17 +22,8 @@ pytestmark = [
 ]
 
 
-def _client(cloud: Served, credential: Credential = PERMANENT, **config: Any) -> Client:
-    return Client(
-        Config(
-            access_key_id=credential.access_key_id,
-            access_key_secret=credential.access_key_secret,
-            security_token=credential.security_token or None,
-            endpoint=cloud.endpoint.removeprefix("http://"),
-            protocol="http",
-            **config,
-        )
-    )
+def _client(cloud: Served, credential: Credential = PERMANENT, **changes: Any) -> Client:
+    return Client(config_of(cloud.endpoint, credential, **changes))
 
 
 def _describe(client: Client, **fields: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from alibabacloud_tea_openapi.client import Client as OpenApiClient
 from alibabacloud_tea_openapi.exceptions import ClientException
-from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 from aliyunsdkcore.auth.credentials import AccessKeyCredential
 from aliyunsdkcore.client import AcsClient
@@ -19,6 +18,7 @@ from tests.cloud.core import Credential
 from tests.cloud.ess.activities import Activity
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 from tests.cloud.seeds import permit, remove, seed
+from tests.sdk import config_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,16 +36,7 @@ def _ask(
     cloud: Served, action: str, /, credential: Credential = PERMANENT, config: Any = None, **query: Any
 ) -> dict[str, Any]:
     """Call an operation by the newer common client; lists come as ``LifecycleStates_1``."""
-    client = OpenApiClient(
-        Config(
-            access_key_id=credential.access_key_id,
-            access_key_secret=credential.access_key_secret,
-            security_token=credential.security_token or None,
-            endpoint=cloud.endpoint.removeprefix("http://"),
-            protocol="http",
-            **(config or {}),
-        )
-    )
+    client = OpenApiClient(config_of(cloud.endpoint, credential, **(config or {})))
     params = Params(
         action=action,
         version="2014-08-28",

@@ -13,11 +13,11 @@ import pytest
 from alibabacloud_fc20230330 import models
 from alibabacloud_fc20230330.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
-from alibabacloud_tea_openapi.models import Config
 from darabonba.runtime import RuntimeOptions
 
 from tests.cloud.fc import AsyncConfig, FunctionConfig
 from tests.cloud.fc.handlers import installed_runtimes, write
+from tests.sdk import config_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,16 +52,7 @@ def served(cloud: Served, tmp_path: Path) -> Served:
 
 def client(cloud: Served, key: Credential | None = None, **changes: Any) -> Any:
     """Return the vendor's client with the credential's keys."""
-    credential = key or cloud.credential
-    config = {
-        "access_key_id": credential.access_key_id,
-        "access_key_secret": credential.access_key_secret,
-        "security_token": credential.security_token or None,
-        "endpoint": cloud.endpoint.removeprefix("http://"),
-        "protocol": "http",
-        **changes,
-    }
-    return Client(Config(**config))
+    return Client(config_of(cloud.endpoint, key or cloud.credential, **changes))
 
 
 def invoke(

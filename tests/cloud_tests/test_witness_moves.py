@@ -8,11 +8,11 @@ import pytest
 from alibabacloud_cloudapi20160714 import models
 from alibabacloud_cloudapi20160714.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException
-from alibabacloud_tea_openapi.models import Config
 
 from tests.cloud.core import Credential
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 from tests.cloud.seeds import remove, seed
+from tests.sdk import config_of
 
 pytestmark = [
     pytest.mark.enable_socket,
@@ -38,17 +38,8 @@ SUCCESS = "success", "Success. Request Success."
 FAILED = "The request processing has failed due to some unknown error, exception or failure."
 
 
-def _client(cloud: Served, credential: Credential = PERMANENT, **config: Any) -> Client:
-    return Client(
-        Config(
-            access_key_id=credential.access_key_id,
-            access_key_secret=credential.access_key_secret,
-            security_token=credential.security_token or None,
-            endpoint=cloud.endpoint.removeprefix("http://"),
-            protocol="http",
-            **config,
-        )
-    )
+def _client(cloud: Served, credential: Credential = PERMANENT, **changes: Any) -> Client:
+    return Client(config_of(cloud.endpoint, credential, **changes))
 
 
 def _stock(cloud: Served, apis: list[dict[str, Any]] | None = None, **switches: Any) -> Client:

@@ -6,16 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from alibabacloud_slb20140515 import models
+from alibabacloud_slb20140515.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
-from alibabacloud_tea_openapi.models import Config
 
 from tests.cloud.core import Credential
 from tests.cloud.fixtures import PERMANENT, TEMPORARY, Served
 from tests.cloud.slb import LoadBalancer
-
-REASON = "requirements/dev.txt has alibabacloud_slb20140515, this environment has not: install it again"
-models = pytest.importorskip("alibabacloud_slb20140515.models", reason=REASON)
-client_module = pytest.importorskip("alibabacloud_slb20140515.client", reason=REASON)
+from tests.sdk import config_of
 
 pytestmark = [
     pytest.mark.enable_socket,
@@ -24,17 +22,8 @@ pytestmark = [
 REGION = {"region_id": "cn-hangzhou"}
 
 
-def _client(cloud: Served, credential: Credential = PERMANENT, **config: Any) -> Any:
-    return client_module.Client(
-        Config(
-            access_key_id=credential.access_key_id,
-            access_key_secret=credential.access_key_secret,
-            security_token=credential.security_token or None,
-            endpoint=cloud.endpoint.removeprefix("http://"),
-            protocol="http",
-            **config,
-        )
-    )
+def _client(cloud: Served, credential: Credential = PERMANENT, **changes: Any) -> Client:
+    return Client(config_of(cloud.endpoint, credential, **changes))
 
 
 def _listed(client: Any, **fields: Any) -> list[str]:

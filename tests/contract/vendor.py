@@ -8,7 +8,6 @@ from typing import Any
 
 from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
-from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 from darabonba.exceptions import DaraException
 from darabonba.runtime import RuntimeOptions
@@ -19,6 +18,7 @@ from mns.topic import Base64TopicMessage, TopicMessage
 
 from tests.contract.places import VERSIONS, Place
 from tests.contract.replies import Reply, Unclear
+from tests.sdk import config_of
 
 _EMPTY = "MessageNotExist"
 _MILLISECONDS = 10_000
@@ -35,19 +35,11 @@ class Vendor:
 
     def call(self, product: str, action: str, parameters: Mapping[str, str]) -> Reply:
         """Call an operation by the common client; it tries nothing again by itself."""
-        scheme, _, host = self._place.endpoints[product].partition("://")
-        key = self._place.credentials
-        config = Config(
-            access_key_id=key.access_key_id,
-            access_key_secret=key.access_key_secret,
-            security_token=key.security_token or None,
-            endpoint=host,
-            protocol=scheme,
-        )
+        config = config_of(self._place.endpoints[product], self._place.credentials)
         params = Params(
             action=action,
             version=VERSIONS[product],
-            protocol=scheme.upper(),
+            protocol=config.protocol.upper(),
             pathname="/",
             method="POST",
             auth_type="AK",
