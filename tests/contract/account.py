@@ -93,11 +93,16 @@ class Account:
         tag = {"Tag.1.Key": TAG, "Tag.1.Value": self.run_id}
         return self.call("CloudAPI", "SetVpcAccess", {"Name": entry.name, **entry.target, **tag, **more})
 
-    def made(self, entry: Entry) -> Mapping[str, Any]:
-        """Make an entry and return its row as soon as it shows."""
+    def taken(self, entry: Entry) -> Reply:
+        """Call SetVpcAccess for an entry that nothing speaks against, and return the answer; NotAsked if it is refused."""
         reply = self.set(entry)
         if not reply.is_success:
             raise NotAsked(f"the gateway refused an authorization for your instance with {reply.code}: name another")
+        return reply
+
+    def made(self, entry: Entry) -> Mapping[str, Any]:
+        """Make an entry and return its row as soon as it shows."""
+        self.taken(entry)
         row, _, _ = self.awaited(lambda: self.row(entry.name))
         return row
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -113,6 +114,17 @@ def test_a_test_authorization_that_was_not_pointed_back_is_told() -> None:
 
     assert outcome.by_client["product"].word == NOT_ASKED
     assert "point contract-used back to its own port" in outcome.by_client["product"].why
+
+
+@pytest.mark.parametrize("question_id", ["set-answer", "visible-after-set", "taken-name", "created-time"])
+def test_an_instance_that_the_gateway_refuses_answers_nothing(question_id: str) -> None:
+    """Whose instance may not be authorized is told so, and why: that is no answer to a question about something else."""
+    run = asking(target_check="on")
+    run.given = replace(run.given, instance_id="i-nobody")
+    (outcome,) = run([BY_ID[question_id]]).outcomes
+
+    assert outcome.by_client["product"].word == NOT_ASKED
+    assert "refused an authorization for your instance with " in outcome.by_client["product"].why
 
 
 def test_nothing_is_written_without_consent() -> None:

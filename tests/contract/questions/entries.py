@@ -20,17 +20,14 @@ _NOBODY = "i-vpcaccesscontract0000"
 
 
 def _answer_of_set(account: Account) -> Answer:
-    reply = account.set(account.new_entry())
-    if not reply.is_success:
-        raise NotAsked(f"the gateway refused an authorization for your instance with {reply.code}: name another")
+    reply = account.taken(account.new_entry())
     word = "present" if reply.fields.get("VpcAccessId") else "absent"
     return Answer(word, {"vpc_access_id": word}, {"fields": sorted(reply.fields)})
 
 
 def _visible(account: Account) -> Answer:
     entry = account.new_entry()
-    if not (reply := account.set(entry)).is_success:
-        raise NotAsked(f"the gateway refused an authorization for your instance with {reply.code}: name another")
+    account.taken(entry)
     _, looks, seconds = account.awaited(lambda: account.row(entry.name))
     return Answer("later" if looks else "at once", {"visible_after_reads": looks}, {"looks": looks, "seconds": seconds})
 
