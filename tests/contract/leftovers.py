@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from tests.contract.account import PORTS, PREFIX, Account, Entry
@@ -33,7 +34,7 @@ def _entries(account: Account, prefix: str) -> list[Leftover]:
             name, port = str(row.get("Name", "")), row.get("Port")
             if name.startswith(prefix) and isinstance(port, int) and (port in PORTS or port == _OF_PORT_RANGE):
                 entry = Entry(name, str(row.get("VpcId")), str(row.get("InstanceId")), port)
-                left.append(Leftover(f"authorization {name}", lambda entry=entry: account.drop(entry)))  # type: ignore[misc]
+                left.append(Leftover(f"authorization {name}", partial(account.drop, entry)))
         if number * 100 >= reply.count("TotalCount"):
             break
     return left
@@ -47,5 +48,5 @@ def _of_smq(account: Account, prefix: str) -> list[Leftover]:
         text = str(account.product.smq("GET", f"/{kind}", prefix=prefix).fields["Text"])
         for name in re.findall(rf"/{kind}/({re.escape(prefix)}[A-Za-z0-9-]*)<", text):
             path = f"/{kind}/{name}"
-            left.append(Leftover(f"SMQ's {path}", lambda path=path: account.drop_of_smq(path)))  # type: ignore[misc]
+            left.append(Leftover(f"SMQ's {path}", partial(account.drop_of_smq, path)))
     return left

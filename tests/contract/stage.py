@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,7 +95,9 @@ def jumping(endpoint: str) -> Clock:
         jumped[0] += seconds
         ask(endpoint, "clock", {"advance": seconds})
 
-    moved: Callable[[], float] = lambda: time.monotonic() + jumped[0]  # noqa: E731
+    def moved() -> float:
+        return time.monotonic() + jumped[0]
+
     return Clock(time.time, moved, sleep)
 
 

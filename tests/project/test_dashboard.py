@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def played(invoker: Invoker) -> list[dict[str, Any]]:
     releasing, sweeping = replace(invoker, work=release, engine=None), replace(invoker, work=reconcile, engine=None)
     faults.set([{"operation": "SMQ.PublishMessage", "nth": 1, "status": 503, "code": "ServiceUnavailable"}])
     for event in (request(), request(), request(Port=22), {"Name": "half"}):
-        scene.doing(lambda event=event: invoker(event))  # type: ignore[misc]
+        scene.doing(partial(invoker, event))
     late = queue_event(json.dumps(request(Name="late", Port=8443)), first=50)
     faults.set([{"operation": "SMQ.PublishMessage", "nth": 1, "status": 403, "code": "AccessDenied"}])
     scene.doing(lambda: invoker(late))
@@ -139,7 +140,7 @@ def played(invoker: Invoker) -> list[dict[str, Any]]:
         apis=[{"ApiId": "551877242a4b4f3a84a56b7c3570e4a7", "VpcName": f"of-0-{USED}"}],
     )
     for item in (GONE, USED):
-        scene.doing(lambda item=item: releasing(state_change(item, "Deleted")))  # type: ignore[misc]
+        scene.doing(partial(releasing, state_change(item, "Deleted")))
     used = {"ApiId": "661877242a4b4f3a84a56b7c3570e4a7", "VpcName": f"of-1-{USED}"}
     last = iter(range(3))
     releasing.before = lambda operation: invoker.given(

@@ -680,8 +680,8 @@ def test_alarm_tells_of_names(
     invoke: Invoker, naming: Invoker, ended: str, changes: dict[str, str], told: list[str]
 ) -> None:
     """The alarm finds the lines about names that only a person can help, and none about a name that is well."""
-    instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC}
-    instance["Tags"] = {"apigateway-port": "8080", "apigateway-name": "orders-prod"}  # type: ignore[assignment]
+    tags = {"apigateway-port": "8080", "apigateway-name": "orders-prod"}
+    instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": tags}
     naming.given(instances=[instance])
     invoke(state_change("i-bp1example0001"))
     naming.due(queue="names")
