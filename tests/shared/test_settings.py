@@ -1,9 +1,14 @@
 """Settings: defaults, and every mistake named together with its fix."""
 
+import re
+import time
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from shared.errors import SettingsError
-from shared.settings import VARIABLES, PortRange, load
+from shared.settings import VARIABLES, AllowedName, PortRange, load
 
 MINIMAL = {
     "OWNER": "team-a",
@@ -180,3 +185,27 @@ def test_a_star_allows_every_vpc_and_nothing_else_does() -> None:
 def test_port_ranges_are_inclusive(port: int, *, allowed: bool) -> None:
     """The ends of a range belong to it, their neighbours do not."""
     assert load(MINIMAL).allows_port(port) is allowed
+
+
+def _is_reserved(pattern: str, name: str) -> bool:
+    return load(MINIMAL)._replace(allowed_names=(AllowedName("vpc-1", pattern),)).reserves(name)
+
+
+@example("ab*ba", "aba")  # no character is shared
+@given(st.text("ab*", max_size=7), st.text("ab\n", max_size=9))
+def test_a_star_stands_for_any_characters(pattern: str, name: str) -> None:
+    """A name is allowed exactly if there is something to put in the place of each star, or nothing."""
+    expression = ".*".join(map(re.escape, pattern.split("*")))
+
+    assert _is_reserved(pattern, name) == (re.fullmatch(expression, name, re.DOTALL) is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"), [pytest.param("a" * 50, True, id="fits"), pytest.param("a" * 50 + "b", False, id="does-not")]
+)
+def test_many_stars_take_no_time(name: str, *, fits: bool) -> None:
+    """A tag's name is judged at once: not all ways to share it among the stars are tried."""
+    began = time.process_time()
+
+    assert _is_reserved("*a" * 8, name) == fits
+    assert time.process_time() - began < 0.5
