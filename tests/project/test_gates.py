@@ -13,9 +13,11 @@ import yaml
 from click.testing import CliRunner
 
 from functions.__main__ import main
+from tests.mutants.table import TESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "def one() -> int:\n    return 1\n\n\ndef two() -> int:\n    return 2\n"
+BRANCHING = "def one(more: bool) -> int:\n    number = 1\n    if more:\n        number = 2\n    return number\n"
 
 
 def targets() -> dict[str, str]:
@@ -24,30 +26,50 @@ def targets() -> dict[str, str]:
     return dict(re.findall(r"^([a-z]+):((?:.*\n)(?:\t.*\n)*)", makefile, re.MULTILINE))
 
 
-@pytest.mark.parametrize(
-    ("called", "code"), [pytest.param("one(), two()", 0, id="enough"), pytest.param("one()", 1, id="too-little")]
-)
-def test_too_little_coverage_fails(called: str, code: int, tmp_path: Path) -> None:
-    """Where the tests see less than 95 % of lines and branches, the command of `make coverage` ends with an error."""
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+def coverage_of(code: str, called: str, where: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Run the commands of `make coverage` that measure, on a project with one module that decides; return how they ended."""
+    shutil.copy(ROOT / "pyproject.toml", where)
     for package in ("shared", "functions", "tests", "tests/shared", "tests/functions"):
-        (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").write_text("")
-    (tmp_path / "shared" / "code.py").write_text(CODE)
-    (tmp_path / "tests" / "shared" / "test_code.py").write_text(
-        f"from shared.code import one, two\n\ndef test_code() -> None:\n    {called}\n"
+        (where / package).mkdir()
+        (where / package / "__init__.py").write_text("")
+    (where / "shared" / "code.py").write_text(code)
+    (where / "tests" / "shared" / "test_code.py").write_text(
+        f"from shared.code import *\n\ndef test_code() -> None:\n    {called}\n"
     )
-    measured, rest = re.findall(r"\t\$\(PY\) (.*)\n", targets()["coverage"])
+    measured, judged, rest = re.findall(r"\t\$\(PY\) (.*)\n", targets()["coverage"])
     assert rest.split()[-2:] == [f"--ignore={path}" for path in measured.split()[2:4]], "nothing is left out"
-    done = subprocess.run(
-        [sys.executable, *measured.replace("-n 2", "-n 0").split()],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+    assert judged.endswith(" --include=$$($(PY) -m tests.mutants.table)")
+    commands = measured.replace("-n 2", "-n 0"), f"{judged.partition('--include')[0]} --include=shared/code.py"
+    return [
+        subprocess.run([sys.executable, *command.split()], cwd=where, capture_output=True, text=True, check=False)
+        for command in commands
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "called", "ends"),
+    [
+        pytest.param(CODE, "one(), two()", [0, 0], id="enough"),
+        pytest.param(CODE, "one()", [1, 2], id="too-little"),
+        pytest.param(BRANCHING, "one(True)", [1, 2], id="a-branch-of-what-decides"),
+        pytest.param("a = 1\n" * 20 + BRANCHING, "one(True)", [0, 2], id="a-branch-of-what-decides-among-much"),
+    ],
+)
+def test_too_little_coverage_fails(code: str, called: str, ends: list[int], tmp_path: Path) -> None:
+    """`make coverage` fails below 95 % of lines and branches, and where a module that decides is not seen as a whole."""
+    all_of_it, deciding = coverage_of(code, called, tmp_path)
+
+    assert [all_of_it.returncode, deciding.returncode] == ends, all_of_it.stdout + deciding.stdout
+    assert "Required test coverage of 95" in all_of_it.stdout
+
+
+def test_the_modules_that_decide_are_those_with_mutants() -> None:
+    """What `make coverage` wants to see as a whole is what `make mutants` turns round."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "tests.mutants.table"], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert (done.returncode, "Required test coverage of 95" in done.stdout) == (code, True), done.stdout
+    assert listed.stdout == ",".join(TESTS) + "\n"
 
 
 @pytest.mark.parametrize("place", ["shared/new.py", "functions/new.py", "tests/new.py"])
