@@ -1,7 +1,6 @@
 """Settings: defaults, and every mistake named together with its fix."""
 
 import re
-import time
 
 import pytest
 from hypothesis import example, given
@@ -203,9 +202,6 @@ def test_a_star_stands_for_any_characters(pattern: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "fits"), [pytest.param("a" * 50, True, id="fits"), pytest.param("a" * 50 + "b", False, id="does-not")]
 )
-def test_many_stars_take_no_time(name: str, *, fits: bool) -> None:
-    """A tag's name is judged at once: not all ways to share it among the stars are tried."""
-    began = time.process_time()
-
-    assert _is_reserved("*a" * 8, name) == fits
-    assert time.process_time() - began < 0.5
+def test_not_all_ways_to_share_a_name_among_stars_are_tried(name: str, *, fits: bool) -> None:
+    """A name is judged at once: of 24 stars there are more ways than can be tried within hours."""
+    assert _is_reserved("*a" * 24, name) == fits
