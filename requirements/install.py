@@ -65,7 +65,7 @@ def _set_up(folder: Path, name: str, held: IO[str]) -> None:
 def _has_pip(python: Path) -> bool:
     """Tell whether there is an environment already, of ours or of somebody who made it by hand."""
     command = [str(python), "-m", "pip", "--version"]
-    return python.exists() and not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603
+    return python.exists() and not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603 - a path of ours
 
 
 def _is_current(folder: Path, name: str) -> bool:

@@ -57,7 +57,7 @@ class FromZip:
         """Let code of the zip import nothing but itself and the standard library."""
         inner, home = builtins.__import__, str(self._folder)
 
-        def guarded(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:  # noqa: A002
+        def guarded(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:  # noqa: A002 - as __import__
             top = name.partition(".")[0]
             if level == 0 and top not in self.names and top not in sys.stdlib_module_names:
                 importer = (globals or {}).get("__file__") or ""

@@ -21,8 +21,8 @@ _KEY_ID = (
     "Check ALIBABA_CLOUD_ACCESS_KEY_ID; a temporary key also needs its ALIBABA_CLOUD_SECURITY_TOKEN. "
     "In Function Compute both come from the function's role"
 )
-_TOKEN = "Fresh temporary credentials are needed; in Function Compute they come from the function's role"  # noqa: S105
-_SECRET = "The signature was refused: check that ALIBABA_CLOUD_ACCESS_KEY_SECRET belongs to the access key id in use"  # noqa: S105
+_TOKEN = "Fresh temporary credentials are needed; in Function Compute they come from the function's role"  # noqa: S105 - a text
+_SECRET = "The signature was refused: check that ALIBABA_CLOUD_ACCESS_KEY_SECRET belongs to the access key id in use"  # noqa: S105 - a text
 _CLOCK = "The clocks differ by more than 15 minutes: correct this machine's time"
 _ACCOUNT = (
     "The account or its access key is blocked, in arrears, or has not opened the service: see the console's notice"

@@ -179,13 +179,14 @@ def refers(model: Mapping[str, Any], entry: GatewayEntry) -> bool:
 def completed(backend: Mapping[str, Any], entries: Iterable[GatewayEntry]) -> dict[str, Any]:
     """Return a backend object with what its VpcConfigs do not say themselves: the rest of the entry that they name."""
     known = list(entries)
-    models = []
-    for model in backend["BackendModels"]:
+
+    def whole_model(model: dict[str, Any]) -> dict[str, Any]:
         entry = next((entry for entry in known if refers(model, entry)), None)
-        if entry is not None:
-            names = {"Name": entry.name, "VpcAccessId": entry.vpc_access_id, "VpcId": entry.vpc_id}
-            whole = {**names, "InstanceId": entry.instance_id, "Port": entry.port}
-            config = model["BackendConfig"]
-            model = {**model, "BackendConfig": {**config, "VpcConfig": {**whole, **config["VpcConfig"]}}}  # noqa: PLW2901
-        models.append(model)
-    return {**backend, "BackendModels": models}
+        if entry is None:
+            return model
+        names = {"Name": entry.name, "VpcAccessId": entry.vpc_access_id, "VpcId": entry.vpc_id}
+        whole = {**names, "InstanceId": entry.instance_id, "Port": entry.port}
+        config = model["BackendConfig"]
+        return {**model, "BackendConfig": {**config, "VpcConfig": {**whole, **config["VpcConfig"]}}}
+
+    return {**backend, "BackendModels": [whole_model(model) for model in backend["BackendModels"]]}
