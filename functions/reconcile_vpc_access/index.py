@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.flow.engine import Run
-from shared.flow.reconcile import logged, sweep
+from shared.flow.reconcile import sweep
+from shared.flow.report import logged
 from shared.flow.runtime import Function
 from shared.model.outcome import IGNORED, HookAnswer, Outcome
 from shared.model.records import Ignored, Invalid, Record, Timer

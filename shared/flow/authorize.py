@@ -14,7 +14,7 @@ from shared.access.plan import Decision, Keep, Present, Refuse, Wanted, against_
 from shared.cloud.apigateway import ApiGateway
 from shared.errors import AuthorizerError, Unexpected
 from shared.flow.engine import Run
-from shared.flow.report import line
+from shared.flow.report import logged
 from shared.model.outcome import FAILED, PLANNED, SILENT, HookAnswer, Job, Outcome
 from shared.model.records import Appeared
 from shared.parallel import in_parallel
@@ -45,7 +45,7 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     if run.settings.dry_run:
         outcomes = _in_their_order([_planned(job, decisions.get(number)) for number, job in enumerate(jobs)], turns)
         for outcome in outcomes:
-            _log(outcome, {})  # nothing is published, so this is the only trace
+            logged(outcome)  # nothing is published, so this is the only trace
         return outcomes, []
     return run.answer_hooks(_in_their_order(_carry_out(jobs, decisions, gateway, run, turns), turns))
 
@@ -149,8 +149,7 @@ def _carry_out(
 
     def finish(number: int, outcome_of: Callable[[int], Outcome]) -> None:
         with log.record(message_id=jobs[number].record.message_id) as tally:
-            outcomes[number] = outcome = run.publish(run.hand_on(outcome_of(number)))
-            _log(outcome, tally)
+            outcomes[number] = logged(run.publish(run.hand_on(outcome_of(number))), tally)
 
     def urgency(number: int) -> tuple[bool, bool]:
         job = jobs[number]
@@ -187,8 +186,3 @@ def _planned(job: Job, decision: Decision | None) -> Outcome:
     text = decision.text if isinstance(decision, Refuse) else ""
     reason = f"refuse: {decision.reason}" if isinstance(decision, Refuse) else name_of(decision)
     return Outcome(job.record, PLANNED, decision.access, reason, text)
-
-
-def _log(outcome: Outcome, tally: Mapping[str, float]) -> None:
-    write = log.info if outcome.type != FAILED and not outcome.retry else log.warning
-    write("record", **line(outcome), **{name: round(amount, 3) for name, amount in tally.items()})

@@ -30,7 +30,7 @@ from shared.flow.following import (
     under_way,
 )
 from shared.flow.heard import Heard
-from shared.flow.report import line
+from shared.flow.report import logged
 from shared.flow.staying import Staying
 from shared.flow.wishes import request_of, wish_of
 from shared.model.access import VpcAccess
@@ -245,13 +245,6 @@ class Names:
             except AuthorizerError as error:
                 log.warning("move not kept", name=outcome.name, code=error.code, text=str(error))
         return outcome
-
-
-def logged(outcome: Outcome) -> Outcome:
-    """Write the line of what became of a record or a name."""
-    write = log.warning if outcome.type == FAILED or outcome.retry else log.info
-    write("record", **line(outcome))
-    return outcome
 
 
 def _refreshing(entry: VpcAccess, region_id: str, now: int) -> Move:

@@ -14,7 +14,8 @@ from shared.errors import AuthorizerError
 from shared.flow.engine import Run
 from shared.flow.following import COMES_BACK, Name, own_record
 from shared.flow.hooks import answer_hooks
-from shared.flow.moves import Names, logged
+from shared.flow.moves import Names
+from shared.flow.report import logged
 from shared.model.outcome import IGNORED, PLANNED, SCHEDULED, UNCHANGED, HookAnswer, Job, Outcome, stopped
 from shared.model.records import Changed, Ended, Held, Hint, Ignored, Move, Record
 

@@ -22,7 +22,7 @@ from shared.cloud.references import References
 from shared.errors import AuthorizerError, OutOfTime
 from shared.flow.creations import announced, create
 from shared.flow.engine import Run
-from shared.flow.report import line
+from shared.flow.report import logged
 from shared.model.access import ANNOUNCED
 from shared.model.outcome import (
     FAILED,
@@ -74,13 +74,6 @@ def sweep(record: Record, run: Run) -> list[Outcome]:
     outcomes += [logged(_told(record, item)) for item in told[:_SHOWN]]
     _close(plan, outcomes, len(left), session.clock.monotonic() - began)
     return outcomes
-
-
-def logged(outcome: Outcome) -> Outcome:
-    """Write the line of what became of a record, or of an item of the plan: nobody reads the answer to a timer."""
-    write = log.warning if outcome.type == FAILED else log.info
-    write("record", **line(outcome))
-    return outcome
 
 
 def look(run: Run) -> Sweep:

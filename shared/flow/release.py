@@ -16,7 +16,7 @@ from shared.backends.rules import foreign
 from shared.cloud.apigateway import ApiGateway, Removed
 from shared.errors import AuthorizerError, CloudRefused, UnknownRefusal
 from shared.flow.engine import Run
-from shared.flow.report import line
+from shared.flow.report import logged
 from shared.model.access import VpcAccess
 from shared.model.outcome import IGNORED, KEPT, PLANNED, RELEASED, SCHEDULED, HookAnswer, Job, Outcome, stopped
 from shared.model.records import Changed, Ended, Hint, Ignored, Leaving, Record, Scheduled
@@ -45,10 +45,7 @@ def release(
             outcomes = list(_outcomes(job, gateway, run, when_due))
             if not run.settings.dry_run:
                 outcomes = [run.publish(outcome) for outcome in outcomes]
-            for outcome in outcomes:
-                write = log.warning if outcome.retry else log.info
-                write("record", **line(outcome), **{name: round(amount, 3) for name, amount in tally.items()})
-        return outcomes
+            return [logged(outcome, tally) for outcome in outcomes]
 
     outcomes = [outcome for job in jobs for outcome in finished(job)]
     if run.settings.dry_run:

@@ -1,4 +1,4 @@
-"""How outcomes are reported: the result message of each, its line in the log, the summary of all. Pure.
+"""How outcomes are reported: the result message of each, its line in the log, the summary of all. Pure, but for that line.
 
 A result message is a CloudEvent 1.0 in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 Its ``id`` depends on the record, the kind of answer and what was granted, so a redelivered record answers under the same
@@ -12,8 +12,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from shared import log
 from shared.model.outcome import (
     FAILED,
     GRANTED,
@@ -32,6 +34,7 @@ _MAX_FIELD_BYTES = (
     3_100  # bytes that a name of 256 characters can take; longer ones are not names of ours, but must fit
 )
 _MAX_REASON_BYTES, _MAX_REASON_CHARS = 6_000, 2_000  # bytes, characters
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def result_id(outcome: Outcome, owner: str) -> str:
@@ -162,6 +165,13 @@ def line(outcome: Outcome) -> dict[str, Any]:
         "result": outcome.published,
     }
     return {name: value for name, value in fields.items() if value not in ("", [], False)}
+
+
+def logged(outcome: Outcome, tally: Mapping[str, float] = _NOTHING) -> Outcome:
+    """Write the line of an outcome, with what ``tally`` counts of it, and return the outcome; a failure is a warning."""
+    write = log.warning if outcome.type == FAILED or outcome.retry else log.info
+    write("record", **line(outcome), **{name: round(amount, 3) for name, amount in tally.items()})
+    return outcome
 
 
 class Report(NamedTuple):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.flow.report import MAX_MESSAGE_BYTES, Report, line, result_id, result_message
+from shared import log
+from shared.flow.report import MAX_MESSAGE_BYTES, Report, line, logged, result_id, result_message
 from shared.model.access import VpcAccess
 from shared.model.outcome import (
     AUTHORIZED,
@@ -213,6 +214,27 @@ def test_lines_leave_out_what_is_empty() -> None:
         "reason": "timer",
         "text": "t",
     }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [
+        pytest.param(BASE, "INFO", id="granted"),
+        pytest.param(BASE._replace(type=FAILED), "WARNING", id="failed-for-good"),
+        pytest.param(BASE._replace(retry=True), "WARNING", id="granted-and-due-again"),
+        pytest.param(BASE._replace(type=FAILED, retry=True), "WARNING", id="failed-and-due-again"),
+    ],
+)
+def test_the_log_warns_of_what_failed_and_of_what_is_due_again(
+    capsys: pytest.CaptureFixture[str], outcome: Outcome, level: str
+) -> None:
+    """The line of a record has what the summary says of it, and its counts and seconds to the millisecond."""
+    log.begin()
+    assert logged(outcome, {"calls": 2, "waited": 0.12345}) is outcome
+    whole = json.loads(capsys.readouterr().out)
+
+    assert (whole.pop("event"), whole.pop("level"), whole.pop("time")[:2]) == ("record", level, "20")
+    assert whole == {**line(outcome), "calls": 2, "waited": 0.123}
 
 
 def test_a_summary_counts_and_keeps_the_order() -> None:
