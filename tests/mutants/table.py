@@ -42,7 +42,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/sweep.py": _SWEEP,
     "shared/backends/rules.py": (_BACKENDS, "tests/shared/events/test_events.py", f"{_FLOW}/test_hooks.py", *_SWEEP),
     "shared/backends/lookup.py": (_BACKENDS, f"{_ACCESS}/test_verify.py", f"{_FLOW}/test_scenes.py"),
-    "shared/backends/inventory.py": (f"{_BACKENDS}/test_inventory.py", *_SWEEP, f"{_FLOW}/test_sweep_weather.py"),
+    "shared/backends/inventory.py": (f"{_BACKENDS}/test_take.py",),
     "shared/cloud/answers.py": (
         f"{_CLOUD}/test_answer_fields.py",
         f"{_CLOUD}/test_answers.py",
