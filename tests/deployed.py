@@ -74,7 +74,13 @@ def pytest_report_header() -> str:
     return f"the zip runs under python{', python'.join(installed())}"
 
 
-@pytest.fixture(scope="session", params=installed())
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat what uses ``package`` for each runtime; nobody else pays for finding out which there are."""
+    if "package" in metafunc.fixturenames:
+        metafunc.parametrize("package", installed(), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
     """The package for one of Function Compute's runtimes."""
     return _built_once(tmp_path_factory, request.param, native=False)

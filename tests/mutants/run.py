@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -16,7 +17,23 @@ from types import ModuleType
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-_LOADED = ("pytest", "_pytest.runner", "pydantic", "httpx", "click", "yaml")  # once, before anything forks
+_LOADED = (  # once, before anything forks; of the project the stand-in only, which imports nothing that has mutants
+    "pytest",
+    "_pytest.runner",
+    "hypothesis.strategies",
+    "pydantic",
+    "httpx",
+    "click",
+    "yaml",
+    "fc2",
+    "mns.account",
+    "tests.cloud.app",
+)
+_OPTIONS = ("-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:anyio")
+_LOADED_BEFORE = (
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)  # hypothesis is here before pytest looks for plugins
 
 
 class Outcome(NamedTuple):
@@ -53,6 +70,7 @@ def load() -> None:
     """Import what all processes need and none changes."""
     for name in _LOADED:
         importlib.import_module(name)
+    gc.freeze()  # tests collect garbage, and what is loaded is none
 
 
 class Suite(NamedTuple):
@@ -98,8 +116,7 @@ def _tested(suite: Suite, tree: ast.Module | None) -> int:
 
     if tree is not None:
         sys.meta_path.insert(0, _Faulty(suite.module, tree))
-    options = ["-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider"]
     try:
-        return int(pytest.main([*options, *suite.tests]))
+        return int(pytest.main([*_OPTIONS, *_LOADED_BEFORE, *suite.tests]))
     except BaseException:  # noqa: BLE001 - whatever the fault does, it was noticed
         return 1

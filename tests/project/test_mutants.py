@@ -79,3 +79,12 @@ def test_mutants_are_noticed() -> None:
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (run.returncode, run.stdout.split(",")[0]) == (0, "2 mutants: 2 killed"), run.stdout + run.stderr
+
+
+def test_nothing_that_has_mutants_is_loaded_before_the_fault() -> None:
+    """What all processes share is imported once, and a module that was there already would be the faultless one."""
+    told = "import sys; from tests.mutants.run import load; load(); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "tests.cloud.app" in run.stdout.split()
+    assert [name for name in run.stdout.split() if name.startswith(("shared", "functions"))] == []
