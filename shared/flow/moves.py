@@ -125,21 +125,8 @@ class Names:
         if name.following or self.run.recent.noted(under_way(name.name)):
             self._put_off(name, choice)
             return
-        move = Move(
-            name.name,
-            self.settings.region_id,
-            entry.vpc_access_id,
-            entry.target,
-            choice.access.target,
-            f"{choice.cause} {request_of(name, self.run.recent)}".strip()
-            if choice.cause == ON_PURPOSE
-            else choice.cause,
-            choice.to.backend.started,
-            writes=1,
-            since=self.now(),
-        )
-        if pending is not None and (pending.previous, pending.target) == (move.previous, move.target):
-            move = move._replace(cause=pending.cause, started=pending.started, writes=pending.writes + 1)
+        request = request_of(name, self.run.recent) if choice.cause == ON_PURPOSE else ""
+        move = self._planned(entry, choice, request, pending)
         if pending is None and self.run.recent.noted(on_its_way(move)):
             name.waits = True  # a change is tried again when its message is back, whoever else asks for it
             return
@@ -164,7 +151,7 @@ class Names:
         modified = self.mover.point(access)
         self._following.begun(move)
         self.run.recent.note(carried_out(move))
-        if choice.cause == ON_PURPOSE and (request := request_of(name, self.run.recent)):
+        if request:
             self.run.recent.note(met(request))
         self.run.recent.forget(on_its_way(move))
         name.now_has(access._replace(created_time=entry.created_time))
@@ -175,6 +162,15 @@ class Names:
             self._following.pass_on(name, move)
             raise
         name.following.append((move, users))
+
+    def _planned(self, entry: VpcAccess, choice: Point, request: str, pending: Move | None) -> Move:
+        """Return a change that is to be made: for the first time, or once more than its message that came back (``pending``)."""
+        cause, started = f"{choice.cause} {request}".rstrip(), choice.to.backend.started
+        previous, target, writes = entry.target, choice.access.target, 1
+        if pending is not None and (pending.previous, pending.target) == (previous, target):
+            cause, started, writes = pending.cause, pending.started, pending.writes + 1
+        region, now = self.settings.region_id, self.now()
+        return Move(entry.name, region, entry.vpc_access_id, previous, target, cause, started, writes=writes, since=now)
 
     def _put_off(self, name: Name, choice: Point) -> None:
         """Look again later, once the APIs have followed; of a wish nothing else tells then."""

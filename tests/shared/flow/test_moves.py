@@ -200,12 +200,16 @@ def test_a_hook_waits_while_a_move_that_was_overtaken_may_be_followed(named: Inv
 
 
 def test_a_change_that_may_not_be_made_is_tried_again_by_a_message_of_ours(named: Invoker) -> None:
-    """Whoever asks for it meanwhile need not come again, and a hook that waits for the name goes on waiting."""
+    """Whoever asks meanwhile need not come again, and a hook goes on waiting; who asks after the last try has another."""
     named.given(permissions=[{"denied": [f"apigateway:{MODIFY}"]}])
     stop(named, FIRST)
     assert look(named).result["outcome"] == "scheduled"
     assert hooks(look(named, held(named, THIRD))) == ["WAIT"]
     assert written(named) == (1, 0)
+    play(named, 50)
+    assert (told(named), written(named)) == (["NotMoved"], (3, 0))
+    look(named)
+    assert written(named) == (4, 0)
 
 
 def test_a_hook_is_held_before_the_name_moves(named: Invoker) -> None:
