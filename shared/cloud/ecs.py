@@ -56,12 +56,9 @@ class Ecs:
             return list(found.values())
         parameters = {"RegionId": self._region_id, "ResourceType": "instance", **tag}
         pages = self._service.pages("ListTagResources", parameters, read_tags, read_error=_error_of_tags)
-        ids = [item for page in pages for item, _, _ in page]
-        described = self.describe_instances(list(dict.fromkeys(ids)))
-        for answer in described.values():
-            if not isinstance(answer, Backend):
-                raise answer
-        return [backend for backend in described.values() if isinstance(backend, Backend) and key in backend.tags]
+        ids = list(dict.fromkeys(item for page in pages for item, _, _ in page))
+        described = [self._shown(ids[start : start + MAX_IDS]) for start in range(0, len(ids), MAX_IDS)]
+        return [backend for some in described for backend in some if key in backend.tags]
 
     def proven_absent(self, instance_ids: Sequence[str]) -> set[str]:
         """Return those of the instances that are proven to be gone; the others may exist, though no look-up shows them.
@@ -121,11 +118,15 @@ class Ecs:
 
     def _ask(self, ids: Sequence[str]) -> list[Backend] | CloudRefused | UnknownRefusal:
         """Return what shows of up to 100 instances, or the refusal of all that one of them may be the cause of."""
-        parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MAX_IDS)}
         try:
-            return self._service.call("DescribeInstances", parameters, _read_instances, repeatable=True)
+            return self._shown(ids)
         except (CloudRefused, UnknownRefusal) as error:
             return error
+
+    def _shown(self, ids: Sequence[str]) -> list[Backend]:
+        """Return what shows of up to 100 instances."""
+        parameters = {"RegionId": self._region_id, "InstanceIds": json.dumps(ids), "MaxResults": str(MAX_IDS)}
+        return self._service.call("DescribeInstances", parameters, _read_instances, repeatable=True)
 
 
 def _error_of_tags(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> AuthorizerError:

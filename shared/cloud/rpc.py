@@ -18,7 +18,6 @@ from shared.errors import Doubtful
 
 Result = TypeVar("Result")
 
-_MAX_PAGES = 1_000
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -94,24 +93,23 @@ class RpcService(NamedTuple):
         if a page repeats an item, by ``key``, of one before it. Raises the errors of ``Session.call``.
         """
         found, keys = list[Result](), set[Hashable]()
-        counted: int | None = None
-        for number in range(1, _MAX_PAGES + 1):
-            page = {**parameters, "PageNumber": str(number)}
-            total, items = self.call(
+        total: int | None = None
+        number = 0
+        while total is None or len(found) < total:
+            number += 1
+            counted, items = self.call(
                 action,
-                page,
+                {**parameters, "PageNumber": str(number)},
                 partial(_read_numbered, rows, read, len(found)),
                 repeatable=True,
                 read_error=read_error,
             )
-            if (counted is not None and total != counted) or any(key(item) in keys for item in items):
+            if total not in (None, counted) or any(key(item) in keys for item in items):
                 raise Doubtful(action, "PagesShifted", 200, "the list changed while it was read")
-            counted = total
+            total = counted
             found += items
             keys.update(map(key, items))
-            if len(found) == total:
-                return found
-        raise Doubtful(action, "TooManyPages", 200, f"the list has more than {_MAX_PAGES} pages")
+        return found
 
     def signer(self, action: str, parameters: Mapping[str, str], form: Mapping[str, str] | None = None) -> Sign:
         """Return what makes a freshly signed request of this call each time."""

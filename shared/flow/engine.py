@@ -23,7 +23,7 @@ from shared.flow.report import Report, has_original, result_id, result_message
 from shared.model.access import VpcAccess
 from shared.model.outcome import FAILED, SCHEDULED, SILENT, HookAnswer, Outcome
 from shared.model.records import Held, Hint, Leaving, Naming, Record
-from shared.settings import NO_NAMES_QUEUE, NO_RELEASE_QUEUE, Settings
+from shared.settings import NO_RELEASE_QUEUE, Settings
 
 _MIN_PUBLISH_SECONDS = 0.5  # seconds
 
@@ -94,13 +94,11 @@ class Run(NamedTuple):
         queue.send(schedule_message(entry, settings.region_id, because), settings.release_delay_seconds)
 
     def send_naming(self, content: Naming, delay: int = 0) -> None:
-        """Send ``content`` to ``named_backends``; raises SettingsError, and the errors of ``Session.call``."""
+        """Send ``content`` to ``named_backends``; raises the errors of ``Session.call``."""
         from shared.cloud.smq import SmqQueue
         from shared.events.naming import naming_message
 
-        settings = self.settings
-        if not settings.names_queue:
-            raise SettingsError([NO_NAMES_QUEUE])
+        settings = self.settings  # which name a queue wherever they keep names
         SmqQueue(self.session, settings.smq_endpoint, settings.names_queue).send(naming_message(content), delay)
 
     def hand_on(self, outcome: Outcome) -> Outcome:

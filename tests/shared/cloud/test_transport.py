@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -343,6 +344,26 @@ def test_only_trusted_servers_get_a_request(
             assert caught.value.sent is False
             assert peer.requests == []
         sender.close()
+
+
+@pytest.mark.parametrize(
+    ("trust", "authorities"),
+    [
+        pytest.param(_as_file, 1, id="file"),
+        pytest.param(_not_at_all, certifi.contents().count("BEGIN CERTIFICATE"), id="none"),
+    ],
+)
+def test_where_the_platform_has_no_authorities(tmp_path: Path, trust: Trust, authorities: int) -> None:
+    """As in a slim container: those of a file count, or else those that are in the package, and nobody is trusted beside them."""
+    empty = tmp_path / "certs"
+    empty.mkdir()
+    sender = Transport(environment={**trust(Authority(), tmp_path), "SSL_CERT_DIR": str(empty)})
+    with _peer(OK, tls=Authority().server(tmp_path)) as peer:
+        with pytest.raises(NetworkError, match=r"(?i)certificate"):
+            sender.send(_request(peer.port, scheme="https"), PATIENCE)
+        sender.close()
+
+    assert sender._tls.cert_store_stats()["x509_ca"] == authorities
 
 
 def test_a_server_that_signs_itself_gets_no_request(tmp_path: Path) -> None:

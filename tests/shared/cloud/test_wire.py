@@ -10,6 +10,7 @@ import io
 import itertools
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -179,6 +180,7 @@ def test_a_peer_that_drips_does_not_outlast_the_call(sender: Transport, begin: b
         pytest.param(CHUNKED + b"0\r\n" + b"X: y\r\n" * (MAX_HEAD_BYTES // 6 + 1), id="trailers"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_ANSWER_BYTES + 1), id="announced-body"),
         pytest.param(CHUNKED + b"%x\r\n" % (MAX_ANSWER_BYTES + 1), id="announced-chunk"),
+        pytest.param(CHUNKED + b"2\r\nok!!0\r\n\r\n", id="longer-chunk-than-announced"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + b"z" * (MAX_ANSWER_BYTES + 1), id="body-to-the-end"),
         pytest.param(b"SSH-2.0-OpenSSH_9\r\n", id="another-protocol"),
     ],
@@ -260,6 +262,63 @@ def test_a_connection_is_not_kept_for_longer_than_the_gateway_does(idle: float, 
         sender.close()
 
     assert peer.connections == connections
+
+
+def test_what_has_been_idle_for_too_long_is_closed_while_others_are_used() -> None:
+    """After a busy time the connections that nobody needs any more do not stay open for ever."""
+    moment, both = [0.0], threading.Barrier(2, timeout=PATIENCE)
+    ended = list[float]()
+
+    def talk(connection: socket.socket) -> None:
+        while _asked(connection):
+            if not moment[0]:
+                both.wait()
+            connection.sendall(OK)
+        ended.append(moment[0])
+
+    sender = _over(lambda: moment[0])
+    with _peer(talk) as peer, ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: sender.send(_request(peer.port), PATIENCE), range(2)))
+        for moment[0] in (19, 21):
+            sender.send(_request(peer.port), PATIENCE)
+        assert until(lambda: ended)
+        sender.close()
+
+    assert (peer.connections, ended[0]) == (2, 21)
+
+
+def test_a_connection_that_was_reset_is_replaced(sender: Transport) -> None:
+    """A balancer between that forgets an idle connection resets it, which costs the next call nothing."""
+    answered, reset = threading.Event(), threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        _asked(connection)
+        connection.sendall(OK)
+        if reset.is_set():
+            return
+        answered.wait(PATIENCE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        reset.set()
+
+    with _peer(talk) as peer:
+        first = sender.send(_request(peer.port), PATIENCE)
+        answered.set()
+        assert reset.wait(PATIENCE)
+        second = sender.send(_request(peer.port), PATIENCE)
+        sender.close()
+
+    assert (first.body, second.body, peer.connections) == (b"ok", b"ok", 2)
+
+
+def test_nobody_connects_when_the_time_is_over() -> None:
+    """A call whose time ends before it knows an address is an error like others, and says that nothing was sent."""
+    ticks = itertools.count(0.0, 1.0)  # each look at the clock takes a second
+    sender = _over(lambda: next(ticks))
+    with _peer(_says(OK)) as peer, pytest.raises(NetworkError, match="no time is left to connect") as caught:
+        sender.send(_request(peer.port), 1)
+
+    assert (caught.value.sent, peer.connections) == (False, 0)
 
 
 def test_nothing_is_sent_when_the_time_is_over() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pydantic_core
+import pytest
 from pydantic_core import core_schema
 
 from shared.events import core
@@ -38,6 +42,19 @@ def test_the_classes_are_those_of_the_package() -> None:
     assert core.SchemaValidator is pydantic_core.SchemaValidator
     assert core.ValidationError is pydantic_core.ValidationError
     assert core.PydanticCustomError is pydantic_core.PydanticCustomError
+
+
+@pytest.mark.parametrize("held", [pytest.param("_pydantic_core.cpython-27.so", id="another-python"), None])
+def test_package_for_another_python_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str | None) -> None:
+    """Where the zip was built for another version its core is not found, and the error says what to do."""
+    if held is not None:
+        (tmp_path / "pydantic_core").mkdir()
+        (tmp_path / "pydantic_core" / "__init__.py").touch()
+        (tmp_path / "pydantic_core" / held).touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    with pytest.raises(ModuleNotFoundError, match="build the package for its version"):
+        runpy.run_path(core.__file__)
 
 
 def test_each_part_of_the_schema_has_a_form_of_the_package() -> None:

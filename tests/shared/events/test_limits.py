@@ -99,10 +99,11 @@ def test_of_a_list_that_is_cut_nothing_is_read(event: bytes) -> None:
         pytest.param([kafka(25, [LARGE]), kafka(26, GOOD)], "kafka", "vpc-access/7/25", id="object-in-kafka"),
         pytest.param(queue_event(LARGE, GOOD), "smq-queue", "C6DB60D1574661357FA2272700000001", id="queue"),
         pytest.param([kafka(25, TWO_BYTES), kafka(26, GOOD)], "kafka", "vpc-access/7/25", id="in-bytes"),
+        pytest.param([kafka(25, ["x" * 1_000] * 1_100), kafka(26, GOOD)], "manual", "", id="of-many-short-texts"),
     ],
 )
 def test_a_message_too_large_is_refused_under_its_id(event: Any, source: str, message_id: str) -> None:
-    """Its wrapper is read without it, so that its sender learns of it; the next message is read."""
+    """Its wrapper is read without its long texts, so that its sender learns of it, if any are long; the next one is read."""
     large, small = parsed(event)
 
     assert isinstance(large.content, Invalid)

@@ -9,7 +9,7 @@ import pytest
 
 from shared.events.parsing import MAX_PER_MESSAGE, MAX_RECORDS, parse
 from shared.model.access import VpcAccess
-from shared.model.records import Appeared, Invalid
+from shared.model.records import UNWRITABLE, Appeared, Invalid
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
 
 MANY = MAX_PER_MESSAGE + 1
@@ -26,6 +26,8 @@ def _hook(count: int) -> dict[str, Any]:
     [
         pytest.param(json.dumps([1] * MANY), id="list"),
         pytest.param(json.dumps(json.dumps([1] * MANY)), id="list-in-a-text"),
+        pytest.param(json.dumps(["12345"] * MANY), id="list-of-more-than-4-KB"),
+        pytest.param(json.dumps({"body": [1] * MANY, "attrs": {}}), id="list-in-a-wrapper"),
         pytest.param(json.dumps([[1] * 500] * 3), id="lists-in-a-list"),
         pytest.param(json.dumps(_hook(MANY)), id="hook"),
     ],
@@ -40,7 +42,9 @@ def test_a_message_with_too_many_records_is_refused_whole(body: str) -> None:
     assert isinstance(last.content, VpcAccess)
     assert isinstance(refused.content, Invalid)
     assert not refused.content.retry
-    assert f"at most {MAX_PER_MESSAGE} are read" in refused.content.text
+    counted = "more than 1000" if body.startswith("[[") else "1001"  # as far as a list was read, or all of it
+    assert f"the message holds {counted} records, at most {MAX_PER_MESSAGE} are read" in refused.content.text
+    assert (refused.original == UNWRITABLE) == body.startswith("[[")
 
 
 @pytest.mark.parametrize("count", [1, 20, MAX_PER_MESSAGE])

@@ -53,6 +53,19 @@ def test_a_name_gets_the_instance_that_appears_and_moves_when_it_has_ended(invok
     assert not naming.messages()
 
 
+def test_a_host_goes_with_its_name(naming: Invoker) -> None:
+    """The host that calls to the backend name is the same at the next instance, and it is sent with the change."""
+    naming.given(
+        instances=[instance(FIRST, Status="Stopped"), instance(SECOND)],
+        entries=[request(VpcTargetHostName="orders.example", Tag=NAMED)],
+    )
+    naming(queue_event(naming_message(Hint(NAME, "cn-hangzhou", "has stopped"))))
+    (change,) = naming.served.world.journal("CloudAPI.ModifyVpcAccessAndUpdateApis")
+
+    assert change.parameters["VpcTargetHostName"] == "orders.example"
+    assert (naming.accesses()[0]["VpcTargetHostName"], target(naming)) == ("orders.example", SECOND)
+
+
 def test_a_wish_is_only_planned_where_no_name_moves(naming: Invoker) -> None:
     """With NAMED_BACKENDS=plan nobody is told that a name is moving."""
     naming.given(

@@ -238,6 +238,32 @@ def test_more_than_a_listing_by_tag_can_have_are_found(sweeping: Invoker) -> Non
 
 
 @pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        pytest.param(
+            {"operation": "ECS.ListTagResources", "status": 403, "code": "Forbidden.RAM"},
+            "Allow the RAM action ecs:ListTagResources",
+            id="no-right-to-list-tags",
+        ),
+        pytest.param(
+            {"operation": "ECS.DescribeInstances", "from": 11, "status": 400, "code": "InvalidInstanceIds.Malformed"},
+            "InvalidInstanceIds.Malformed",
+            id="their-ids-are-refused",
+        ),
+    ],
+)
+def test_more_than_a_listing_by_tag_can_have_are_seen_or_it_is_told(
+    sweeping: Invoker, fault: dict[str, Any], said: str
+) -> None:
+    """Whatever refuses the rest beyond the first 1,000, the sweep says so and authorizes none of a list that is cut."""
+    sweeping.given(instances=[made_instance(number) for number in range(1, 1_002)], faults=[fault])
+    answer = sweeping(TIMER, timeout=600.0)
+
+    assert said in str([*answer.results, *(line.get("problems") for line in sweeping.lines())])
+    assert sweeping.accesses() == []
+
+
+@pytest.mark.parametrize(
     ("payload", "minutes", "origin", "mode", "again"),
     [
         pytest.param("60", 0, "announced", "apply", True, id="just-made"),

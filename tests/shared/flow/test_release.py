@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
+from tests.release_worlds import schedule
 
 GONE, ALIVE = "i-bp1example0001", "i-bp1example0002"
 HOUR = 3600.0
@@ -73,6 +74,18 @@ def test_a_removal_is_told_under_one_id_however_often_it_is_due(releasing: Invok
     assert [one["type"] for one in told] == ["vpcaccess.released"] * 2
     assert len({one["id"] for one in told}) == 1
     assert releasing.calls().count("CloudAPI.RemoveVpcAccess") == 1
+
+
+def test_what_is_no_tag_in_a_message_is_left_out_of_the_way_back(releasing: Invoker) -> None:
+    """Who writes such a message by hand may get its form wrong, and the request that makes the entry again is a good one."""
+    _ended(releasing)
+    (entry,) = releasing.accesses()
+    releasing.due(HOUR)
+    tags = ["shop", {"Key": "stage"}, {"Key": 7, "Value": "x"}, {"Key": "team", "Value": "shop"}]
+    releasing(queue_event(schedule(entry, Tag=tags), schedule(entry, Tag="shop")))
+    undone = [told["data"]["Undo"].get("Tag") for told in releasing.messages()]
+
+    assert undone == [None, [{"Key": "team", "Value": "shop"}], None]
 
 
 @pytest.mark.parametrize(
