@@ -5,7 +5,7 @@ https://help.aliyun.com/zh/api-gateway/developer-reference/api-cloudapi-2016-07-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared import log
@@ -17,7 +17,7 @@ from shared.cloud.ecs import Ecs
 from shared.cloud.ess import Ess
 from shared.cloud.references import References
 from shared.cloud.session import Session
-from shared.cloud.tasks import ApiUpdate, Tasks
+from shared.cloud.tasks import Tasks
 from shared.errors import AuthorizerError, CloudRefused, Doubtful
 from shared.model.access import VpcAccess
 from shared.model.backend import ECS, Backend
@@ -39,11 +39,21 @@ class Seen(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """How the published APIs fare that use a name: those that have followed, and the others, each in words."""
+    """How the published APIs fare that use a name: those that have followed, and what is told of each of the others."""
 
-    done: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    is_over: bool = False  # of every API that was to follow it is known
+    done: tuple[str, ...]
+    others: Mapping[str, str]
+    is_over: bool  # of every API that was to follow it is known
+
+    @property
+    def have_all(self) -> bool:
+        """Tell whether every API has followed."""
+        return self.is_over and not self.others
+
+    @property
+    def not_updated(self) -> list[str]:
+        """Return the others in words."""
+        return [f"{api}: {words}" for api, words in self.others.items()]
 
 
 class Mover:
@@ -156,10 +166,6 @@ class Mover:
         """Return how a task fares that ``apis`` published APIs are to follow by, as far as the gateway tells."""
         rows = self._tasks.updates(operation_id) if operation_id else ()
         done = tuple(row.api for row in rows if row.is_done)
-        failed = tuple(_words(row) for row in rows if not row.is_done)
+        others = {row.api: f"{row.status}{f' ({row.error})' if row.error else ''}" for row in rows if not row.is_done}
         known = len(rows) >= apis and all(row.is_done or row.error for row in rows)
-        return Followed(done, failed, known)
-
-
-def _words(row: ApiUpdate) -> str:
-    return f"{row.api}: {row.status}{f' ({row.error})' if row.error else ''}"
+        return Followed(done, others, known)

@@ -31,6 +31,7 @@ GONE, STOPPED, UNTAGGED, LEAVING, ELSEWHERE, ON_PURPOSE = (
     "OnPurpose",
 )
 """Why a name leaves its target: the last is a person's wish, all others are ends of the target."""
+ENDS = GONE, STOPPED, UNTAGGED, LEAVING, ELSEWHERE
 NO_CANDIDATE, STANDBY = "NoCandidate", "Standby"
 _STEADY = 120 + 60  # seconds that a candidate should have been running: two minutes, and StartTime is cut to the minute
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shared import log
 from shared.access.moving import Followed, Mover, Seen
-from shared.access.naming import ON_PURPOSE, Choice, Leave
+from shared.access.naming import ENDS, Choice, Leave
 from shared.errors import AuthorizerError
 from shared.flow.engine import Run
 from shared.model.access import VpcAccess
@@ -55,17 +55,28 @@ class Following:
     def __init__(self, run: Run, mover: Mover) -> None:
         self._run, self._mover = run, mover
 
-    def again(self, name: Name, move: Move) -> None:
-        """Ask the published APIs once more to follow to the target that the entry has; raises the errors of ``Session.call``."""
+    def again(self, name: Name, move: Move) -> Move:
+        """Ask the published APIs once more to follow to the target that the entry has; return the move as it is followed now.
+
+        Raises the errors of ``Session.call``.
+        """
         entry = name.entry
         assert entry is not None
         move = move._replace(writes=move.writes + 1, operation_id="", since=self._now())
-        self._run.send_naming(move, COMES_BACK)
-        name.is_sure = name.waits = True
+        self.ahead(name, move)
         users, _ = self._mover.users(name.name)
         modified = self._mover.point(entry, refresh=True)
         self.begun(move)
-        name.following.append((move._replace(operation_id=modified.operation_id), users))
+        move = move._replace(operation_id=modified.operation_id)
+        name.following.append((move, users))
+        return move
+
+    def ahead(self, name: Name, move: Move) -> None:
+        """Send the message of a change that is made next, to come back in a moment; what is noted is of earlier ones."""
+        self._run.send_naming(move, COMES_BACK)
+        self._run.recent.forget(told(move))
+        self._run.recent.forget(passed_on(move))
+        name.is_sure = name.waits = True
 
     def begun(self, move: Move) -> None:
         """Note that published APIs follow a change, so that no other one is made, and that the old target is still in use."""
@@ -79,52 +90,43 @@ class Following:
         """Look how the published APIs fare, all names together, and tell of the moves that have arrived."""
         following = [(name, move, users) for name in names for move, users in name.following]
         for wait in _FOLLOWING:
-            if not following or self._run.session.deadline.remaining() < wait + COMES_BACK:
-                break
-            if wait:
+            if following and self._run.session.deadline.has(wait + COMES_BACK):
                 self._run.session.clock.sleep(wait)
-            following = [one for one in following if not self._guarded(self._arrived, *one)]
-        for name, move, users in following:
-            self._guarded(self._later, name, move, users)
+                following = [one for one in following if not self._has_arrived(*one)]
+        for one in following:
+            self._has_arrived(*one, is_last=True)
 
-    def _guarded(self, work: Callable[[Name, Move, list[str]], bool], name: Name, move: Move, users: list[str]) -> bool:
+    def _has_arrived(self, name: Name, move: Move, users: list[str], *, is_last: bool = False) -> bool:
+        """Look once at a move, and tell of it if its APIs have followed; what the last look leaves is seen to later."""
         try:
             with log.tracing("names"):
-                return work(name, move, users)
+                fared = self._mover.followed(move.operation_id, len(users))
+                if fared.have_all:
+                    self._tell(name, move, fared)
+                elif is_last:
+                    self._see_to(name, move, users, fared)
+                return fared.have_all
         except AuthorizerError as error:
             name.trouble = error
             return False
 
-    def _arrived(self, name: Name, move: Move, users: list[str]) -> bool:
-        """Tell of a move whose APIs have followed; False while they have not."""
-        told = self._mover.followed(move.operation_id, len(users))
-        if not told.is_over or told.failed:
-            return False
-        self._tell(name, move, told)
-        return True
-
-    def _later(self, name: Name, move: Move, users: list[str]) -> bool:
+    def _see_to(self, name: Name, move: Move, users: list[str], fared: Followed) -> None:
         """The APIs have not followed yet: look again later, or repeat the change, or tell which have not."""
-        told = self._mover.followed(move.operation_id, len(users))
-        waiting = not told.is_over and self._now() - move.since < PATIENCE
-        name.waits = True
-        if waiting and move.operation_id:
+        if move.operation_id and not fared.is_over and self._now() - move.since < PATIENCE:
             self.begun(move)
             self.pass_on(name, move)
         elif move.writes < MAX_WRITES:
-            self.again(name, move)
-            self.pass_on(name, name.following[-1][0])
+            self.pass_on(name, self.again(name, move))
         else:
-            silent = [] if told.failed else [f"{api}: nothing is told" for api in users]
-            failed = (*told.failed, *silent)
-            log.error("apis not updated", name=name.name, apis=list(failed), operation_id=move.operation_id)
-            self._tell(name, move, told._replace(failed=failed))
-        return True
+            silent = {api: "nothing is told" for api in users if api not in fared.done}
+            fared = fared._replace(others={**silent, **fared.others})
+            log.error("apis not updated", name=name.name, apis=fared.not_updated, operation_id=move.operation_id)
+            self._tell(name, move, fared)
 
     def pass_on(self, name: Name, move: Move) -> None:
         """Have a move looked at again later, by its task: the message that was sent before the change has done its service."""
         self._run.send_naming(move, COMES_BACK)
-        name.is_sure = True
+        name.is_sure = name.waits = True
         self._run.recent.note(passed_on(move))
 
     def _tell(self, name: Name, move: Move, fared: Followed) -> None:
@@ -132,7 +134,7 @@ class Following:
         assert entry is not None
         name.waits = False
         self._run.recent.forget(under_way(name.name))
-        self._run.recent.note(behind(name.name) if fared.failed else followed(name.name))
+        self._run.recent.note(behind(name.name) if fared.others else followed(name.name))
         if move.previous == move.target:  # nothing has moved, so there is nothing to publish
             self._run.recent.note(told(move))
             return
@@ -149,7 +151,7 @@ def replaced(move: Move, entry: VpcAccess, fared: Followed) -> Outcome:
         "Previous": {"VpcId": vpc_id, "InstanceId": instance_id, "Port": port},
         "Cause": move.cause,
         "Apis": list(fared.done),
-        **({"NotUpdated": list(fared.failed)} if fared.failed else {}),
+        **({"NotUpdated": fared.not_updated} if fared.others else {}),
     }
     text = f"{move.name!r} opened {instance_id}:{port} before ({move.cause})"
     access = entry._replace(vpc_id=target[0], instance_id=target[1], port=target[2])
@@ -170,8 +172,8 @@ def told(move: Move) -> str:
 
 
 def passed_on(move: Move) -> str:
-    """Return the note that a newer message than the one before the change is on its way."""
-    return f"passed on {move[:7]} {move.writes}"
+    """Return the note that a message with the task is on its way, so that those sent before the changes count no more."""
+    return f"passed on {_once(move)}"
 
 
 def carried_out(move: Move) -> str:
@@ -191,8 +193,8 @@ def on_its_way(move: Move) -> str:
 
 def _once(move: Move) -> Move:
     """Return what all messages of one change have in common."""
-    cause = move.cause if move.cause.startswith(ON_PURPOSE) else ""
-    return move._replace(cause=cause, operation_id="", writes=0, since=0)
+    cause = "" if move.cause in ENDS else move.cause
+    return Move(move.name, move.region_id, move.vpc_access_id, move.previous, move.target, cause, move.started)
 
 
 def under_way(name: str) -> str:

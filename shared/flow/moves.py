@@ -137,10 +137,8 @@ class Names:
             name.outcomes.append(Outcome(own_record(move), FAILED, entry, "NotMoved", text))
             return
         self.heard.hold(name.held)
-        self.run.send_naming(move, COMES_BACK)
+        self._following.ahead(name, move)
         self.run.recent.note(on_its_way(move))
-        self.run.recent.forget(told(move))  # that was of an earlier one
-        name.is_sure = name.waits = True
         if not self.mover.still_holds(entry, choice):
             log.info("changed meanwhile", name=name.name)
             return

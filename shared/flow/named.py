@@ -269,8 +269,7 @@ class _Hooks:
 
     def _is_over(self, operation_id: str, apis: int) -> bool:
         try:
-            followed = self._names.mover.followed(operation_id, apis)
+            return self._names.mover.followed(operation_id, apis).have_all
         except AuthorizerError as error:
             log.warning("task not seen", operation_id=operation_id, code=error.code, text=str(error))
             return False
-        return followed.is_over and not followed.failed
