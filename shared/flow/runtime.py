@@ -140,8 +140,4 @@ def _is_plain(value: str) -> bool:
 
 
 def _timeout(context: Any) -> float:
-    timeout = getattr(getattr(context, "function", None), "timeout", None)
-    try:
-        return float(timeout) if timeout else _DEFAULT_TIMEOUT
-    except (TypeError, ValueError):
-        return _DEFAULT_TIMEOUT
+    return float(getattr(getattr(context, "function", None), "timeout", None) or _DEFAULT_TIMEOUT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from shared.events.naming import naming_message
 from shared.model.records import Hint
 from tests.invoking import VPC, Invoker, queue_event, request, state_change
@@ -51,6 +53,35 @@ def test_a_name_gets_the_instance_that_appears_and_moves_when_it_has_ended(invok
     assert moved["data"]["Apis"] == [f"{API['ApiId']} in stage RELEASE"]
     naming.due(15, "names")
     assert not naming.messages()
+
+
+def _hook(instance_id: str) -> dict[str, Any]:
+    """Return the message of a hook of an instance that leaves its group."""
+    content = {"lifecycleHookId": "ash-1", "lifecycleActionToken": "token", "instanceIds": [instance_id]}
+    return {
+        "userId": "1234567890123456",
+        "regionId": "cn-hangzhou",
+        "content": {**content, "lifecycleTransition": "SCALE_IN"},
+    }
+
+
+@pytest.mark.parametrize(
+    "event", [pytest.param(state_change(SECOND), id="appeared"), pytest.param(_hook(FIRST), id="leaves")]
+)
+def test_what_could_not_be_handed_on_is_handed_on_by_the_next_delivery(
+    invoke: Invoker, naming: Invoker, event: dict[str, Any]
+) -> None:
+    """An instance of a name, and a hook, are for the other function: without the right to tell it the record is due again."""
+    invoke.given(instances=[instance(FIRST), instance(SECOND)], permissions=[{"denied": ["mns:SendMessage"]}])
+    first = invoke(event)
+    with pytest.raises(AssertionError, match="nothing is due"):
+        naming.due(queue="names")
+    invoke.given(permissions=[{"denied": []}])
+    again = invoke(event)
+
+    assert "Allow the RAM action mns:SendMessage" in str(first.error)
+    assert again.result["outcome"] == "scheduled"
+    assert naming.due(queue="names").error is None
 
 
 def test_a_host_goes_with_its_name(naming: Invoker) -> None:
