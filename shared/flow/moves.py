@@ -10,7 +10,7 @@ from shared import log
 from shared.access.apply import Applier
 from shared.access.moving import Mover
 from shared.access.naming import ON_PURPOSE, Leave, Point, Stay, described
-from shared.errors import AuthorizerError, Doubtful
+from shared.errors import AuthorizerError, Transient
 from shared.flow.engine import Run
 from shared.flow.following import (
     COMES_BACK,
@@ -34,7 +34,7 @@ from shared.flow.report import logged
 from shared.flow.staying import Staying
 from shared.flow.wishes import request_of, wish_of
 from shared.model.access import VpcAccess
-from shared.model.outcome import FAILED, Outcome
+from shared.model.outcome import FAILED, GRANTED, Outcome
 from shared.model.records import Hint, Move
 
 _HOUR = 3_600  # seconds
@@ -176,7 +176,6 @@ class Names:
         if choice.cause == ON_PURPOSE:
             hint = hint._replace(target=choice.to.place, request=request_of(name, self.run.recent))
         self.run.send_naming(hint, COMES_BACK)
-        name.waits = True
 
     def _create(self, name: Name, choice: Point) -> None:
         """Make the entry for the first backend that stands for the name."""
@@ -184,10 +183,11 @@ class Names:
         applier = Applier(self.mover.gateway, self.run.session, settings, self.run.recent)
         outcome = applier.decide_and_apply(own_record(Hint(name.name, "", ""), name.name), choice.access)
         if outcome.retry:
-            name.trouble = Doubtful("SetVpcAccess", outcome.reason, 0, outcome.text)
+            name.trouble = Transient(outcome.text)
+            name.trouble.code, name.trouble.request_id = outcome.reason, outcome.request_id
             return
         name.outcomes.append(outcome)
-        if outcome.access is not None and outcome.access.vpc_access_id:
+        if outcome.type in GRANTED and outcome.access is not None:
             name.now_has(outcome.access)
 
     def _mend(self, name: Name) -> None:

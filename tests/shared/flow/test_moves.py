@@ -80,9 +80,8 @@ def hooks(answer: Answer) -> list[str]:
 
 
 def told(named: Invoker) -> list[str]:
-    """Take the results; return why each name was moved, or the reason of what else there is."""
-    data = [one["data"] for one in named.messages()]
-    return [str(one.get("Cause") or one.get("ReasonCode")) for one in data]
+    """Take the results; return why each name was moved, or the reason of what else there is, or what it is."""
+    return [one["data"].get("Cause") or one["data"].get("ReasonCode") or one["type"] for one in named.messages()]
 
 
 @pytest.mark.parametrize(("is_behind", "again"), [(True, 1), (False, 0)], ids=["elsewhere", "with-the-name"])
@@ -135,17 +134,23 @@ def test_a_hook_goes_on_once_it_is_known_that_the_apis_have_left_its_instance(
 
 
 @pytest.mark.parametrize(
-    ("failures", "answer"),
-    [pytest.param(0, "CONTINUE", id="followed"), pytest.param(9, "WAIT", id="given-up")],
+    ("failures", "tasks", "answer"),
+    [
+        pytest.param(0, (), "CONTINUE", id="followed"),
+        pytest.param(0, ((TASK, 2),), "CONTINUE", id="followed-whatever-a-task-tells"),
+        pytest.param(9, (), "WAIT", id="given-up"),
+    ],
 )
-def test_what_is_known_of_the_apis_is_not_asked_for_again(named: Invoker, failures: int, answer: str) -> None:
+def test_what_is_known_of_the_apis_is_not_asked_for_again(
+    named: Invoker, failures: int, tasks: tuple[tuple[str, int], ...], answer: str
+) -> None:
     """A hook that comes after the move need not wait for a task if all have followed; if some never will, its time may help."""
     named.given(apis=[{**APIS[0], "UpdateFailures": failures}])
     stop(named, FIRST)
     look(named)
     play(named, 35)
     before = written(named)
-    answers = look(named, held(named, FIRST, (TASK, 2)))
+    answers = look(named, held(named, FIRST, *tasks))
 
     assert told(named) == ["Stopped"]
     assert (hooks(answers), written(named)) == ([answer], before)
@@ -236,3 +241,76 @@ def test_who_uses_a_name_need_not_be_known_to_move_it(named: Invoker) -> None:
 
     assert written(named) == (1, 0)
     assert told(named) == ["Stopped"]
+
+
+def test_a_name_that_is_pointed_back_by_hand_moves_once_more(named: Invoker) -> None:
+    """What is known of the first change, a moment ago, keeps the second neither from being made nor from being told."""
+    stop(named, FIRST)
+    look(named)
+    by_hand(named, FIRST, NeedBatchWork=True)
+    named.given(apis_follow_after_seconds=30)
+    look(named)
+    assert target(named) == SECOND
+    play(named, 60)
+
+    assert (told(named), written(named)) == (["Stopped", "Stopped"], (2, 0))
+
+
+def wish(instance_id: str, number: int) -> str:
+    """Return a person's wish."""
+    return naming_message(Hint(NAME, REGION, "move", target=instance_id, request=f"w-{number}"))
+
+
+def test_a_wish_is_met_once(named: Invoker) -> None:
+    """It is delivered again with what failed beside it, and comes back with its change; the name was moved on meanwhile."""
+    look(named, wish(SECOND, 1))
+    look(named, wish(FIRST, 2))
+    look(named, wish(SECOND, 1))
+    play(named, 60)
+
+    assert (target(named), written(named)) == (FIRST, (2, 0))
+    assert told(named) == ["OnPurpose w-1", "OnPurpose w-2", "vpcaccess.unchanged"]
+
+
+def test_a_wish_waits_while_the_apis_follow_another(named: Invoker) -> None:
+    """Then it is as it was, and its result says whose wish it was; a hook waits for it, too."""
+    named.given(apis_follow_after_seconds=30)
+    look(named, wish(SECOND, 1))
+    named.given(apis_follow_after_seconds=0)
+    assert hooks(look(named, wish(FIRST, 2), held(named, THIRD))) == ["WAIT"]
+    assert target(named) == SECOND
+    play(named, 60)
+
+    assert target(named) == FIRST
+    assert told(named) == ["OnPurpose w-1", "OnPurpose w-2"]
+
+
+@pytest.mark.parametrize("tells_id", ["present", "absent"])
+@pytest.mark.parametrize(
+    ("theirs", "reason", "result"),
+    [
+        pytest.param(False, "names", "vpcaccess.authorized", id="made"),
+        pytest.param(True, "not-yet", "NameTaken", id="taken"),
+    ],
+)
+def test_whoever_appears_is_told_that_the_name_is_made_for_it(
+    naming: Invoker, tells_id: str, theirs: bool, reason: str, result: str
+) -> None:
+    """Whether the gateway tells the id of a new entry or not; and not if somebody else takes the name meanwhile."""
+    naming.given(vpc_access_id=tells_id, instances=[instance(FIRST)])
+    taken = [request(InstanceId="i-bp1theirs0001", Port=80, Tag=[])] if theirs else []
+    naming.before = lambda operation: naming.given(entries=taken) if operation == "SetVpcAccess" else None
+    answer = look(naming, naming_message(Hint(NAME, REGION, "it has appeared", FIRST)))
+
+    assert (answer.results[0]["reason"], told(naming)) == (reason, [result])
+
+
+def test_why_a_name_cannot_be_made_is_said_once(naming: Invoker) -> None:
+    """In the words of the call that failed, with its request id."""
+    naming.given(instances=[instance(FIRST)], permissions=[{"denied": ["apigateway:SetVpcAccess"]}])
+    answer = look(naming, naming_message(Hint(NAME, REGION, "it has appeared", FIRST)))
+    (message,) = naming.messages()
+
+    assert answer.error is not None
+    assert message["data"]["Reason"].count("SetVpcAccess failed with NoPermission (HTTP 403)") == 1
+    assert "no answer" not in message["data"]["Reason"]
