@@ -29,10 +29,20 @@ _LOOK_EVERY = 1.0  # seconds
 @click.group(invoke_without_command=True)
 @click.option("--port", default=0, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
-@click.option("--faults", type=click.Path(exists=True, path_type=Path), help="JSON document of fault rules.")
-@click.option("--seed", type=click.Path(exists=True, path_type=Path), help="JSON document of what is there at start.")
+@click.option(
+    "--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON document of fault rules."
+)
+@click.option(
+    "--seed",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON document of what is there at start.",
+)
 @click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open question's answer.")
-@click.option("--truth", type=click.Path(exists=True, path_type=Path), help="A record of `make contract`: its answers.")
+@click.option(
+    "--truth",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A record of `make contract`: its answers.",
+)
 @click.option("--access-key-secret", default="test-access-key-secret", help="Secret of the test key.")
 @click.option("--security-token", default="", help="Makes the test key a temporary one.")
 @click.option("--keep-alive", default=KEEP_ALIVE_SECONDS, show_default=True, help="Idle seconds of a connection.")
@@ -80,7 +90,12 @@ for command in (commands.send, commands.results, commands.world):
 
 def _seen(truth: Path) -> dict[str, Any]:
     """Return the switches of a record, and say on stderr what it leaves open."""
-    seen = switches_of(json.loads(truth.read_text(encoding="utf-8")))
+    try:
+        seen = switches_of(json.loads(truth.read_text(encoding="utf-8")))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{truth}: {error}") from error
+    for why in seen.unknown:
+        print(f"{truth}: {why}; that is left as it is", file=sys.stderr)
     for name, values in seen.contradictions.items():
         print(f"{truth}: its answers say {' and '.join(values)} of {name}, so that stays as it is", file=sys.stderr)
     print(f"{truth}: {len(seen.switches)} switches are as its answers say", file=sys.stderr)

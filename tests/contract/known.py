@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.cloud.truth import FORM, switches_of
 from tests.contract.question import Question
 from tests.contract.questions import QUESTIONS, UNSETTLED
-from tests.contract.record import FORM, answered, date_of, region_of, write
+from tests.contract.record import answered, date_of, region_of, write
 
 KNOWN = Path(__file__).with_name("known.json")
 ASSUMED = "assumed"
@@ -24,11 +25,9 @@ def read(path: Path = KNOWN) -> dict[str, Mapping[str, Any]]:
 
 
 def learn(record: Mapping[str, Any], path: Path = KNOWN) -> int:
-    """Take the answers of a record over and return how many; raises ValueError unless they are an account's.
-
-    What no record of ours has is an AssertionError.
-    """
-    if record.get("contract") != FORM or record.get("cloud") != "real":
+    """Take the answers of a record over and return how many; raises ValueError unless they are an account's, in our form."""
+    switches_of(record)  # a ValueError unless it is a record
+    if record.get("cloud") != "real":
         raise ValueError("only a record of an account (CLOUD=real) says something about the cloud")
     known = read(path)
     where = {"known": date_of(record["date"]), "region": region_of(record["region"])}

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from shared.cloud.endpoints import REGIONS
 from tests.cloud.switches import Switches
+from tests.cloud.truth import FORM
 from tests.contract.question import Answer
 from tests.contract.questions import BY_ID
 from tests.contract.words import HIDDEN, told
 
-FORM = 1
 NOT_ASKED, NOT_SEEN, UNCLEAR = "not asked", "not seen", "unclear"
 _MOST = 100_000  # an account's id and a time are larger
 _NAMES = """
@@ -76,7 +76,7 @@ def document(outcomes: Sequence[Outcome], *, real: bool, region_id: str, now: fl
 def answered(row: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the answer of another's record as ours would hold it, None for a question that was not answered.
 
-    Raises AssertionError or ValueError for what no record of ours has.
+    Raises ValueError for what no record of ours has.
     """
     if row["question"] not in BY_ID or row["answer"] in {NOT_ASKED, NOT_SEEN, UNCLEAR}:
         return None
@@ -113,12 +113,14 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _client(name: str) -> str:
-    assert name in {"product", "sdk"}, name
+    if name not in {"product", "sdk"}:
+        raise ValueError(f"there is no client {name!r}")
     return name
 
 
 def _word(question_id: str, word: str) -> str:
-    assert word in {*BY_ID[question_id].words, NOT_ASKED, NOT_SEEN, UNCLEAR}, f"{question_id} has no answer {word!r}"
+    if word not in {*BY_ID[question_id].words, NOT_ASKED, NOT_SEEN, UNCLEAR}:
+        raise ValueError(f"{question_id} has no answer {word!r}")
     return word
 
 
@@ -129,7 +131,8 @@ def _switches(switches: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _evidence(answer: Answer) -> dict[str, Any]:
-    assert answer.evidence.keys() <= EVIDENCE, sorted(answer.evidence.keys() - EVIDENCE)
+    if unknown := answer.evidence.keys() - EVIDENCE:
+        raise ValueError(f"evidence has no {', '.join(sorted(unknown))}")
     return {name: _allowed(value) for name, value in answer.evidence.items()}
 
 
