@@ -19,6 +19,7 @@ from shared.cloud.signing import Credentials
 from shared.cloud.transport import Transport
 from tests.contract import known, places, record, stage
 from tests.contract.account import PORTS, PREFIX, Given
+from tests.contract.ledger import Ledger
 from tests.contract.leftovers import Leftover
 from tests.contract.product import Product, real_clock
 from tests.contract.question import Question
@@ -38,6 +39,13 @@ class _Setting(NamedTuple):
     clock: Clock
 
 
+def _writable(_context: click.Context, _option: click.Parameter, out: Path) -> Path:
+    """Return where the record goes; that it cannot be written there is said before anything is asked."""
+    if not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
+        raise click.BadParameter(f"{out} cannot be written: make its folder, or name another file")
+    return out
+
+
 @click.command(cls=exits.Command, epilog=exits.HELP)
 @click.option(
     "--cloud", "where", default="local", help="local (default): the embedded stand-in; real; a stand-in's URL."
@@ -55,7 +63,13 @@ class _Setting(NamedTuple):
 @click.option("--only", multiple=True, type=click.Choice(list(BY_ID)), metavar="QUESTION", help="Ask this one only.")
 @click.option("--sdk/--no-sdk", default=True, help="Also ask by the vendor's own clients.  [default: sdk]")
 @click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="A switch of the embedded stand-in.")
-@click.option("--out", default="contract.json", type=click.Path(dir_okay=False, path_type=Path), help="The record.")
+@click.option(
+    "--out",
+    default="contract.json",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_writable,
+    help="The record.",
+)
 @click.option(
     "--learn",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -96,13 +110,23 @@ def main(
 def _learn(learnt: Path) -> None:
     try:
         count = known.learn(json.loads(learnt.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
+    except ValueError as error:
         raise click.ClickException(f"{learnt}: {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise click.ClickException(
+            f"{learnt} is no record of `make contract`: {type(error).__name__}, {error}"
+        ) from error
     _say(f"{count} answers are in {known.KNOWN.name} now: look at them, and give  python -m tests.readme --write")
 
 
 def _ran(questions: Sequence[Question], at: _Setting, consent: _Consent, *, sdk: bool) -> Ran:
     with ExitStack() as stack:
+        ledger = Ledger()
+
+        def ended(kind: type[BaseException] | None, *_: object) -> None:
+            _tell(ledger.left if kind else ())  # of a run that comes to its end it is the last thing that is said
+
+        stack.push(ended)
         transport = Transport()
         stack.callback(transport.close)
         product, others = Product(at.place, transport, at.clock), list[Caller]()
@@ -112,7 +136,7 @@ def _ran(questions: Sequence[Question], at: _Setting, consent: _Consent, *, sdk:
             vendor = Vendor(at.place)
             stack.callback(vendor.close)
             others.append(vendor)
-        return ask_all(questions, product, others, at.given, at.clock, consent, telling=terminal.waiting)
+        return ask_all(questions, product, others, at.given, at.clock, consent, telling=terminal.waiting, ledger=ledger)
 
 
 @contextmanager
@@ -147,6 +171,8 @@ class _Consent:
 
     def __call__(self, questions: Sequence[Question], left: Sequence[Leftover], run_id: str) -> bool:
         """Tell whether the questions may be asked."""
+        for each in left:
+            _say(f"an earlier run left {each.what}: it is removed before anything is made")
         if self._yes:
             return True
         if not terminal.is_attended():
@@ -160,8 +186,11 @@ class _Consent:
         _say(f"  queues and topics {PREFIX}{run_id}-…")
         if given.used_entry:
             _say(f"  {given.used_entry} is pointed to such a port and back again: its API fails meanwhile")
-        for each in left:
-            _say(f"  an earlier run left {each.what}: it is removed first")
+        if given.used_entry and given.may_remove_used:
+            _say(
+                f"  {given.used_entry} is also removed and made again. Note its target and its tags: if the command is "
+                "killed meanwhile, it is gone"
+            )
         return bool(click.prompt("type yes to go on", default="no", err=True) == "yes")
 
 
@@ -189,10 +218,16 @@ def _cells(outcome: Outcome) -> list[str]:
 def _end(ran: Ran, out: Path) -> None:
     answered = sum(next(iter(each.by_client.values())).answer is not None for each in ran.outcomes)
     _say(f"{answered} of {len(ran.outcomes)} questions are answered: {out}")
-    for each in ran.left:
-        _say(f"left behind: {each}. The next run takes it away")
+    _tell(ran.left)
     if ran.left:
         sys.exit(exits.ERROR)
+
+
+def _tell(left: Sequence[str]) -> None:
+    for each in left:
+        _say(f"left behind: {each}")
+    if left:
+        _say(f"what is named {PREFIX}… goes with the next run; see to the rest by hand")
 
 
 def _switch(text: str) -> tuple[str, str]:

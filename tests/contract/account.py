@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from shared.clock import Clock
 from tests.contract.ledger import Ledger
 from tests.contract.product import Product
-from tests.contract.replies import Caller, NotAsked, Reply, Unclear
+from tests.contract.replies import Caller, NotAsked, Reply, Unclear, allowed, answered
 
 PREFIX = "vpc-access-contract-"
 PORTS = range(64_000, 65_000)
@@ -61,18 +61,25 @@ class Account:
     run_id: str
     ledger: Ledger = field(default_factory=Ledger)
     ports: Iterator[int] = field(default_factory=lambda: iter(PORTS))
+    smq_problem: str = ""
 
     @property
     def region(self) -> dict[str, str]:
         """The parameter of products that want it."""
         return {"RegionId": self.product.place.region_id}
 
-    def call(self, product: str, action: str, parameters: Mapping[str, str], caller: Caller | None = None) -> Reply:
-        """Call an operation; raises NotAsked if the key may not."""
-        reply = (caller or self.caller).call(product, action, parameters)
-        if reply.is_for_the_operator and caller is None:
-            raise NotAsked(f"allow your key {action} of {product}, or renew the key: it was refused with {reply.code}")
-        return reply
+    def call(
+        self,
+        product: str,
+        action: str,
+        parameters: Mapping[str, str],
+        caller: Caller | None = None,
+        expected: Collection[str] = (),
+    ) -> Reply:
+        """Call an operation; raises NotAsked if the key may not, Unclear if what came is no answer and not ``expected``."""
+        if caller is not None:
+            return answered(caller.call(product, action, parameters), expected)
+        return allowed(f"{action} in {product}", self.caller.call(product, action, parameters), expected)
 
     def need(self, name: str, option: str) -> str:
         """Return what the user named; raises NotAsked if it is nothing."""
@@ -81,21 +88,36 @@ class Account:
             raise NotAsked(f"give {option}")
         return str(value)
 
-    def new_entry(self) -> Entry:
-        """Return an authorization to be made, of a name and a port that nothing else has."""
-        vpc_id, instance_id = self.need("vpc_id", "--vpc"), self.need("instance_id", "--instance")
-        port = next(self.ports)
+    def port(self) -> int:
+        """Return a port of ours that no authorization opens, and that no question has had."""
+        port = next(self.ports, None)
+        if port is None:
+            raise NotAsked(f"free some of the ports {PORTS.start} to {PORTS.stop - 1}: authorizations open all of them")
+        return port
+
+    def new_entry(self, vpc_id: str = "", instance_id: str = "") -> Entry:
+        """Return an authorization to be made, of the user's instance or another, with a name and a port that nothing else has."""
+        vpc_id = vpc_id or self.need("vpc_id", "--vpc")
+        instance_id = instance_id or self.need("instance_id", "--instance")
+        port = self.port()
         return Entry(f"{PREFIX}{self.run_id}-{port}", vpc_id, instance_id, port)
 
     def set(self, entry: Entry, **more: str) -> Reply:
-        """Call SetVpcAccess; the entry is gone when the question ends."""
+        """Call SetVpcAccess; the entry is gone when the question ends. Raises NotAsked if there is no room for it."""
+        reply = self.set_or_full(entry, **more)
+        if reply.is_about_the_quota:
+            raise NotAsked(f"remove an authorization, or ask for a larger quota: there is no room, said {reply.code}")
+        return reply
+
+    def set_or_full(self, entry: Entry, **more: str) -> Reply:
+        """Call SetVpcAccess as ``set`` does; a full quota is an answer like others."""
         self.ledger.note(f"authorization {entry.name}", lambda: self.drop(entry))
         tag = {"Tag.1.Key": TAG, "Tag.1.Value": self.run_id}
         return self.call("CloudAPI", "SetVpcAccess", {"Name": entry.name, **entry.target, **tag, **more})
 
-    def taken(self, entry: Entry) -> Reply:
+    def taken(self, entry: Entry, **more: str) -> Reply:
         """Call SetVpcAccess for an entry that nothing speaks against, and return the answer; NotAsked if it is refused."""
-        reply = self.set(entry)
+        reply = self.set(entry, **more)
         if not reply.is_success:
             raise NotAsked(f"the gateway refused an authorization for your instance with {reply.code}: name another")
         return reply
@@ -107,12 +129,15 @@ class Account:
         return row
 
     def drop(self, entry: Entry) -> None:
-        """Remove what opens the target of an entry, if it is ours or does not show; Unclear if it goes on to show."""
+        """Remove what opens the target of an entry, if it is ours or does not show; Unclear if it goes on to show.
+
+        What opens it is not known without a list that can be read: then nothing is removed.
+        """
         for row in self.opening(entry):
             if not str(row.get("Name", "")).startswith(PREFIX):
                 return
         reply = self.product.call("CloudAPI", "RemoveVpcAccess", entry.target)
-        if reply.is_for_the_operator or reply.status >= 500:
+        if not reply.is_success and (not reply.is_an_answer or self.opening(entry)):
             raise Unclear(f"RemoveVpcAccess said {reply.code}")
 
     def drop_of_smq(self, path: str) -> None:
@@ -124,6 +149,8 @@ class Account:
     def opening(self, entry: Entry) -> list[Mapping[str, Any]]:
         """Return the entries that open the target of an entry."""
         found = self.product.call("CloudAPI", "DescribeVpcAccesses", {**_PAGE, **entry.target, "AccurateQuery": "true"})
+        if not found.is_success:
+            raise Unclear(f"DescribeVpcAccesses said {found.code}")
         return found.rows("VpcAccessAttributes", "VpcAccessAttribute")
 
     def listed(self, **filters: str) -> Reply:

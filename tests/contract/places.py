@@ -16,7 +16,7 @@ VERSIONS = {"CloudAPI": apigateway.VERSION, "ECS": ecs.VERSION, "SLB": slb.VERSI
 _PRODUCTS = {"CloudAPI": "apigateway", "ECS": "ecs", "SLB": "slb", "ESS": "ess"}
 _BARE = ("CONTRACT_BARE_ACCESS_KEY_ID", "CONTRACT_BARE_ACCESS_KEY_SECRET")
 STAND_IN_ACCOUNT = "1234567890123456"
-_ON_THIS_MACHINE = re.compile(r"https?://(localhost|127\.|\[::1\])")
+_ON_THIS_MACHINE = re.compile(r"https?://(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
 
 
 class Place(NamedTuple):
@@ -32,7 +32,7 @@ class Place(NamedTuple):
     @property
     def is_real(self) -> bool:
         """Tell whether it is the vendor's: what answers on this machine is a stand-in, whatever it was called."""
-        return not any(_ON_THIS_MACHINE.match(url) for url in (*self.endpoints.values(), self.smq))
+        return not any(_ON_THIS_MACHINE.fullmatch(url) for url in (*self.endpoints.values(), self.smq))
 
 
 def real(environment: Mapping[str, str]) -> Place:
@@ -61,6 +61,6 @@ def stand_in(endpoint: str, key: Credentials, bare: Credentials | None = None, r
     """Return the account of a stand-in; raises a ClickException unless it answers on this machine."""
     if problem := endpoints.endpoint_problem(endpoint):
         raise click.ClickException(f"CLOUD={endpoint} is neither local nor real, and the URL of a stand-in {problem}")
-    if not _ON_THIS_MACHINE.match(endpoint):
+    if not _ON_THIS_MACHINE.fullmatch(endpoint):
         raise click.ClickException(f"CLOUD={endpoint} is not on this machine: use CLOUD=real for an account")
     return Place(region_id, key, dict.fromkeys(_PRODUCTS, endpoint), endpoint, STAND_IN_ACCOUNT, bare)

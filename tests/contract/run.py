@@ -10,7 +10,8 @@ from typing import NamedTuple
 from shared.clock import Clock
 from shared.cloud.apigateway import ApiGateway
 from tests.contract import leftovers
-from tests.contract.account import Account, Given
+from tests.contract.account import PORTS, Account, Given
+from tests.contract.ledger import Ledger
 from tests.contract.product import Product
 from tests.contract.question import Question
 from tests.contract.record import NOT_ASKED, NOT_SEEN, UNCLEAR, Asked, Outcome
@@ -39,13 +40,15 @@ def ask_all(
     consent: Consent,
     run_id: str = "",
     telling: Telling = lambda _: nullcontext(),
+    ledger: Ledger | None = None,
 ) -> Ran:
     """Ask the questions; ``consent`` is asked before the first one that writes, ``telling`` is open while one is asked.
 
-    Raises the errors of ``Session.call`` if the key is refused: then nothing was asked.
+    ``ledger`` is for who wants to know what is left even of a run that is ended. Raises the errors of ``Session.call`` if
+    the key is refused: then nothing was asked.
     """
     ApiGateway(product.session(), product.place.endpoints["CloudAPI"]).page()
-    account = Account(product, product, given, clock, run_id or secrets.token_hex(4))
+    account = Account(product, product, given, clock, run_id or secrets.token_hex(4), ledger or Ledger())
 
     def asked(question: Question) -> Outcome:
         with telling(question.text):
@@ -55,16 +58,27 @@ def ask_all(
     writing = [question for question in questions if question.writes]
     if not writing:
         return Ran(outcomes, [])
-    before = leftovers.found(account)
+
+    def unasked(word: str, why: str) -> Ran:
+        because = Asked(None, word, why)
+        return Ran([*outcomes, *(Outcome(each.id, {product.name: because}, 0.0) for each in writing)], [])
+
+    try:
+        account.smq_problem = leftovers.smq_problem(account)
+        before = leftovers.found(account)
+        opened = {row.get("Port") for row in leftovers.listed(account)}
+    except Unclear as why:
+        return unasked(UNCLEAR, f"nothing is written as long as the gateway does not list what there is: {why}")
+    account.ports = (port for port in PORTS if port not in opened)
     if not consent(writing, before, account.run_id):
-        refused = Asked(None, NOT_ASKED, _NO_CONSENT)
-        return Ran([*outcomes, *(Outcome(each.id, {product.name: refused}, 0.0) for each in writing)], [])
+        return unasked(NOT_ASKED, _NO_CONSENT)
     with account.ledger.settled():
         with account.ledger.settled():
             for leftover in before:
                 account.ledger.note(leftover.what, leftover.drop)
         outcomes += [asked(question) for question in writing]
-    return Ran(outcomes, [*account.ledger.left, *_left(account)])
+    account.ledger.left += _left(account)
+    return Ran(outcomes, account.ledger.left)
 
 
 def _asked(question: Question, account: Account, others: Sequence[Caller]) -> Outcome:
@@ -81,16 +95,19 @@ def _answer(question: Question, account: Account, caller: Caller) -> Asked:
             return Asked(question.ask(account))
     except (NotAsked, NotSeen, Unclear) as why:
         return Asked(None, _WITHOUT[type(why)], str(why))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         return Asked(None, UNCLEAR, f"an answer has a form that nobody foresaw: {type(error).__name__}, {error}")
 
 
 def _left(account: Account) -> list[str]:
     """Return what of this run still shows; a removal may show late."""
-    left = list[leftovers.Leftover]()
+    left = list[str]()
     for _ in range(_FEW_LOOKS):
-        left = leftovers.found(account, account.run_id)
+        try:
+            left = [each.what for each in leftovers.found(account, account.run_id)]
+        except Unclear as why:
+            left = [f"perhaps something, for nobody could look: {why}"]
         if not left:
             break
         account.clock.sleep(_PAUSE)
-    return [each.what for each in left]
+    return left

@@ -17,7 +17,7 @@ from mns.queue import Message
 from mns.topic import Base64TopicMessage, TopicMessage
 
 from tests.contract.places import VERSIONS, Place
-from tests.contract.replies import Reply, Unclear
+from tests.contract.replies import Reply, Unclear, code_of_success
 from tests.sdk import config_of
 
 _EMPTY = "MessageNotExist"
@@ -59,8 +59,9 @@ class Vendor:
                 return Reply(int(error.status_code or 0), str(error.code or ""), {}, {}, type(error).__name__)
             except (DaraException, OSError, ValueError) as error:
                 raise Unclear(f"{type(error).__name__} of the vendor's SDK") from error
-        body = answer.get("body")
-        return Reply(int(answer.get("statusCode", 0)), "", body if isinstance(body, dict) else {}, answer["headers"])
+        fields = body if isinstance(body := answer.get("body"), dict) else {}
+        code = code_of_success(fields, answer["headers"])
+        return Reply(int(answer.get("statusCode", 0)), code, fields, answer["headers"])
 
     def send(self, queue: str, text: str, delay: int = 0) -> Reply:
         """Send a message by the SDK of SMQ."""

@@ -13,8 +13,10 @@ from shared.cloud.transport import Transport
 from tests.cloud.app import Cloud
 from tests.cloud.core import ManualClock, World
 from tests.cloud.fixtures import new_cloud
+from tests.cloud.seeds import seed
 from tests.contract import places, stage
-from tests.contract.account import Given
+from tests.contract.account import Account, Given
+from tests.contract.ledger import Ledger
 from tests.contract.leftovers import Leftover
 from tests.contract.product import Product
 from tests.contract.question import Question
@@ -51,14 +53,27 @@ class Asking:
     consented: list[tuple[Sequence[Question], Sequence[Leftover]]] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
+    ledger: Ledger = field(default_factory=Ledger)
     spoil: Callable[[httpx.Response], httpx.Response] = lambda answer: answer
     place: places.Place = field(default_factory=lambda: places.stand_in("http://127.0.0.1:8080", stage.KEY, stage.BARE))
 
     def __call__(self, questions: Sequence[Question] = QUESTIONS) -> Ran:
-        """Ask the questions once."""
+        """Ask the questions once; ``ledger`` is of the last time."""
+        account, self.ledger = self.account(), Ledger()
+        return ask_all(
+            questions, account.product, [], self.given, account.clock, self._consent, RUN, ledger=self.ledger
+        )
+
+    def account(self) -> Account:
+        """Return the account as a question sees it."""
         clock = Clock(self.clock.now, self.clock.now, self.clock.advance, lambda: 0.5)
         product = Product(self.place, Transport(inner=Seen(self)), clock)
-        return ask_all(questions, product, [], self.given, clock, self._consent, RUN)
+        return Account(product, product, self.given, clock, RUN)
+
+    def entry(self, name: str, port: int) -> None:
+        """Put an authorization of somebody else into the stand-in."""
+        target = {"VpcId": self.given.vpc_id, "InstanceId": self.given.instance_id, "Port": port}
+        seed(self.cloud, {"vpc_accesses": [{"Name": name, **target}]})
 
     def state(self) -> dict[str, Any]:
         """Return what can be left behind: authorizations without what a removal changes, queues, topics."""

@@ -88,3 +88,16 @@ def test_what_the_recorder_saw_is_an_answer(tmp_path: Path, capsys: pytest.Captu
     assert answer is not None
     assert (answer.word, answer.evidence["shapes"] - answer.evidence["known"]) == ("others, too", 1)
     assert {"…": "str"} in recorded(log.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param('2026-11-26 {"recorded": {"…": "str"}} 12 ms', id="text"),
+        pytest.param('{"message": "{\\"recorded\\": {\\"…\\": \\"str\\"}}", "level": "INFO"}', id="json"),
+        pytest.param('1795000000,"{""recorded"": {""…"": ""str""}}",INFO', id="csv"),
+    ],
+)
+def test_a_log_is_read_however_it_was_saved(line: str) -> None:
+    """Lines of a log are taken as its console shows them, and as it saves them in JSON and CSV."""
+    assert recorded(line) == [{"…": "str"}]

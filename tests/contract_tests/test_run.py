@@ -282,6 +282,52 @@ def test_the_vendors_clients_get_the_same_answers(tmp_path: Path) -> None:
     assert len([row for row in rows if row.get("switches")]) > 25
 
 
+def test_where_no_record_can_be_written_nothing_is_asked(tmp_path: Path) -> None:
+    """A folder that is not there is told before the first call (sockets are off), not after the last one."""
+    ended = command("--out", str(tmp_path / "nowhere" / "contract.json"))
+
+    assert ended.exit_code == 64
+    assert "make its folder, or name another file" in " ".join(ended.output.split())
+
+
+@pytest.mark.enable_socket
+def test_what_is_left_is_said_last(cloud: Served, tmp_path: Path) -> None:
+    """An authorization that cannot be removed is named, with what becomes of it, and the exit code is 1."""
+    cloud.faults.set([{"operation": "CloudAPI.RemoveVpcAccess", "status": 400, "code": "InvalidPort"}])
+    out = tmp_path / "contract.json"
+    ended = command("--cloud", cloud.endpoint, "--no-sdk", "--only", "set-answer", "--out", str(out))
+
+    assert ended.exit_code == 1
+    assert json.loads(out.read_text(encoding="utf-8"))["answers"][0]["answer"] == "present"
+    *_, named, then = ended.output.splitlines()
+    assert named.startswith("left behind: authorization vpc-access-contract-")
+    assert then == "what is named vpc-access-contract-… goes with the next run; see to the rest by hand"
+
+
+@pytest.mark.enable_socket
+def test_ctrl_c_tells_what_it_could_not_take_away(cloud: Served, tmp_path: Path) -> None:
+    """An ended command does not say that everything is taken away where it is not."""
+    rules = [
+        {"operation": "CloudAPI.ModifyVpcAccessAndUpdateApis", "nth": 1, "delay": 2.0},
+        {"operation": "CloudAPI.RemoveVpcAccess", "status": 400, "code": "InvalidPort"},
+    ]
+    cloud.faults.set(rules)
+    arguments = ["--cloud", cloud.endpoint, "--no-sdk", "--only", "visible-after-change", "--out", str(tmp_path / "c")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.contract", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as run:
+        assert until(lambda: len(cloud.faults.unfired()) == 1)
+        run.send_signal(signal.SIGINT)
+        said, _ = run.communicate(timeout=PATIENCE)
+
+    assert run.returncode == 130, said
+    assert "left behind: authorization vpc-access-contract-" in said
+
+
 @pytest.mark.enable_socket
 def test_ctrl_c_leaves_a_stand_in_as_it_was(cloud: Served, tmp_path: Path) -> None:
     """Ctrl-C while the gateway takes its time ends the command with 130, and everything is taken away."""

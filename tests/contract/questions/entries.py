@@ -76,7 +76,7 @@ def _is_gone(account: Account, entry: Entry) -> bool:
 
 def _tags(account: Account) -> Answer:
     entry = account.new_entry()
-    account.set(entry, Description="vpc-access-contract")
+    account.taken(entry, Description="vpc-access-contract")
     row, _, _ = account.awaited(lambda: account.row(entry.name))
     tags = (row.get("Tags") or {}).get("TagInfo") if isinstance(row.get("Tags"), dict) else None
     told = tags == [{"Key": TAG, "Value": account.run_id}]
@@ -114,7 +114,10 @@ def _target_check(account: Account) -> Answer:
 
 
 def _set_or_refused(account: Account, entry: Entry, switch: str, values: tuple[str, str]) -> Answer:
+    """Set an odd entry; a refusal says something of what is odd only if the same without it is taken."""
     reply = account.set(entry)
+    if not reply.is_success:
+        account.taken(account.new_entry())
     word = "accepted" if reply.is_success else "refused"
     return Answer(word, {switch: values[0] if reply.is_success else values[1]}, reply.why)
 
@@ -152,9 +155,11 @@ def _quota(account: Account) -> Answer:
         )
     before = account.listed().count("TotalCount")
     for made in range(min(most, len(PORTS) // 4)):
-        reply = account.set(account.new_entry())
+        reply = account.set_or_full(account.new_entry())
         if reply.is_success:
             continue
+        if not made and not reply.is_about_the_quota:
+            raise NotAsked(f"the gateway refused the first authorization for your instance with {reply.code}")
         stand = before + made  # not a count of now: a new entry may show late
         return Answer("refused", {"vpc_access_quota": stand} if made else {}, {**reply.why, "entries": stand})
     raise NotSeen(f"{most} authorizations did not fill the quota: give more")

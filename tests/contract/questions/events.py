@@ -19,10 +19,11 @@ def recorded(text: str) -> list[Any]:
     """Return the shapes in lines of a log, each once; a line may have other things before and after."""
     found = dict[str, Any]()
     for line in text.splitlines():
-        _, mark, rest = line.partition(_MARK)
-        if mark:
-            whole, _ = json.JSONDecoder().raw_decode(mark + rest)
-            found[json.dumps(whole["recorded"], sort_keys=True)] = whole["recorded"]
+        for written in (line, line.replace('\\"', '"'), line.replace('""', '"')):  # as text, in JSON, in CSV
+            _, mark, rest = written.partition(_MARK)
+            if mark:
+                whole, _ = json.JSONDecoder().raw_decode(mark + rest)
+                found[json.dumps(whole["recorded"], sort_keys=True)] = whole["recorded"]
     return list(found.values())
 
 

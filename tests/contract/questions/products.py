@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.contract.account import Account
 from tests.contract.question import Answer, Question
 from tests.contract.replies import NotAsked, NotSeen
@@ -63,16 +61,14 @@ def _no_listener(account: Account) -> Answer:
     for row in account.call("SLB", "DescribeLoadBalancers", page).rows("LoadBalancers", "LoadBalancer"):
         its_id = {"LoadBalancerId": str(row.get("LoadBalancerId"))}
         reply = account.call("SLB", "DescribeLoadBalancerAttribute", {**account.region, **its_id})
+        if reply.fields.get("LoadBalancerId") != its_id["LoadBalancerId"]:
+            continue  # it is gone
         ports = reply.fields.get("ListenerPorts")
         if ports is None:
             return Answer("absent", {"slb_no_listener": "absent"}, {"read_as": reply.read_as})
-        if reply.is_success and not reply.rows("ListenerPorts", "ListenerPort") and not _any(ports):
+        if ports == {"ListenerPort": []}:
             return Answer("an empty list", {"slb_no_listener": "empty"}, {"read_as": reply.read_as})
     raise NotSeen("make a classic load balancer without a listener: there is none")
-
-
-def _any(ports: Any) -> bool:
-    return bool(ports.get("ListenerPort")) if isinstance(ports, dict) else True
 
 
 def _unknown_balancer(account: Account) -> Answer:
@@ -83,8 +79,12 @@ def _unknown_balancer(account: Account) -> Answer:
 
 
 def _members(account: Account) -> Answer:
-    asked = {**account.region, "PageNumber": "1", "PageSize": "100"}
-    reply = account.call("ESS", "DescribeScalingInstances", asked)
+    asked = {**account.region, "PageNumber": "1"}
+    reply = account.call("ESS", "DescribeScalingInstances", {**asked, "PageSize": "100"})
+    if not reply.is_success:
+        shorter = account.call("ESS", "DescribeScalingInstances", {**asked, "PageSize": "50"})
+        if not shorter.is_success:
+            raise NotSeen(f"pages of 50 are refused as well, with {shorter.code}: it is not about their size")
     most = "100" if reply.is_success else "50"
     return Answer(f"{most} at most", {"ess_most_per_page": most}, reply.why)
 
@@ -148,7 +148,7 @@ QUESTIONS = (
         "ess-page-size",
         "How long is the longest page of DescribeScalingInstances?",
         _ESS,
-        _READ,
+        "up to two reads",
         ("100 at most", "50 at most"),
         "100 at most",
         "it asks for 50",

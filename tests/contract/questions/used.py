@@ -6,6 +6,8 @@ It is pointed to a port where nothing answers and back again, so calls of its AP
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from tests.contract.account import Account
 from tests.contract.question import Answer, Question
@@ -15,6 +17,7 @@ from tests.contract.questions.moving import (
     SECOND,
     SUCCESS,
     Used,
+    called,
     followed,
     followers,
     move,
@@ -44,14 +47,14 @@ _WORDS = {"updating": "updating-failed", "running": "running-fail"}
 def _change(account: Account) -> Answer:
     """Change the target and watch; then change it once more and look only when it should be over."""
     used = used_of(account)
-    seen = followed(account, task_of(move(account, used, next(account.ports))), used.apis)
+    seen = followed(account, task_of(move(account, used, account.port())), used.apis)
     together = {"apis_follow": "one-by-one" if seen.partly else "together"} if used.apis > 1 else {}
     evidence = {"looks": seen.looks, "seconds": seen.seconds, "apis": used.apis, "some_before_others": seen.partly}
     if seen.looks >= MOST_LOOKS:
         return Answer("never", {}, evidence)
     if not seen.looks:
         return Answer("at once", {"apis_follow_after_looks": 0, "apis_follow_after_seconds": 0, **together}, evidence)
-    task = task_of(move(account, used, next(account.ports)))
+    task = task_of(move(account, used, account.port()))
     account.clock.sleep(math.ceil(seen.seconds) + SECOND)
     if followers(rows_of(account, task)):
         after = {"apis_follow_after_looks": 0, "apis_follow_after_seconds": math.ceil(seen.seconds - SECOND / 2)}
@@ -62,7 +65,7 @@ def _change(account: Account) -> Answer:
 
 def _unfinished(account: Account) -> Answer:
     used = used_of(account)
-    rows = rows_of(account, task_of(move(account, used, next(account.ports))))
+    rows = rows_of(account, task_of(move(account, used, account.port())))
     waiting = [str(row.get("UpdateStatus", "")) for row in rows if str(row.get("UpdateStatus")).lower() != SUCCESS]
     if not waiting and len(rows) >= used.apis:
         raise NotSeen(_ALL_FOLLOWED)
@@ -75,7 +78,7 @@ def _unfinished(account: Account) -> Answer:
 
 def _listed_target(account: Account) -> Answer:
     used = used_of(account)
-    port = next(account.ports)
+    port = account.port()
     task = task_of(move(account, used, port))
     name = str(used.row["Name"])
     users = account.call("CloudAPI", "DescribeApisByVpcAccess", {"VpcName": name, "PageSize": "100"})
@@ -89,9 +92,12 @@ def _listed_target(account: Account) -> Answer:
 
 def _meanwhile(account: Account) -> Answer:
     used = used_of(account)
-    if followers(rows_of(account, task_of(move(account, used, next(account.ports))))):
+    task = task_of(move(account, used, account.port()))
+    if followers(rows_of(account, task)):
         raise NotSeen(_ALL_FOLLOWED)
-    reply = move(account, used, next(account.ports))
+    reply = move(account, used, account.port())
+    if reply.is_success and followers(rows_of(account, task)):
+        raise NotSeen("APIs had perhaps followed before the second change: there is nothing to see")
     word = "taken" if reply.is_success else "refused"
     switch = {"modify_while_updating": "take" if reply.is_success else "refuse"}
     return Answer(word, switch, reply.why)
@@ -99,60 +105,78 @@ def _meanwhile(account: Account) -> Answer:
 
 def _same_target(account: Account) -> Answer:
     used = used_of(account)
-    reply = move(account, used, int(used.row["Port"]))
-    rows = _some_rows(account, task_of(reply))
+    reply = move(account, used, used.row["Port"])
+    rows = _some_rows(account, used, task_of(reply))
     return Answer("updated again" if rows else "nothing", {"modify_same_target": "refresh" if rows else "nothing"})
 
 
 def _refresh(account: Account) -> Answer:
     used = used_of(account)
-    reply = move(account, used, int(used.row["Port"]), refresh=True)
-    return Answer("updated again" if _some_rows(account, task_of(reply)) else "nothing", {}, reply.why)
+    reply = move(account, used, used.row["Port"], refresh=True)
+    return Answer("updated again" if _some_rows(account, used, task_of(reply)) else "nothing", {}, reply.why)
 
 
 def _without_batch(account: Account) -> Answer:
     used = used_of(account)
-    reply = move(account, used, next(account.ports), batch=False)
+    reply = move(account, used, account.port(), batch=False)
     if not reply.is_success:
         return Answer("refused", {}, reply.why)
-    rows = _some_rows(account, task_of(reply))
+    rows = _some_rows(account, used, task_of(reply))
     return Answer("they follow" if rows else "none follows", {"need_batch_work": "void" if rows else "needed"})
 
 
-def _some_rows(account: Account, task: str) -> int:
+def _some_rows(account: Account, used: Used, task: str) -> int:
+    """Return how many APIs a task tells of; raises NotSeen unless one that surely concerns them tells of them as soon."""
+    if rows := _first_rows(account, task):
+        return len(rows)
+    if not _first_rows(account, task_of(move(account, used, account.port()))):
+        raise NotSeen(
+            f"a task tells of its APIs only after more than {FEW_LOOKS} looks: that it does not proves nothing"
+        )
+    return 0
+
+
+def _first_rows(account: Account, task: str) -> list[Mapping[str, Any]]:
     for _ in range(FEW_LOOKS):
         if rows := rows_of(account, task):
-            return len(rows)
+            return rows
         account.clock.sleep(SECOND)
-    return 0
+    return []
 
 
 def _remove(account: Account) -> Answer:
     if not account.given.may_remove_used:
         raise NotAsked("give --may-remove-used: your test authorization is removed and made again, under another id")
     used = used_of(account)
-    account.ledger.note("your test authorization", lambda: _make_again(account, used))
+    beside = account.new_entry(str(used.row["VpcId"]), str(used.row["InstanceId"]))
+    account.taken(beside)  # what is removed could not be made again without the right and the room for it
+    refused = list[str]()
+    account.ledger.note(called(used.row), lambda: None if refused else _make_again(account, used))
     where = {name: str(used.row[name]) for name in ("VpcId", "InstanceId", "Port")}
     reply = account.call("CloudAPI", "RemoveVpcAccess", where)
     evidence = reply.why
     if not reply.is_success:
+        refused.append(reply.code)
         return Answer("refused", {"remove_in_use": "refuse"}, evidence)
-    named = len(reply.rows("Apis", "Api"))
+    named = len(reply.rows("Apis", "Api", optional=True))
     return Answer("removed", {"remove_in_use": "remove"}, {**evidence, "apis_named": named, "apis": used.apis})
 
 
 def _make_again(account: Account, used: Used) -> None:
+    """Make the authorization again; that it shows does not mean that it is there, since lists may lag."""
     row = used.row
-    if account.row(str(row["Name"])) is not None:
-        return
-    asked = target_of(row, int(row["Port"]))
+    asked = target_of(row, row["Port"])
     if row.get("Description"):
         asked["Description"] = str(row["Description"])
     tags = row.get("Tags") or {}
     for number, tag in enumerate(tags.get("TagInfo") or [], 1):
         asked |= {f"Tag.{number}.Key": str(tag.get("Key")), f"Tag.{number}.Value": str(tag.get("Value") or "")}
-    reply = account.product.call("CloudAPI", "SetVpcAccess", asked)
-    if not reply.is_success:
+    for _ in range(FEW_LOOKS):
+        reply = account.product.call("CloudAPI", "SetVpcAccess", asked)
+        if reply.is_success:
+            return
+        account.clock.sleep(SECOND)
+    if account.row(str(row["Name"])) is None:
         raise Unclear(f"it is not made again: SetVpcAccess said {reply.code}")
 
 
