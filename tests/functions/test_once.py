@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import SettingsError
-from shared.flow.runtime import Runtime
 from shared.settings import ENDPOINTS
-from tests.invoking import Invoker, queue_event, request, state_change
 from tests.running import Run
 
 pytestmark = pytest.mark.enable_socket
@@ -79,29 +76,3 @@ def test_missing_key_is_told_at_the_terminal(run: Run, event: str) -> None:
     assert told.count("no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID") == 1
     assert "delivered again" not in told
     assert "Traceback" not in told
-
-
-def test_missing_key_ends_an_invocation_before_any_call(invoke: Invoker) -> None:
-    """Without a key a batch fails as a whole: for the one thing that is missing, not record by record."""
-    event = json.dumps(queue_event(*[json.dumps(request(Name=f"a-{number}")) for number in range(3)])).encode()
-    with pytest.raises(SettingsError, match="no credentials"):
-        Runtime("set_vpc_access", invoke.configure(), {}).invoke(event, None)
-    assert invoke.calls() == []
-    assert invoke.lines() == []
-
-
-def test_what_needs_no_call_needs_no_key(invoke: Invoker) -> None:
-    """An event that is not for us is ignored with or without a key."""
-    answer = Runtime("set_vpc_access", invoke.configure(), {}).invoke(
-        json.dumps(state_change(state="Stopped")).encode(), None
-    )
-    assert json.loads(str(answer))["counts"] == {"ignored": 1}
-
-
-def test_client_without_the_functions_key_is_answered(invoke: Invoker) -> None:
-    """A client that waits gets the missing key as a 503 with its text, since the platform would hide an error."""
-    event = (ROOT / "events" / "http" / "post.json").read_bytes()
-    answer = Runtime("set_vpc_access", invoke.configure(), {}).invoke(event, None)
-    assert isinstance(answer, dict)
-    assert answer["statusCode"] == 503
-    assert "no credentials" in answer["body"]

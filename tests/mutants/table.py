@@ -54,6 +54,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/moving.py": (f"{_FLOW}/test_names_meanwhile.py", *_NAMES),
     "shared/flow/moves.py": (f"{_FLOW}/test_moves.py", *_NAMES),
     "shared/flow/following.py": (f"{_FLOW}/test_following.py",),
+    "shared/flow/wishes.py": (f"{_FLOW}/test_names_trouble.py", f"{_FLOW}/test_named.py"),
     "shared/flow/hooks.py": (f"{_FLOW}/test_hooks.py",),
     "shared/flow/release.py": _RELEASE,
     "shared/flow/reconcile.py": _SWEEP,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,9 @@ from functions.set_vpc_access.index import work
 from shared import log
 from shared.errors import SettingsError
 from shared.flow.runtime import Function, Runtime
-from tests.invoking import SETTINGS, VPC, Invoker, request, state_change
+from tests.invoking import SETTINGS, VPC, Invoker, queue_event, request, state_change
+
+EVENTS = Path(__file__).resolve().parents[3] / "events"
 
 
 @pytest.mark.parametrize("initialized", [pytest.param(True, id="initialized"), pytest.param(False, id="by-its-event")])
@@ -61,6 +64,8 @@ def _context(invoke: Invoker, **function: Any) -> SimpleNamespace:
         pytest.param({"timeout": 3}, [], id="3"),
         pytest.param({"timeout": "3"}, [], id="3-as-a-text"),
         pytest.param({"timeout": 60}, [1, 2, 4, 8], id="60"),
+        pytest.param({"timeout": 48}, [1, 2, 4, 8], id="48"),
+        pytest.param({"timeout": 42}, [1, 2, 4], id="42"),
         pytest.param({"timeout": None}, [1, 2, 4, 8], id="not-filled"),
         pytest.param({"name": "f"}, [1, 2, 4, 8], id="no-timeout"),
         pytest.param({}, [1, 2, 4, 8], id="no-function"),
@@ -69,7 +74,7 @@ def _context(invoke: Invoker, **function: Any) -> SimpleNamespace:
 def test_the_time_of_an_invocation_is_that_of_its_context(
     invoke: Invoker, function: dict[str, Any], waited: list[int]
 ) -> None:
-    """What can be waited for (here a tag that follows its load balancer) is; a context without a time has a minute."""
+    """A tag that follows its load balancer is waited for during a third of it; a context without a time has a minute."""
     invoke.given(load_balancers=[{"LoadBalancerId": "lb-bp1example0001", "VpcId": VPC, "Tags": {"team": "shop"}}])
     created = {
         "eventId": "F7393A43-6A4A-4409-AEDD-8B1C47DE0001",
@@ -98,3 +103,27 @@ def test_a_topic_of_amazon_needs_the_part_that_knows_it(invoke: Invoker, monkeyp
 
     with pytest.raises(SettingsError, match="python -m functions build --with-sns"):
         invoke.configure(RESULT_TOPIC="arn:aws:sns:eu-central-1:123456789012:results")
+
+
+def test_missing_key_ends_an_invocation_before_any_call(invoke: Invoker) -> None:
+    """Without a key a batch fails as a whole: for the one thing that is missing, not record by record."""
+    event = queue_event(*[json.dumps(request(Name=f"a-{number}")) for number in range(3)])
+    with pytest.raises(SettingsError, match="no credentials"):
+        _runtime(invoke).invoke(event, None)
+    assert invoke.calls() == []
+    assert invoke.lines() == []
+
+
+def test_what_needs_no_call_needs_no_key(invoke: Invoker) -> None:
+    """An event that is not for us is ignored with or without a key."""
+    answer = _runtime(invoke).invoke(state_change(state="Stopped"), None)
+    assert json.loads(str(answer))["counts"] == {"ignored": 1}
+
+
+def test_client_without_the_functions_key_is_answered(invoke: Invoker) -> None:
+    """A client that waits gets the missing key as a 503 with its text, since the platform would hide an error."""
+    event = (EVENTS / "http" / "post.json").read_bytes()
+    answer = _runtime(invoke).invoke(event, None)
+    assert isinstance(answer, dict)
+    assert answer["statusCode"] == 503
+    assert "no credentials" in answer["body"]
