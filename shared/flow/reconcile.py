@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 
 from shared import log
 from shared.access.observe import everything
@@ -113,9 +114,7 @@ def carry_out(
     outcomes: list[Outcome] = []
     try:
         with log.tracing("sweep"):
-            for step in _steps(plan, record, run, until):
-                if not until.remaining():
-                    break
+            for step in takewhile(lambda _: until.remaining(), _steps(plan, record, run, until)):
                 outcomes += step()
                 progress(len(outcomes))
     except AuthorizerError as error:

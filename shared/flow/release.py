@@ -84,46 +84,51 @@ def _ended(record: Record, ended: Ended, gateway: ApiGateway, run: Run) -> Itera
     if (elsewhere := foreign(ended, run.settings)) is not None:
         yield _ignored(record, elsewhere)
         return
-    found = [entry for entry in gateway.pages(InstanceId=ended.instance_id) if entry.instance_id == ended.instance_id]
-    if not found:
+    because = f"{ended.instance_id} has ended ({ended.event})"
+    entries = _entries_of(ended.instance_id, gateway)
+    if not entries:
         yield _ignored(
             record, Ignored("no-entry", f"nothing opens {ended.instance_id}, which has ended ({ended.event})")
         )
-    for entry in dict.fromkeys(found):
-        if run.settings.keeps_names and entry.is_name_of(run.settings.owner):
-            yield _handed_on(record, entry, f"{ended.instance_id} has ended ({ended.event})", run)
-            continue
-        if run.settings.release_mode == "off":
-            yield _ignored(record, OFF)
-            continue
-        kept = _finding(Case(entry, (entry,), gateway, run.session, run.settings), checks.BEFORE_SCHEDULING)
-        if kept is not None and not_ours(entry, run.settings) is not None:  # its owner is told by a stack of its own
-            yield Outcome(record, IGNORED, entry, "foreign-entry", kept.text)
-            continue
-        if kept is not None:
-            yield _kept(record, entry, kept)
-            continue
-        because = f"{ended.instance_id} has ended ({ended.event})"
-        try:
-            if not run.settings.dry_run:
-                run.schedule_release(entry, because)
-        except CloudRefused as refusal:  # of this message: it is too large
-            yield stopped(record, entry, refusal, run.session.clock.now())
-            continue
-        text = f"{because}: everything is checked again in {run.settings.release_delay_seconds} s"
-        yield Outcome(record, SCHEDULED, entry, text=text)
+    for entry in entries:
+        yield _begun(record, entry, because, gateway, run)
+
+
+def _begun(record: Record, entry: VpcAccess, because: str, gateway: ApiGateway, run: Run) -> Outcome:
+    """Schedule the release of an entry whose backend has ended, or return why nothing is released."""
+    settings = run.settings
+    if settings.keeps_names and entry.is_name_of(settings.owner):
+        return _handed_on(record, entry, because, run)
+    if settings.release_mode == "off":
+        return _ignored(record, OFF)
+    kept = _finding(Case(entry, (entry,), gateway, run.session, settings), checks.BEFORE_SCHEDULING)
+    if kept is not None and not_ours(entry, settings) is not None:  # its owner is told by a stack of its own
+        return Outcome(record, IGNORED, entry, "foreign-entry", kept.text)
+    if kept is not None:
+        return _kept(record, entry, kept)
+    try:
+        if not settings.dry_run:
+            run.schedule_release(entry, because)
+    except CloudRefused as refusal:  # of this message: it is too large
+        return stopped(record, entry, refusal, run.session.clock.now())
+    text = f"{because}: everything is checked again in {settings.release_delay_seconds} s"
+    return Outcome(record, SCHEDULED, entry, text=text)
 
 
 def _stopped(record: Record, changed: Changed, gateway: ApiGateway, run: Run) -> Iterator[Outcome]:
     """Tell ``named_backends`` of the names that open an instance which has stopped; nothing is released for that."""
-    found = dict.fromkeys(gateway.pages(InstanceId=changed.instance_id))
-    named = [
-        entry for entry in found if entry.instance_id == changed.instance_id and entry.is_name_of(run.settings.owner)
-    ]
+    entries = _entries_of(changed.instance_id, gateway)
+    named = [entry for entry in entries if entry.is_name_of(run.settings.owner)]
     for entry in named:
         yield _handed_on(record, entry, f"{changed.instance_id} has stopped", run)
     if not named:
         yield _ignored(record, Ignored("state", f"{changed.instance_id} has stopped, and no name of ours opens it"))
+
+
+def _entries_of(instance_id: str, gateway: ApiGateway) -> list[VpcAccess]:
+    """Return the entries that open an instance, each once: pages can shift while they are read."""
+    found = gateway.pages(InstanceId=instance_id)
+    return list(dict.fromkeys(entry for entry in found if entry.instance_id == instance_id))
 
 
 def _handed_on(record: Record, entry: VpcAccess, because: str, run: Run) -> Outcome:
@@ -155,15 +160,14 @@ def _due(record: Record, scheduled: Scheduled, gateway: ApiGateway, run: Run, wh
         done = Kept("ReportOnly", "all checks passed: with RELEASE_MODE=apply it would have been released now")
     if done is None and settings.dry_run:
         return released(record, access, scheduled.because, Removed((), ""))
+    entry = case.entry or access
     if done is None:
-        entry = case.entry or access
-        log.info(
-            "removing", name=entry.name, vpc_access_id=entry.vpc_access_id, undo=undo(entry)
-        )  # no result may follow
+        # in the log before it goes: no result may follow
+        log.info("removing", name=entry.name, vpc_access_id=entry.vpc_access_id, undo=undo(entry))
         done = remove(case)
     if isinstance(done, Kept):
         return _kept(record, access, done)
-    return released(record, case.entry or access, scheduled.because, done)
+    return released(record, entry, scheduled.because, done)
 
 
 def _finding(case: Case, some: Sequence[Check]) -> Kept | None:

@@ -56,8 +56,8 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/flow/following.py": (f"{_FLOW}/test_following.py",),
     "shared/flow/wishes.py": (f"{_FLOW}/test_names_trouble.py", f"{_FLOW}/test_named.py"),
     "shared/flow/hooks.py": (f"{_FLOW}/test_hooks.py",),
-    "shared/flow/release.py": _RELEASE,
-    "shared/flow/reconcile.py": _SWEEP,
+    "shared/flow/release.py": (f"{_FLOW}/test_ends.py", f"{_FLOW}/test_release.py"),
+    "shared/flow/reconcile.py": (f"{_FLOW}/test_sweep_steps.py", f"{_FLOW}/test_reconcile.py"),
     "shared/model/age.py": ("tests/shared/model/test_age.py",),
 }
 """The modules that decide, by their path: the tests see every branch of them (`make coverage`). The quickest tests come first."""

@@ -40,6 +40,12 @@ def told(answer: Answer) -> list[tuple[str, str, str]]:
     return [(line["outcome"], line.get("reason", ""), line.get("name", "")) for line in answer.results]
 
 
+def closing(sweeping: Invoker) -> dict[str, Any]:
+    """Return the line that ends the last sweep."""
+    ends = ("sweep completed", "sweep incomplete")
+    return [line for line in sweeping.lines() if line["event"] in ends][-1]
+
+
 def test_what_is_tagged_and_missing_is_authorized(sweeping: Invoker) -> None:
     """The first sweep opens every running instance that is tagged, whatever events told, and the next finds nothing to do."""
     stopped = made_instance(3, Status="Stopped")

@@ -23,7 +23,7 @@ from shared.model.access import VpcAccess
 from tests.bench import sweep as bench
 from tests.cloud import odd
 from tests.invoking import VPC, Answer, Invoker, new_invoker, request
-from tests.shared.flow.test_reconcile import EARLIER, OURS, TIMER, made_entry, made_instance, told
+from tests.shared.flow.test_reconcile import EARLIER, OURS, TIMER, closing, made_entry, made_instance, told
 
 LIVING, MISSING, LOST = 1, 2, 3
 BALANCER = {
@@ -86,12 +86,6 @@ def answers(sweeping: Invoker) -> dict[str, str]:
     """Return the names that results granted, by the results' ids."""
     granted = ("vpcaccess.authorized", "vpcaccess.unchanged")
     return {message["id"]: message["data"]["Name"] for message in sweeping.messages() if message["type"] in granted}
-
-
-def closing(sweeping: Invoker) -> dict[str, Any]:
-    """Return the line that ends the last sweep."""
-    ends = ("sweep completed", "sweep incomplete")
-    return [line for line in sweeping.lines() if line["event"] in ends][-1]
 
 
 def fair(sweeping: Invoker) -> Answer:
