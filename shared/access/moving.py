@@ -24,17 +24,16 @@ from shared.model.backend import ECS, Backend
 from shared.settings import Settings
 
 _MANY = 10  # instances
-_LOOKS = 5  # after a change, until it shows
-_FIRST_WAIT = 0.2  # seconds between them, doubled each time
+_WAITS = (0.0, 0.2, 0.4, 0.8, 1.6)  # seconds before each look after a change, until it shows
 _MODIFY = "ModifyVpcAccessAndUpdateApis"
 
 
 class Seen(NamedTuple):
-    """A name as it is now: its entry and what is known of its target (both None if nothing has it), and who claims it."""
+    """A name as it is now: its entry (None if nothing has it), what is known of its target, and who claims it."""
 
     name: str
     entry: VpcAccess | None
-    target: Target | None
+    target: Target
     candidates: Sequence[Claimant]
 
 
@@ -99,7 +98,7 @@ class Mover:
                     raise proof
                 is_gone = proof is True
         members = {item: one.lifecycle_state for item, one in self.ess.scaling_instances(list(backends)).items()}
-        target = Target(backends.get(at), is_gone, members.get(at, "")) if entry is not None else None
+        target = Target(backends.get(at), is_gone, members.get(at, ""))
         return Seen(name, entry, target, claimants(name, list(backends.values()), members, entry, self.settings))
 
     def choose(self, seen: Seen, leaving: frozenset[str], wish: str) -> tuple[Seen, Choice]:
@@ -152,14 +151,14 @@ class Mover:
             if refresh:  # the entry shows nothing of it
                 raise
             error = problem
-        for round_ in range(_LOOKS):
+        for wait in _WAITS:
+            self.session.clock.sleep(wait)
+            log.add(looks=1, waited=wait)
             found = self.entry(access.name)
             if found is not None and found.target == access.target:
                 return done
             if isinstance(error, CloudRefused):
                 break
-            log.add(looks=1)
-            self.session.clock.sleep(_FIRST_WAIT * 2**round_)
         raise error
 
     def followed(self, operation_id: str, apis: int) -> Followed:

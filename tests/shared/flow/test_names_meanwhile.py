@@ -87,6 +87,46 @@ def test_a_change_that_is_refused_for_good_is_told_after_three_tries(invoke: Inv
     assert target_of(naming) == FIRST
 
 
+def test_a_name_that_opens_no_instance_stays(invoke: Invoker, naming: Invoker) -> None:
+    """Nothing proves that an address, or another product's load balancer, is gone: the name is a person's to move."""
+    furnish(invoke)
+    remove(invoke.served.app, {"instances": [FIRST]})
+    invoke.served.products["CloudAPI"].entries.modify(
+        invoke.served.world.account_id, NAME, {"InstanceId": "alb-bp1example0001"}
+    )
+    naming(hint())
+
+    assert target_of(naming) == "alb-bp1example0001"
+
+
+def test_a_change_that_does_not_show_is_looked_for_five_times(invoke: Invoker, naming: Invoker) -> None:
+    """Nobody waits after the last look: the message of the change comes back, and the name is looked at again then."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")], modified_after_reads=1000)
+    naming(hint())
+
+    assert [wait for wait in naming.slept if wait >= 0.1] == pytest.approx([0.2, 0.4, 0.8, 1.6])
+    calls = naming.calls()
+    assert calls[calls.index(f"CloudAPI.{MODIFY}") + 1 :].count("CloudAPI.DescribeVpcAccesses") == 5
+
+
+@pytest.mark.parametrize(("others", "looks"), [(9, 10), (10, 0)])
+def test_up_to_ten_instances_of_a_hook_are_looked_up_one_by_one(
+    invoke: Invoker, naming: Invoker, others: int, looks: int
+) -> None:
+    """More than that are looked for among everything that the gateway holds."""
+    furnish(invoke)
+    ids = [FIRST, *(f"i-bp1many{number:04}" for number in range(others))]
+    invoke.given(scaling_instances=[{"InstanceId": one, "ScalingGroupId": "asg-1"} for one in ids])
+    invoke(leave(invoke, *ids))
+    invoke.served.world.journal.clear()
+    naming(queue_event(*taken(naming)))
+    asked = [call.parameters.get("InstanceId") for call in naming.served.world.journal("CloudAPI.DescribeVpcAccesses")]
+
+    assert sum(one in ids for one in asked) == looks
+    assert target_of(naming) == SECOND
+
+
 def test_a_hook_of_many_instances_is_looked_up_at_once(invoke: Invoker, naming: Invoker) -> None:
     """Whichever of them the name opens, it moves before the hook is answered, and not one look is made for each."""
     furnish(invoke)
