@@ -91,8 +91,7 @@ def _require_policy(name: str, loaded: Settings) -> None:
 def _show_seen(seen: Seen) -> None:
     """Print what has the name, and each instance that claims it with what keeps it from having it."""
     _show("name", "dim", seen.name)
-    state = seen.target.state if seen.target else ""
-    _show("opens", "dim", f"{seen.entry.target_text()}, {state}" if seen.entry else "nothing yet")
+    _show("opens", "dim", f"{seen.entry.target_text()}, {seen.target.state}" if seen.entry else "nothing yet")
     for one in seen.candidates:
         if seen.entry is None or one.place != seen.entry.instance_id:
             word, style = ("standby" if seen.entry else "ready", "green") if one.is_ready else ("not", "red")

@@ -156,7 +156,7 @@ def without_taken(name: str, claiming: Sequence[Claimant], present: Present) -> 
 def choose(
     name: str,
     entry: VpcAccess | None,
-    target: Target | None,
+    target: Target,
     candidates: Sequence[Claimant],
     settings: Settings,
     *,
@@ -166,15 +166,15 @@ def choose(
 ) -> Choice:
     """Decide about one name at the epoch time ``now``.
 
-    ``entry`` is what has the name and ``target`` what is known of its instance, both None if nothing has it. An instance that
-    a hook names (``leaving``) is no candidate, whoever sent the hook. ``wish`` is the instance that a person wants.
+    ``entry`` is what has the name, None if nothing has it, and ``target`` what is known of its instance. An instance that a
+    hook names (``leaving``) is no candidate, whoever sent the hook. ``wish`` is the instance that a person wants.
     """
     if entry is not None and (not_yours := _not_yours(name, entry, settings)) is not None:
         return not_yours
     ready = [one for one in candidates if one.is_ready and one.place not in leaving]
     if wish and not (entry is not None and _opens(entry, wish, candidates)):
         return _on_purpose(wish, entry, candidates, ready)
-    if entry is None or target is None:
+    if entry is None:
         return _first(name, candidates, ready, now)
     end = end_of(entry, target, settings)
     if not end:
@@ -226,22 +226,18 @@ def _on_purpose(
 ) -> Choice:
     """Decide about a person's wish: the same holds for its target as for any other."""
     asked = next((one for one in candidates if one.place == wish), None)
-    if asked is None or asked.access is None:
-        text = (
-            asked.why_not.text
-            if asked and asked.why_not
-            else f"no running instance {wish} shows that carries the name's tag"
-        )
-        return Leave(REFUSED, asked.why_not.reason if asked and asked.why_not else "NotACandidate", text)
+    if asked is None:
+        return Leave(REFUSED, "NotACandidate", f"no running instance {wish} shows that carries the name's tag")
+    if asked.why_not is not None:
+        return Leave(*asked.why_not)
     if asked not in ready:
-        why_not = asked.why_not or Unresolved(
-            REFUSED,
-            "NotACandidate",
+        text = (
             f"{wish} is {asked.backend.status or 'in no known state'}"
             f"{f' and {asked.member} in its scaling group' if asked.member else ''}: only a running instance in service can take "
-            "a name",
+            "a name"
         )
-        return Leave(why_not.outcome, why_not.reason, why_not.text)
+        return Leave(REFUSED, "NotACandidate", text)
+    assert asked.access is not None
     return Point(asked, asked.access, ON_PURPOSE if entry is not None else "")
 
 
@@ -290,16 +286,16 @@ def _drift(entry: VpcAccess, candidates: Sequence[Claimant]) -> str:
     return ""
 
 
-def described(name: str, entry: VpcAccess | None, target: Target | None, candidates: Sequence[Claimant]) -> str:
+def described(name: str, entry: VpcAccess | None, target: Target, candidates: Sequence[Claimant]) -> str:
     """Return a name with its target and who stands by: ``orders-prod → i-1 running · standby i-2, i-3``.
 
     Of a name that nothing has it says who is ready to have it, since nobody stands by for nothing.
     """
     at = entry.instance_id if entry is not None else ""
-    state = target.state if target is not None else "not seen"
-    ready = [one.place for one in candidates if one.is_ready and one.place != at]
-    ruled_out = [f"{one.place} ({one.in_the_way})" for one in candidates if not one.is_ready and one.place != at]
-    parts = [f"{name} → {at} {state}" if at else f"{name} → nothing"]
+    others = [one for one in candidates if one.place != at]
+    ready = [one.place for one in others if one.is_ready]
+    ruled_out = [f"{one.place} ({one.in_the_way})" for one in others if not one.is_ready]
+    parts = [f"{name} → {at} {target.state}" if at else f"{name} → nothing"]
     parts += [f"{'standby' if at else 'ready'} {_listed(ready)}"] if ready else []
     parts += [f"not {_listed(ruled_out)}"] if ruled_out else []
     return " · ".join(parts)

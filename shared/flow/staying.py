@@ -34,7 +34,7 @@ class Staying:
         if users:
             log.warning("dead and in use", name=name.name, target=entry.target_text(), used_by=users, text=text)
         more = {"UsedBy": users} if users else {}
-        backend = name.seen.target.backend if name.seen and name.seen.target else None
+        backend = name.seen.target.backend if name.seen else None
         outage = "/".join(filter(None, (name.name, backend.started if backend else "")))  # another one has another id
         record = own_record(Hint(name.name, "", ""), outage)
         name.outcomes.append(Outcome(record, FAILED, entry, NO_CANDIDATE, text, more=more))

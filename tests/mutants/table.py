@@ -50,7 +50,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "shared/cloud/session.py": (f"{_CLOUD}/test_session.py",),
     "shared/events/naming.py": (f"{_EVENTS}/test_naming.py",),
-    "shared/access/naming.py": (f"{_ACCESS}/test_naming.py", f"{_FLOW}/test_named.py"),
+    "shared/access/naming.py": (f"{_ACCESS}/test_claimants.py", f"{_ACCESS}/test_naming.py"),
     "shared/access/moving.py": (f"{_FLOW}/test_names_meanwhile.py", *_NAMES),
     "shared/flow/moves.py": (f"{_FLOW}/test_moves.py", *_NAMES),
     "shared/flow/following.py": (f"{_FLOW}/test_following.py",),
