@@ -127,8 +127,7 @@ def _gone(case: Case) -> Kept | None:
 
 
 def _unused(case: Case) -> Kept | None:
-    entry = case.entry or case.scheduled
-    used_by = users(entry, References(case.session, case.settings.apigateway_endpoint))
+    used_by = users(case.scheduled, References(case.session, case.settings.apigateway_endpoint))
     if not used_by:
         return None
     first = ", ".join(used_by[:_NAMED]) + (f" and {len(used_by) - _NAMED} more" if len(used_by) > _NAMED else "")

@@ -188,6 +188,13 @@ def test_what_is_no_instance_is_kept_as_such(releasing: Invoker) -> None:
     assert "ECS.DescribeInstances" not in releasing.calls()
 
 
+def test_a_load_balancer_that_is_gone_is_no_longer_open(releasing: Invoker) -> None:
+    """It is looked up itself: its tags, which are none by now, would not tell it from one that is there without any."""
+    message = given(releasing, InstanceId="lb-bp1example0001")
+
+    assert became(due(releasing, message)) == ["released"]
+
+
 def test_a_look_at_the_instance_that_fails_for_now_makes_it_due_again(releasing: Invoker) -> None:
     """A right that is missing for a while says nothing of the instance: the release is neither kept nor carried out."""
     message = given(releasing)
@@ -214,22 +221,23 @@ def test_a_removal_that_still_shows_is_checked_again(releasing: Invoker) -> None
     assert len({told["id"] for told in releasing.messages() if told["type"] == "vpcaccess.released"}) == 1
 
 
-def test_a_removal_that_still_shows_when_time_is_over_comes_again(releasing: Invoker) -> None:
-    """No look is waited for that would not end in time: the record is delivered again, and told then."""
+@pytest.mark.parametrize(("left", "looks"), [(1.0, 1), (1.5, 2)])
+def test_a_removal_that_still_shows_when_time_is_over_comes_again(releasing: Invoker, left: float, looks: int) -> None:
+    """No look is waited for that would not end in time, for which it gets a second: the record is delivered again."""
     message = given(releasing)
     entry = releasing.accesses()
 
     def shows_on(operation: str) -> None:
         if operation == "RemoveVpcAccess":
             releasing.given(entries=[{**one, "Tag": OURS} for one in entry])
-            releasing.clock.advance(57.0 - sum(releasing.slept))  # of 58 seconds
+            releasing.clock.advance(58.0 - left - sum(releasing.slept))
 
     releasing.after = shows_on
     answer = due(releasing, message)
     releasing.after = lambda _: None
 
     assert "NotConfirmed" in str(answer.error)
-    assert _looks_after_the_removal(releasing) == 1
+    assert _looks_after_the_removal(releasing) == looks
     assert became(due(releasing, message)) == ["released"]
 
 
@@ -255,12 +263,24 @@ def test_an_entry_that_was_made_again_is_released_under_an_id_of_its_own(releasi
     assert len({one["data"]["VpcAccessId"] for one in told}) == len({one["id"] for one in told}) == 2
 
 
-def test_a_removal_that_has_to_wait_is_checked_anew(releasing: Invoker) -> None:
-    """Checks that have passed hold for seconds: where the gateway asks to wait, an API may come to use the entry."""
+def throttled(milliseconds: int) -> dict[str, Any]:
+    """Return the fault that the gateway asks to wait before the first removal."""
+    return {"operation": REMOVE, "nth": 1, "status": 400, "code": "Throttling.User", "retry_after": milliseconds}
+
+
+def test_a_removal_that_waits_for_a_moment_is_made(releasing: Invoker) -> None:
+    """Checks that have passed hold for five seconds, the half second with them that an attempt takes."""
     message = given(releasing)
-    releasing.given(
-        faults=[{"operation": REMOVE, "nth": 1, "status": 400, "code": "Throttling.User", "retry_after": 30_000}]
-    )
+    releasing.given(faults=[throttled(4_000)])
+
+    assert became(due(releasing, message)) == ["released"]
+
+
+@pytest.mark.parametrize("milliseconds", [5_000, 30_000])
+def test_a_removal_that_has_to_wait_is_checked_anew(releasing: Invoker, milliseconds: int) -> None:
+    """After five seconds the checks hold no more: where the gateway asks to wait, an API may come to use the entry."""
+    message = given(releasing)
+    releasing.given(faults=[throttled(milliseconds)])
     releasing.after = lambda operation: releasing.given(apis=[API] if operation == "RemoveVpcAccess" else [])
     first = due(releasing, message)
 
