@@ -41,12 +41,12 @@ def _told_together(jobs: Sequence[Job]) -> list[Job]:
 
     Whoever invents instances needs five bytes for each, and a result takes a thousand.
     """
-    unfound = [_unfound(job) for job in jobs]
+    each = [(job, _unfound(job)) for job in jobs]
     ids: dict[tuple[str, ...], dict[str, None]] = {}
-    for alike, instance_id in filter(None, unfound):
+    for alike, instance_id in [about for _, about in each if about is not None]:
         ids.setdefault(alike, {})[instance_id] = None
     told = list[Job]()
-    for job, about in zip(jobs, unfound, strict=True):
+    for job, about in each:
         if about is not None and job.outcome is not None:
             all_alike = ids.pop(about[0], None)
             more = {"InstanceIds": list(all_alike)} if all_alike is not None and len(all_alike) > 1 else {}
@@ -113,7 +113,7 @@ def _patiently(jobs: Sequence[Job], session: Session, settings: Settings) -> Fou
     for wait in (0.0, *WAITS):
         patience -= wait
         if not waiting or patience < 0:
-            break
+            return found
         if wait:
             log.debug("look-up again", wait=wait, instances=len(waiting))
             session.clock.sleep(wait)

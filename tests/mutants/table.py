@@ -40,8 +40,13 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/release.py": _RELEASE,
     "shared/access/usage.py": (f"{_ACCESS}/test_usage.py", *_RELEASE),
     "shared/access/sweep.py": _SWEEP,
-    "shared/backends/rules.py": (_BACKENDS, "tests/shared/events/test_events.py", f"{_FLOW}/test_hooks.py", *_SWEEP),
-    "shared/backends/lookup.py": (_BACKENDS, f"{_ACCESS}/test_verify.py", f"{_FLOW}/test_scenes.py"),
+    "shared/backends/rules.py": (f"{_BACKENDS}/test_inventory.py", f"{_BACKENDS}/test_gone.py"),
+    "shared/backends/lookup.py": (
+        f"{_BACKENDS}/test_inventory.py",
+        f"{_EVENTS}/test_parts.py",
+        f"{_BACKENDS}/test_gone.py",
+        f"{_BACKENDS}/test_absence.py",
+    ),
     "shared/backends/inventory.py": (f"{_BACKENDS}/test_take.py",),
     "shared/cloud/answers.py": (
         f"{_CLOUD}/test_answer_fields.py",

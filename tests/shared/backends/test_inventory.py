@@ -268,6 +268,35 @@ def test_an_id_that_the_api_refuses_costs_only_itself(invoke: Invoker) -> None:
     assert [result["outcome"] for result in answer.results] == ["rejected", "authorized", "authorized", "authorized"]
 
 
+@pytest.mark.parametrize(
+    ("allowed", "tags", "said"),
+    [
+        pytest.param(f"{VPC}:orders-*", {"apigateway-name": "orders-a"}, "scheduled Named", id="claimed"),
+        pytest.param(f"{VPC}:orders-*", {}, "authorized", id="stands-for-itself"),
+        pytest.param("", {"apigateway-name": "orders-a"}, "authorized", id="nobody-allows-names"),
+        pytest.param(f"{VPC}:orders-*", {"apigateway-name": "other"}, "refused NameNotAllowed", id="not-allowed"),
+        pytest.param(
+            f"{VPC}:orders-*",
+            {"apigateway-name": "orders-a", "apigateway-port": "http"},
+            "refused NameTagUnsupported",
+            id="no-port",
+        ),
+    ],
+)
+def test_an_instance_that_claims_a_name_is_handed_on(
+    invoke: Invoker, allowed: str, tags: dict[str, str], said: str
+) -> None:
+    """Where names are allowed, the tag says that the instance stands for one, and nothing is opened under a name of its own."""
+    invoke.configure(ALLOWED_NAMES=allowed)
+    _instances(invoke, 1, Tags={"apigateway-port": "8080", **tags})
+    invoke(state_change())
+    (line,) = [line for line in invoke.lines() if line["event"] == "record"]
+
+    assert f"{line['outcome']} {line.get('reason', '')}".strip() == said
+    assert line.get("name", "").startswith({"scheduled Named": "orders-a", "authorized": "team-a-"}.get(said, ""))
+    assert len(invoke.accesses()) == (said == "authorized")
+
+
 TAGS, ATTRIBUTE = "SLB.ListTagResources", "SLB.DescribeLoadBalancerAttribute"
 
 
