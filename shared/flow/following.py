@@ -202,6 +202,11 @@ def under_way(name: str) -> str:
     return f"under way {name}"
 
 
+def overtaken(name: str) -> str:
+    """Return how the notes begin of changes that a name has left behind, which published APIs may still follow."""
+    return f"overtaken {name} "
+
+
 def followed(name: str) -> str:
     """Return the note that published APIs have followed the last change of a name."""
     return f"followed {name}"

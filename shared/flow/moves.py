@@ -23,6 +23,7 @@ from shared.flow.following import (
     followed,
     met,
     on_its_way,
+    overtaken,
     own_record,
     passed_on,
     replaced,
@@ -107,10 +108,12 @@ class Names:
         """The name has moved on. APIs that follow the old change late may end where the name has left, so they are asked again."""
         fared = self.mover.followed(move.operation_id, 1)
         young = self.now() - move.since < PATIENCE
+        note = f"{overtaken(name.name)}{told(move)}"
         if not isinstance(name.choice, Stay) or (move.operation_id and not fared.is_over and young):
             self.run.send_naming(move, COMES_BACK)
-            name.waits = True
+            self.run.recent.note(note)
             return
+        self.run.recent.forget(note)
         if move.operation_id and move.previous != move.target:
             name.outcomes.append(replaced(move, entry, fared))  # it was made, and nobody has told of it
         if not name.choice.end:
@@ -211,8 +214,9 @@ class Names:
         self._following.follow(list(self.names.values()))
 
     def is_under_way(self, name: Name) -> bool:
-        """Tell whether this instance knows that published APIs follow a change of a name."""
-        return self.run.recent.noted(under_way(name.name))
+        """Tell whether this instance knows that published APIs follow a change of a name, its last one or an earlier one."""
+        recent = self.run.recent
+        return recent.noted(under_way(name.name)) or bool(recent.noted_after(overtaken(name.name)))
 
     def is_behind(self, name: Name) -> bool:
         """Tell whether this instance has given up on published APIs that do not follow a name: the hook's time may help."""
