@@ -134,7 +134,7 @@ class Mover:
         now = next(iter(claimants(entry.name, [to], {}, entry, self.settings)), None)
         if now is None or not now.is_ready or now.access != point.access:
             return False
-        if not isinstance(old, Backend) or old == to:
+        if not isinstance(old, Backend):
             return True
         return point.cause in (LEAVING, ON_PURPOSE) or bool(end_of(entry, Target(old), self.settings))
 

@@ -56,7 +56,12 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/cloud/session.py": (f"{_CLOUD}/test_session.py",),
     "shared/events/naming.py": (f"{_EVENTS}/test_naming.py",),
     "shared/access/naming.py": (f"{_ACCESS}/test_claimants.py", f"{_ACCESS}/test_naming.py"),
-    "shared/access/moving.py": (f"{_FLOW}/test_names_meanwhile.py", *_NAMES),
+    "shared/access/moving.py": (
+        f"{_FLOW}/test_names_meanwhile.py",
+        f"{_FLOW}/test_moves.py",
+        f"{_FLOW}/test_following.py",
+        f"{_FLOW}/test_named.py",
+    ),
     "shared/flow/moves.py": (f"{_FLOW}/test_moves.py", *_NAMES),
     "shared/flow/following.py": (f"{_FLOW}/test_following.py",),
     "shared/flow/wishes.py": (f"{_FLOW}/test_names_trouble.py", f"{_FLOW}/test_named.py"),

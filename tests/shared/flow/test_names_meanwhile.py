@@ -9,8 +9,8 @@ import pytest
 from shared.events.naming import naming_message
 from shared.model.records import Hint
 from tests.cloud.seeds import remove
-from tests.invoking import Invoker, queue_event
-from tests.shared.flow.test_names_hooks import FIRST, NAME, REGION, SECOND, furnish, instance, leave, taken
+from tests.invoking import VPC, Invoker, queue_event, request
+from tests.shared.flow.test_names_hooks import APIS, FIRST, NAME, REGION, SECOND, THIRD, furnish, instance, leave, taken
 from tests.shared.flow.test_names_hooks import target as target_of
 from tests.shared.flow.test_names_trouble import MODIFY, play
 
@@ -48,6 +48,54 @@ def test_what_would_get_the_name_is_looked_at_once_more(
 
     assert target_of(naming) == FIRST
     assert not naming.calls(f"CloudAPI.{MODIFY}")
+
+
+def test_a_target_that_lives_again_keeps_the_name(invoke: Invoker, naming: Invoker) -> None:
+    """It had stopped when that was looked up; just before the change it runs, and there is no end of it to leave it for."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+    naming.after = lambda operation: invoke.given(instances=[instance(FIRST)] if operation == "PublishMessage" else [])
+    naming(hint())
+
+    assert target_of(naming) == FIRST
+    assert not naming.calls(f"CloudAPI.{MODIFY}")
+
+
+def test_what_another_name_opens_is_passed_over(invoke: Invoker, naming: Invoker) -> None:
+    """A target has one name: the next instance takes over, and the other name stays where it is."""
+    furnish(invoke)
+    another = request(Name="another", InstanceId=SECOND, Port=8080, Tag=[])
+    invoke.given(instances=[instance(FIRST, Status="Stopped"), instance(THIRD)], entries=[another])
+    naming(hint())
+
+    assert target_of(naming) == THIRD
+    assert {entry["InstanceId"] for entry in naming.accesses()} == {SECOND, THIRD}
+
+
+def test_a_draft_of_an_api_is_no_user_of_a_name(invoke: Invoker, naming: Invoker) -> None:
+    """Nothing is published by it: that the name is dead is told, and not that it is dead and in use."""
+    furnish(invoke)
+    remove(invoke.served.app, {"apis": [one["ApiId"] for one in APIS]})
+    draft = {"ApiId": "api-3", "VpcName": NAME, "StageName": ""}
+    stopped = [instance(one, Status="Stopped") for one in (FIRST, SECOND)]
+    invoke.given(instances=stopped, apis=[draft], apis_in_draft="listed")
+    naming(hint())
+    (told,) = naming.messages()
+
+    assert told["data"]["ReasonCode"] == "NoCandidate"
+    assert "UsedBy" not in told["data"]
+
+
+def test_apis_that_may_not_be_asked_to_follow_do_not_count_as_asked(invoke: Invoker, naming: Invoker) -> None:
+    """The name is where it was to go before, which shows nothing of what was refused: it is tried again."""
+    furnish(invoke)
+    invoke.given(
+        listed_target="api", faults=[{"operation": f"CloudAPI.{MODIFY}", "status": 400, "code": "InvalidVpcId"}]
+    )
+    values = {"Name": NAME, "VpcId": VPC, "InstanceId": SECOND, "Port": 8080, "NeedBatchWork": False}
+    invoke.served.products["CloudAPI"].tasks.modify(invoke.served.world.account_id, values)
+
+    assert naming(hint()).result["reason"] == "InvalidVpcId"
 
 
 @pytest.mark.parametrize(
@@ -103,8 +151,9 @@ def test_a_change_that_does_not_show_is_looked_for_five_times(invoke: Invoker, n
     """Nobody waits after the last look: the message of the change comes back, and the name is looked at again then."""
     furnish(invoke)
     invoke.given(instances=[instance(FIRST, Status="Stopped")], modified_after_reads=1000)
-    naming(hint())
+    answer = naming(hint())
 
+    assert "NotConfirmed (no answer)" in answer.result["text"]
     assert [wait for wait in naming.slept if wait >= 0.1] == pytest.approx([0.2, 0.4, 0.8, 1.6])
     calls = naming.calls()
     assert calls[calls.index(f"CloudAPI.{MODIFY}") + 1 :].count("CloudAPI.DescribeVpcAccesses") == 5
