@@ -196,3 +196,12 @@ def test_a_503_is_doubt_whatever_header_comes_with_it(invoke: Invoker) -> None:
 
     assert invoke(request()).result["outcome"] == "authorized"
     assert invoke.calls(WRITE) == [WRITE]
+
+
+def test_what_was_made_and_shows_may_be_removed_and_made_anew(invoke: Invoker) -> None:
+    """An entry that did not show yet is remembered for a minute; once it was seen, the gateway alone says what is there."""
+    for _ in range(2):
+        invoke(request())
+    invoke.served.app["CloudAPI"].entries.remove(invoke.served.world.account_id, VPC, "i-bp1example0001", 8080)
+
+    assert invoke(request(InstanceId="i-bp1example0002")).result["outcome"] == "authorized"

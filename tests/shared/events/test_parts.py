@@ -10,7 +10,7 @@ import pytest
 from shared.events.parsing import MAX_PER_MESSAGE, MAX_RECORDS, parse
 from shared.model.access import VpcAccess
 from shared.model.records import UNWRITABLE, Appeared, Invalid
-from tests.invoking import VPC, Invoker, queue_event, request, state_change
+from tests.invoking import VPC, Invoker, queue_event, request
 
 MANY = MAX_PER_MESSAGE + 1
 
@@ -141,16 +141,3 @@ def test_who_is_spoken_for_is_due_and_keeps_the_hook_waiting(invoke: Invoker) ->
     assert len(waited) == 1
     assert again.error is None
     assert _told(invoke) == [f"authorized i-bp1{number:05}" for number in range(3)]
-
-
-def test_parts_of_a_message_do_not_repeat_its_original(invoke: Invoker) -> None:
-    """The first part that is turned down gives the original, the others name the result that has it."""
-    instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "22,23,24"}}
-    invoke.given(instances=[instance])
-    invoke(state_change())
-    first, *others = [message for message in invoke.messages() if message["type"] == "vpcaccess.refused"]
-
-    assert "StateChange" in first["data"]["Original"]
-    assert len(others) == 2
-    assert all("Original" not in other["data"] for other in others)
-    assert {other["data"]["OriginalIn"] for other in others} == {first["id"]}

@@ -76,3 +76,30 @@ def test_a_release_is_scheduled_where_there_is_a_queue(
 
     assert [(line["outcome"], line.get("reason")) for line in lines] == said
     assert ("RELEASE_QUEUE is missing" in lines[0]["text"]) == (not queue)
+    assert releasing.calls().count("SMQ.SendMessage") == bool(queue)
+
+
+def test_parts_of_a_message_do_not_repeat_its_original(invoke: Invoker) -> None:
+    """The first part that is turned down gives the original, the others name the result that has it."""
+    instance = {"InstanceId": "i-bp1example0001", "VpcId": VPC, "Tags": {"apigateway-port": "22,23,24"}}
+    invoke.given(instances=[instance])
+    invoke(state_change())
+    first, *others = [message for message in invoke.messages() if message["type"] == "vpcaccess.refused"]
+
+    assert "StateChange" in first["data"]["Original"]
+    assert len(others) == 2
+    assert all("Original" not in other["data"] for other in others)
+    assert {other["data"]["OriginalIn"] for other in others} == {first["id"]}
+
+
+def test_a_dry_run_leaves_a_line(invoke: Invoker) -> None:
+    """Nobody is told what was planned, so that the log has it, record by record."""
+    invoke.configure(DRY_RUN="true")
+    invoke([request(), request(Port=22)])
+    lines = _said(invoke, "record")
+
+    assert [(line["outcome"], line["reason"]) for line in lines] == [
+        ("planned", "create"),
+        ("planned", "refuse: PortNotAllowed"),
+    ]
+    assert invoke.messages() == []
