@@ -203,7 +203,7 @@ def test_a_hook_waits_while_a_move_that_was_overtaken_may_be_followed(named: Inv
 
     answers = [look(named, overtaken, held(named, SECOND)), *play(named, 110)]
     assert {answer for one in answers for answer in hooks(one)} == {"WAIT"}
-    assert [answer for one in play(named, 60) for answer in hooks(one)][-1] == "CONTINUE"
+    assert [answer for one in play(named, 20) for answer in hooks(one)][-1] == "CONTINUE"
 
 
 def test_a_change_that_may_not_be_made_is_tried_again_by_a_message_of_ours(named: Invoker) -> None:
