@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.sweep import CREATE, RELEASE, Item, Sweep
+from shared.access.sweep import CREATE, KEEP, RELEASE, Item, Sweep
 from shared.clock import utc
 from shared.cloud.signing import Credentials
 from shared.errors import SettingsError
@@ -208,6 +208,17 @@ def test_the_newest_is_told_again_first(sweeping: Invoker) -> None:
     sweeping(TIMER)
 
     assert [message["data"]["InstanceId"][-1] for message in sweeping.messages()] == ["3", "1", "4", "2"]
+
+
+@pytest.mark.parametrize(("dry_run", "kinds"), [("false", ["vpcaccess.unchanged"]), ("true", [])])
+def test_a_dry_run_tells_nobody_of_what_is_there(sweeping: Invoker, dry_run: str, kinds: list[str]) -> None:
+    """A command with DRY_RUN publishes nothing, also not of what the last sweep made."""
+    marks = ("vpc-access-owner", "team-a"), ("vpc-access-origin", "announced")
+    made = VpcAccess(NAME, VPC, "i-bp1sweep0001", 8080, tags=marks, created_time=utc(sweeping.clock.now()))
+    operator = Operator(sweeping, Item(KEEP, made), DRY_RUN=dry_run)
+    operator.invoker(TIMER)
+
+    assert [message["type"] for message in sweeping.messages()] == kinds
 
 
 UNTOLD = {"operation": "SMQ.PublishMessage", "status": 403, "code": "AccessDenied"}
