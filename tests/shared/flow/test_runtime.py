@@ -8,11 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from functions.set_vpc_access.index import work
-from shared import log
+from shared import log, settings
+from shared.cloud.transport import Transport
 from shared.errors import SettingsError
+from shared.flow.engine import Engine
 from shared.flow.runtime import Function, Runtime
 from tests.invoking import SETTINGS, VPC, Invoker, queue_event, request, state_change
 
@@ -127,3 +130,29 @@ def test_client_without_the_functions_key_is_answered(invoke: Invoker) -> None:
     assert isinstance(answer, dict)
     assert answer["statusCode"] == 503
     assert "no credentials" in answer["body"]
+
+
+def test_a_topic_of_amazon_is_opened_with_its_own_key(invoke: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that holds that part starts, and an event without a result is done."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-access-key-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
+    invoke.configure(RESULT_TOPIC="arn:aws:sns:eu-central-1:123456789012:results")
+
+    assert invoke(state_change(state="Stopped")).result["outcome"] == "ignored"
+
+
+class Closed(httpx.BaseTransport):
+    """A network that says when it is left."""
+
+    is_left = False
+
+    def close(self) -> None:
+        self.is_left = True
+
+
+def test_a_command_leaves_no_connection_open() -> None:
+    """What an instance of a function keeps for its next event, a command closes at its end."""
+    network = Closed()
+    Engine(settings.load(SETTINGS), work, Transport(inner=network)).close()
+
+    assert network.is_left
