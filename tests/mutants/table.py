@@ -64,6 +64,13 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "shared/flow/moves.py": (f"{_FLOW}/test_moves.py", *_NAMES),
     "shared/flow/following.py": (f"{_FLOW}/test_following.py",),
+    "shared/flow/engine.py": (
+        f"{_FLOW}/test_publishing.py",
+        f"{_FLOW}/test_runtime.py",
+        f"{_FLOW}/test_named.py",
+        f"{_FLOW}/test_http.py",
+        f"{_FLOW}/test_hooks.py",
+    ),
     "shared/flow/wishes.py": (f"{_FLOW}/test_names_trouble.py", f"{_FLOW}/test_named.py"),
     "shared/flow/hooks.py": (f"{_FLOW}/test_hooks.py",),
     "shared/flow/release.py": (f"{_FLOW}/test_ends.py", f"{_FLOW}/test_release.py"),
