@@ -173,7 +173,11 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
         "names",
         _keys("NamedBackend RegionId Because"),
-        lambda value: isinstance(value["NamedBackend"], dict) and are_short_texts(value, "RegionId", "Because"),
+        lambda value: (
+            isinstance(value["NamedBackend"], dict)
+            and isinstance(value["RegionId"], str)
+            and are_short_texts(value, "Because")
+        ),
         nameless,
         wrappers.open_naming,
     ),

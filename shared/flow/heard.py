@@ -39,7 +39,8 @@ class Heard:
                 self._of_instances(record, content.leaving.instance_ids)
                 for name in dict.fromkeys((*content.names, *self._left(content.leaving.instance_ids))):
                     self._hold_for(name, content)
-            elif isinstance(content, (Ended, Changed)):
+            else:
+                assert isinstance(content, (Ended, Changed))
                 self._of_instances(record, (content.instance_id,))
 
     def _of_instances(self, record: Record, instance_ids: Sequence[str]) -> None:

@@ -94,7 +94,8 @@ def _outcome(record: Record, names: Names) -> Outcome:
 def _is_about(name: Name, content: object, names: Names) -> bool:
     if isinstance(content, (Hint, Move)):
         return name.name == content.name
-    return isinstance(content, (Ended, Changed)) and content.instance_id in names.heard.opened_by[name.name]
+    assert isinstance(content, (Ended, Changed))
+    return content.instance_id in names.heard.opened_by[name.name]
 
 
 def _troubled(record: Record, name: Name, trouble: AuthorizerError, names: Names) -> Outcome:
@@ -107,9 +108,10 @@ def _troubled(record: Record, name: Name, trouble: AuthorizerError, names: Names
 
 def _of_hint(record: Record, hint: Hint, name: Name, names: Names) -> Outcome:
     """Return what is told of an instance that has appeared, of a person's wish, or of a name that was only to be looked at."""
-    candidates = name.seen.candidates if name.seen else ()
     if hint.target:
         return _of_wish(record, name, names)
+    assert name.seen is not None
+    candidates = name.seen.candidates
     claimant = next((one for one in candidates if hint.instance_id and one.place == hint.instance_id), None)
     if claimant is None and isinstance(name.choice, Point) and not names.settings.moves_names:
         return _planned(record, name)
@@ -236,19 +238,14 @@ class _Hooks:
         for name in self._names.heard.names_of(held):
             if name.trouble is not None:
                 return str(name.trouble)
-            entry, target = name.entry, name.seen.target if name.seen else None
+            assert name.seen is not None
+            entry, target = name.seen.entry, name.seen.target
             is_here = entry is not None and entry.instance_id in held.leaving.instance_ids
             if name.waits or self._names.is_under_way(name) or (is_here and isinstance(name.choice, Point)):
                 return f"{name.name!r} is moving"
             if self._names.is_behind(name):
                 return f"published APIs do not follow {name.name!r}"
-            if (
-                is_here
-                and isinstance(name.choice, Stay)
-                and not name.choice.end
-                and target is not None
-                and target.member
-            ):
+            if is_here and isinstance(name.choice, Stay) and not name.choice.end and target.member:
                 return f"Auto Scaling does not show yet that the target of {name.name!r} leaves"
         return ""
 

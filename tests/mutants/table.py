@@ -16,6 +16,7 @@ _EVENTS = "tests/shared/events"
 _RELEASE = (f"{_ACCESS}/test_release.py", f"{_FLOW}/test_release.py")
 _NAMES = (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_trouble.py", f"{_FLOW}/test_names_hooks.py")
 _SWEEP = (f"{_ACCESS}/test_sweep_rows.py", f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
+_ANSWERS = (f"{_FLOW}/test_named_answers.py", f"{_FLOW}/test_following.py", f"{_FLOW}/test_moves.py")
 TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/plan.py": (
         f"{_ACCESS}/test_plan.py",
@@ -64,6 +65,9 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "shared/flow/moves.py": (f"{_FLOW}/test_moves.py", *_NAMES),
     "shared/flow/following.py": (f"{_FLOW}/test_following.py",),
+    "shared/flow/named.py": _ANSWERS,
+    "shared/flow/heard.py": _ANSWERS,
+    "shared/flow/staying.py": _ANSWERS,
     "shared/flow/engine.py": (
         f"{_FLOW}/test_publishing.py",
         f"{_FLOW}/test_runtime.py",
