@@ -86,7 +86,7 @@ class Mover:
             self._ecs.require_permission()  # nothing shows to whoever may not look
         at = entry.instance_id if entry is not None else ""
         is_gone = False
-        if at and at not in backends and ECS.is_id(at):
+        if at not in backends and ECS.is_id(at):
             found = self._ecs.describe_instances([at]).get(at)
             if isinstance(found, AuthorizerError):
                 raise found

@@ -50,6 +50,15 @@ def test_what_would_get_the_name_is_looked_at_once_more(
     assert not naming.calls(f"CloudAPI.{MODIFY}")
 
 
+def test_a_target_that_carries_the_tag_is_looked_up_once(invoke: Invoker, naming: Invoker) -> None:
+    """It is among all that carry the tag, so that no look of its own is needed."""
+    furnish(invoke)
+    naming(hint())
+
+    assert naming.calls().count(LOOK) == 1
+    assert target_of(naming) == FIRST
+
+
 def test_a_target_that_lives_again_keeps_the_name(invoke: Invoker, naming: Invoker) -> None:
     """It had stopped when that was looked up; just before the change it runs, and there is no end of it to leave it for."""
     furnish(invoke)
