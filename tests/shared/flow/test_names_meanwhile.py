@@ -70,6 +70,23 @@ def test_a_target_that_lives_again_keeps_the_name(invoke: Invoker, naming: Invok
     assert not naming.calls(f"CloudAPI.{MODIFY}")
 
 
+def test_a_name_that_somebody_moves_meanwhile_is_theirs_to_move(invoke: Invoker, naming: Invoker) -> None:
+    """Just before the change it opens something else than was seen, and what was decided holds no more."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped"), instance(THIRD)])
+    entries, account = invoke.served.products["CloudAPI"].entries, invoke.served.world.account_id
+
+    def meanwhile(operation: str) -> None:
+        if operation == "PublishMessage":
+            entries.modify(account, NAME, {"InstanceId": THIRD})
+
+    naming.after = meanwhile
+    naming(hint())
+
+    assert target_of(naming) == THIRD
+    assert not naming.calls(f"CloudAPI.{MODIFY}")
+
+
 def test_what_another_name_opens_is_passed_over(invoke: Invoker, naming: Invoker) -> None:
     """A target has one name: the next instance takes over, and the other name stays where it is."""
     furnish(invoke)
