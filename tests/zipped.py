@@ -16,8 +16,9 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec
+from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,11 +71,30 @@ class FromZip:
         builtins.__import__ = guarded
 
 
+class Tools:
+    """Finds what tests need besides, after all other finders.
+
+    ``sys.path`` does not name it: code of the zip that looks along it finds the zip and the standard library, as it
+    would in Function Compute.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._path = [folder]
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> Any:
+        """Return the spec of a top-level module of site-packages."""
+        return importlib.machinery.PathFinder.find_spec(name, self._path) if path is None else None
+
+    def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
+        """Return the distributions there, by which pytest knows its plug-ins."""
+        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=self._path))
+
+
 def _inside(folder: Path, tools: str, arguments: list[str]) -> int:
     """Run pytest in an interpreter without site-packages, on the zip unpacked in ``folder``."""
     finder = FromZip(folder)
-    sys.meta_path.insert(0, finder)
-    sys.path[:] = [str(folder), *sys.path, str(ROOT), tools]
+    sys.meta_path[:] = [finder, *sys.meta_path, Tools(tools)]
+    sys.path[:] = [str(folder), *sys.path, str(ROOT)]
     finder.guard()
 
     import pytest
@@ -83,7 +103,7 @@ def _inside(folder: Path, tools: str, arguments: list[str]) -> int:
 
     assert str(folder) in str(shared.__file__), shared.__file__
     left_out = [f"--{'deselect' if '::' in each else 'ignore'}={each}" for each in NOT_OF_THE_ZIP]
-    return int(pytest.main([*left_out, *arguments]))
+    return int(pytest.main(["-p", "no:xdist", *left_out, *arguments]))  # its workers would run on the sources
 
 
 def run(archive: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
