@@ -47,7 +47,8 @@ def ask_all(
     ``ledger`` is for who wants to know what is left even of a run that is ended. Raises the errors of ``Session.call`` if
     the key is refused: then nothing was asked.
     """
-    ApiGateway(product.session(), product.place.endpoints["CloudAPI"]).page()
+    with telling("Does the gateway answer, and take the key?"):
+        ApiGateway(product.session(), product.place.endpoints["CloudAPI"]).page()
     account = Account(product, product, given, clock, run_id or secrets.token_hex(4), ledger or Ledger())
 
     def asked(question: Question) -> Outcome:

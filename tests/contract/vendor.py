@@ -9,7 +9,7 @@ from typing import Any
 from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
-from darabonba.exceptions import DaraException
+from darabonba.exceptions import RetryError, TeaException
 from darabonba.runtime import RuntimeOptions
 from mns.account import Account
 from mns.mns_exception import MNSExceptionBase, MNSServerException
@@ -57,7 +57,7 @@ class Vendor:
                 answer = Client(config).call_api(params, OpenApiRequest(query=query), options)
             except AlibabaCloudException as error:
                 return Reply(int(error.status_code or 0), str(error.code or ""), {}, {}, type(error).__name__)
-            except (DaraException, OSError, ValueError) as error:
+            except (TeaException, RetryError, OSError, ValueError) as error:
                 raise Unclear(f"{type(error).__name__} of the vendor's SDK") from error
         fields = body if isinstance(body := answer.get("body"), dict) else {}
         code = code_of_success(fields, answer["headers"])

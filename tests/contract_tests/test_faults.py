@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from tests.cloud.seeds import permit, seed
-from tests.contract import stage
+from tests.contract import places, stage
 from tests.contract.account import Entry
-from tests.contract.places import _ON_THIS_MACHINE
 from tests.contract.question import Question
 from tests.contract.questions import BY_ID, QUESTIONS
 from tests.contract.record import NOT_ASKED, NOT_SEEN, UNCLEAR
-from tests.contract.replies import Unclear
+from tests.contract.replies import Unclear, answered
+from tests.contract.vendor import Vendor
 from tests.contract_tests.asking import Asking, answers, asking
 from tests.contract_tests.test_run import Ended, end_at
 
@@ -278,4 +278,24 @@ def test_a_removed_authorization_is_made_again_although_it_still_shows() -> None
 )
 def test_only_what_is_on_this_machine_is_a_stand_in(url: str, here: bool) -> None:
     """A host that only begins like this machine is somebody's: it is not written to without a yes."""
-    assert bool(_ON_THIS_MACHINE.fullmatch(url)) is here
+    assert bool(places._ON_THIS_MACHINE.fullmatch(url)) is here
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"cut": "before"}, id="cut"),
+        pytest.param({"status": 502, "body": "html", "when": "before"}, id="proxy"),
+        pytest.param({"body": "truncated"}, id="half"),
+        pytest.param({"body": "empty"}, id="empty"),
+        pytest.param({"odd": "error-object"}, id="error-with-200"),
+    ],
+)
+def test_what_the_vendors_client_cannot_read_ends_no_run(fault: dict[str, Any]) -> None:
+    """A network that breaks, or somebody else's page, under the vendor's client is unclear, as it is under ours."""
+    with stage.embedded() as (cloud, server):
+        cloud.faults.set([{"operation": "CloudAPI.DescribeVpcAccesses", **fault}])
+        vendor = Vendor(places.stand_in(server.endpoint, stage.KEY))
+        with pytest.raises(Unclear):
+            answered(vendor.call("CloudAPI", "DescribeVpcAccesses", {"PageSize": "10"}))

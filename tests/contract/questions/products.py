@@ -49,6 +49,8 @@ def _without_permission(account: Account) -> Answer:
         raise NotAsked(f"correct CONTRACT_BARE_ACCESS_KEY_ID and _SECRET: the key was refused with {reply.code}")
     dry = account.call("ECS", "DescribeInstances", {**account.region, "DryRun": "true"}, caller)
     evidence = {**reply.why, "dry_run_code": dry.code, "dry_run_status": dry.status}
+    if not reply.is_success and not reply.is_for_the_operator:
+        raise NotSeen(f"it is not the right that is missing: it was refused with {reply.code}")
     if not reply.is_success:
         return Answer("refused", {"ecs_without_permission": "refuse"}, evidence)
     if reply.rows("Instances", "Instance"):
