@@ -96,6 +96,10 @@ def main(
     if learn:
         _learn(learn)
         return
+    if where != "real" and record.is_of_an_account(out):
+        raise click.UsageError(
+            f"{out} is the record of an account, which is not to be lost: name another file by --out"
+        )
     questions = [question for question in QUESTIONS if not only or question.id in only]
     key = stage.KEY._replace(access_key_secret=stand_in_secret)
     with _setting(where, Given(**given), key, dict(map(_switch, switches))) as at:

@@ -147,6 +147,15 @@ def _allowed(value: Any) -> Any:
     return told(value) if isinstance(value, str) else HIDDEN
 
 
+def is_of_an_account(path: Path) -> bool:
+    """Tell whether a file is the record of an account; False if it is none that can be read."""
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(whole, dict) and whole.get("cloud") == "real"
+
+
 def write(path: Path, whole: Mapping[str, Any]) -> None:
     """Write a record."""
     path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -290,6 +290,17 @@ def test_where_no_record_can_be_written_nothing_is_asked(tmp_path: Path) -> None
     assert "make its folder, or name another file" in " ".join(ended.output.split())
 
 
+def test_a_stand_in_does_not_write_over_an_accounts_record(tmp_path: Path) -> None:
+    """Who has asked an account and tries something on the stand-in keeps the record, and is told to name another file."""
+    out = tmp_path / "contract.json"
+    out.write_text('{"contract": 1, "cloud": "real", "answers": []}', encoding="utf-8")
+    before = out.read_bytes()
+    ended = command("--out", str(out))
+
+    assert (ended.exit_code, out.read_bytes()) == (64, before)
+    assert "name another file by --out" in " ".join(ended.output.split())
+
+
 @pytest.mark.enable_socket
 def test_what_is_left_is_said_last(cloud: Served, tmp_path: Path) -> None:
     """An authorization that cannot be removed is named, with what becomes of it, and the exit code is 1."""
