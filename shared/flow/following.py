@@ -117,6 +117,7 @@ class Following:
             self.pass_on(name, move)
         elif move.writes < MAX_WRITES:
             self.pass_on(name, self.again(name, move))
+            name.following.remove((move, users))  # hooks wait for the repeated change
         else:
             silent = {api: "nothing is told" for api in users if api not in fared.done}
             fared = fared._replace(others={**silent, **fared.others})

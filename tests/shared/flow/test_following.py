@@ -403,6 +403,17 @@ def test_a_hook_waits_for_the_last_change_and_not_for_an_earlier_one(invoke: Inv
     assert writes(naming) == 2
 
 
+def test_a_hook_does_not_wait_for_a_change_that_was_repeated(naming: Invoker) -> None:
+    """Its task tells for ever that an API failed to follow; what that has done since shows by the task of the repeated change."""
+    stopped = stop(naming, apis=[{**APIS[0], "UpdateFailures": 1}])
+    naming([*stopped, *held(naming, FIRST)], timeout=FOR_ONE_LOOK)
+    assert writes(naming) == 2
+    anew(naming)
+    naming.due(5, "names")
+
+    assert is_answered(naming)
+
+
 def test_apis_that_were_asked_again_before_are_asked_three_times_all_the_same(naming: Invoker) -> None:
     """Twice within an hour another instance has moved the name; the second time an API fails to follow at first."""
     naming(stop(naming))
