@@ -15,7 +15,7 @@ from shared.cloud.apigateway import ApiGateway
 from shared.errors import AuthorizerError, Unexpected
 from shared.flow.engine import Run
 from shared.flow.report import logged
-from shared.model.outcome import FAILED, PLANNED, SILENT, HookAnswer, Job, Outcome
+from shared.model.outcome import PLANNED, SILENT, HookAnswer, Job, Outcome
 from shared.model.records import Appeared
 from shared.parallel import in_parallel
 from shared.settings import Settings
@@ -43,7 +43,8 @@ def authorize(jobs: list[Job], run: Run) -> tuple[list[Outcome], list[HookAnswer
     run.recent.saw(present)
     jobs, decisions = _plan(jobs, present, run.settings)
     if run.settings.dry_run:
-        outcomes = _in_their_order([_planned(job, decisions.get(number)) for number, job in enumerate(jobs)], turns)
+        planned = [job.outcome or _planned(job, decisions[number]) for number, job in enumerate(jobs)]
+        outcomes = _in_their_order(planned, turns)
         for outcome in outcomes:
             logged(outcome)  # nothing is published, so this is the only trace
         return outcomes, []
@@ -180,9 +181,7 @@ def _wanted(job: Job) -> Wanted:
     return wanted(job.record, job.access)
 
 
-def _planned(job: Job, decision: Decision | None) -> Outcome:
-    if job.outcome is not None or decision is None:
-        return job.outcome or Outcome(job.record, FAILED)
+def _planned(job: Job, decision: Decision) -> Outcome:
     text = decision.text if isinstance(decision, Refuse) else ""
     reason = f"refuse: {decision.reason}" if isinstance(decision, Refuse) else name_of(decision)
     return Outcome(job.record, PLANNED, decision.access, reason, text)
