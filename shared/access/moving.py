@@ -134,9 +134,9 @@ class Mover:
         now = next(iter(claimants(entry.name, [to], {}, entry, self.settings)), None)
         if now is None or not now.is_ready or now.access != point.access:
             return False
-        if not isinstance(old, Backend):
+        if old is None or point.cause in (LEAVING, ON_PURPOSE):
             return True
-        return point.cause in (LEAVING, ON_PURPOSE) or bool(end_of(entry, Target(old), self.settings))
+        return isinstance(old, Backend) and bool(end_of(entry, Target(old), self.settings))
 
     def point(self, access: VpcAccess, *, refresh: bool = False) -> Modified:
         """Change the entry named ``access.name`` once, and look until the change shows.

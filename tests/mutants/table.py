@@ -15,14 +15,13 @@ _ACCESS, _BACKENDS, _CLOUD, _FLOW = (f"tests/shared/{folder}" for folder in ("ac
 _EVENTS = "tests/shared/events"
 _RELEASE = (f"{_ACCESS}/test_release.py", f"{_FLOW}/test_release.py")
 _NAMES = (f"{_FLOW}/test_named.py", f"{_FLOW}/test_names_trouble.py", f"{_FLOW}/test_names_hooks.py")
-_SWEEP = (f"{_ACCESS}/test_sweep_rows.py", f"{_ACCESS}/test_sweep.py", f"{_FLOW}/test_reconcile.py")
 _ANSWERS = (f"{_FLOW}/test_named_answers.py", f"{_FLOW}/test_following.py", f"{_FLOW}/test_moves.py")
 TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/access/plan.py": (
         f"{_ACCESS}/test_plan.py",
         f"{_ACCESS}/test_apply.py",
-        f"{_ACCESS}/test_sweep.py",
-        f"{_FLOW}/test_handler.py",
+        f"{_ACCESS}/test_old_looks.py",
+        f"{_ACCESS}/test_sweep_rows.py",
     ),
     "shared/access/apply.py": (
         f"{_ACCESS}/test_apply.py",
@@ -30,17 +29,25 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         f"{_ACCESS}/test_batch.py",
         f"{_FLOW}/test_handler.py",
     ),
-    "shared/access/batch.py": (f"{_ACCESS}/test_batch.py", f"{_FLOW}/test_scenes.py"),
+    "shared/access/batch.py": (f"{_ACCESS}/test_batch.py",),
     "shared/access/observe.py": (
         f"{_ACCESS}/test_observe.py",
         f"{_ACCESS}/test_old_looks.py",
         f"{_ACCESS}/test_batch.py",
     ),
     "shared/access/verify.py": (f"{_ACCESS}/test_verify.py",),
-    "shared/access/releasable.py": (f"{_ACCESS}/test_releasable.py", *_RELEASE, *_SWEEP),
+    "shared/access/releasable.py": (
+        f"{_ACCESS}/test_releasable.py",
+        f"{_ACCESS}/test_sweep_rows.py",
+        f"{_ACCESS}/test_release.py",
+    ),
     "shared/access/release.py": _RELEASE,
     "shared/access/usage.py": (f"{_ACCESS}/test_usage.py", *_RELEASE),
-    "shared/access/sweep.py": _SWEEP,
+    "shared/access/sweep.py": (
+        f"{_ACCESS}/test_sweep_rows.py",
+        f"{_ACCESS}/test_sweep.py",
+        f"{_FLOW}/test_sweep_steps.py",
+    ),
     "shared/backends/rules.py": (f"{_BACKENDS}/test_inventory.py", f"{_BACKENDS}/test_gone.py"),
     "shared/backends/lookup.py": (
         f"{_BACKENDS}/test_inventory.py",

@@ -70,6 +70,22 @@ def test_a_target_that_lives_again_keeps_the_name(invoke: Invoker, naming: Invok
     assert not naming.calls(f"CloudAPI.{MODIFY}")
 
 
+def test_a_target_that_cannot_be_looked_at_any_more_keeps_the_name(invoke: Invoker, naming: Invoker) -> None:
+    """It had stopped; just before the change the look-up of it alone is refused, and nobody knows whether it runs again."""
+    furnish(invoke)
+    invoke.given(instances=[instance(FIRST, Status="Stopped")])
+    refused = {"operation": "ECS.DescribeInstances", "status": 403, "code": "OperationDenied"}
+
+    def meanwhile(operation: str) -> None:
+        if operation == "PublishMessage":  # of both, of what would get the name, of what has it
+            invoke.given(faults=[{**refused, "nth": 1}, {**refused, "nth": 3}])
+
+    naming.after = meanwhile
+    naming(hint())
+
+    assert target_of(naming) == FIRST
+
+
 def test_a_name_that_somebody_moves_meanwhile_is_theirs_to_move(invoke: Invoker, naming: Invoker) -> None:
     """Just before the change it opens something else than was seen, and what was decided holds no more."""
     furnish(invoke)
