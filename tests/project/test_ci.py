@@ -41,7 +41,9 @@ IN_ORDER = [  # what is said; what runs at the same time is shown one after the 
 ]
 
 
-def ci(folder: Path, *, hangs: str = "nothing", fails: str = "nothing") -> tuple[int, list[str]]:
+def ci(
+    folder: Path, *, hangs: str = "nothing", fails: str = "nothing", prefix: tuple[str, ...] = ()
+) -> tuple[int, list[str]]:
     """Run `.ci/run` with a `make` that only says what it is asked for; return its exit code and what was said by it."""
     make = MAKE.replace("HANGS", f'"{hangs}"').replace("FAILS", f'"{fails}"')
     for name, program in (("make", make), ("chromium", "#!/bin/sh\n"), ("chromedriver", "#!/bin/sh\n")):
@@ -49,9 +51,8 @@ def ci(folder: Path, *, hangs: str = "nothing", fails: str = "nothing") -> tuple
         (folder / name).chmod(0o755)
     (folder / "scratch").mkdir()
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "TMPDIR": str(folder / "scratch")}
-    done = subprocess.run(
-        [str(ROOT / ".ci" / "run")], env=environment, capture_output=True, text=True, check=False, timeout=50
-    )
+    command = [*prefix, str(ROOT / ".ci" / "run")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=50)
     assert list((folder / "scratch").iterdir()) == [], "something is left"
     return done.returncode, [line for line in done.stdout.splitlines() if line.startswith("python")]
 
@@ -76,9 +77,12 @@ def test_it_fails_where_something_fails(step: str, tmp_path: Path) -> None:
     assert not [line for line in said if line.startswith(tuple(IN_ORDER[after:]))]
 
 
-def test_a_failure_leaves_nothing_running(tmp_path: Path) -> None:
-    """Where lint fails while another Python is being set up, that set-up is ended, too."""
-    code, _ = ci(tmp_path, hangs="python3.12 .dev", fails="python3 lint")
+@pytest.mark.parametrize(
+    "prefix", [(), ("sh", "-c", 'trap "" INT; exec "$0"')], ids=["from-a-terminal", "in-the-background-of-a-script"]
+)
+def test_a_failure_leaves_nothing_running(prefix: tuple[str, ...], tmp_path: Path) -> None:
+    """Where lint fails while another Python is being set up, that set-up is ended, too, also where interrupts are ignored."""
+    code, _ = ci(tmp_path, hangs="python3.12 .dev", fails="python3 lint", prefix=prefix)
 
     assert code == 2
     with pytest.raises(ProcessLookupError):
