@@ -78,6 +78,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "shared/flow/engine.py": (
         f"{_FLOW}/test_publishing.py",
         f"{_FLOW}/test_runtime.py",
+        f"{_CLOUD}/test_sns.py",
         f"{_FLOW}/test_named.py",
         f"{_FLOW}/test_http.py",
         f"{_FLOW}/test_hooks.py",

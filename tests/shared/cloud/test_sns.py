@@ -41,7 +41,7 @@ from shared.errors import (
 from shared.flow.engine import Engine, Invocation, topic_opener
 from tests.cloud.aws import Aws, aws
 from tests.cloud.core import ManualClock
-from tests.invoking import SETTINGS, Invoker, Watched, queue_event, request
+from tests.invoking import SETTINGS, Invoker, Watched, queue_event, request, state_change
 
 __all__ = ["aws"]
 
@@ -389,3 +389,12 @@ def test_the_extra_is_needed_and_loaded_by_sns_only(
 
     assert said in done.stdout + done.stderr
     assert (done.returncode == 0) == (said in ("True", "False"))
+
+
+def test_a_topic_of_amazon_is_opened_with_its_own_key(invoke: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that holds that part starts, and an event without a result is done."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-access-key-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
+    invoke.configure(RESULT_TOPIC="arn:aws:sns:eu-central-1:123456789012:results")
+
+    assert invoke(state_change(state="Stopped")).result["outcome"] == "ignored"

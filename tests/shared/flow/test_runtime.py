@@ -132,15 +132,6 @@ def test_client_without_the_functions_key_is_answered(invoke: Invoker) -> None:
     assert "no credentials" in answer["body"]
 
 
-def test_a_topic_of_amazon_is_opened_with_its_own_key(invoke: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that holds that part starts, and an event without a result is done."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-access-key-id")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
-    invoke.configure(RESULT_TOPIC="arn:aws:sns:eu-central-1:123456789012:results")
-
-    assert invoke(state_change(state="Stopped")).result["outcome"] == "ignored"
-
-
 class Closed(httpx.BaseTransport):
     """A network that says when it is left."""
 
