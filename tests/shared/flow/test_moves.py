@@ -11,6 +11,7 @@ from shared.model.records import Held, Hint, Hook, Leaving, Move
 from tests.cloud.seeds import remove
 from tests.invoking import VPC, Answer, Invoker, queue_event, request
 from tests.shared.flow.test_named import FIRST, NAME, NAMED, SECOND, THIRD, instance, target
+from tests.shared.flow.test_names_hooks import taken
 
 REGION = "cn-hangzhou"
 TASK = "f" * 32  # that the gateway does not know
@@ -33,12 +34,10 @@ def look(named: Invoker, *bodies: str) -> Answer:
 
 def play(named: Invoker, seconds: int) -> list[Answer]:
     """Deliver what comes to the names queue for so long; return the answers."""
-    answers, smq = list[Answer](), named.served.products["SMQ"]
+    answers = list[Answer]()
     for _ in range(seconds):
-        if found := smq.receive("names", 16):
-            for message in found:
-                smq.delete("names", message.receipt_handle)
-            answers.append(look(named, *(message.body for message in found)))
+        if bodies := taken(named):
+            answers.append(look(named, *bodies))
         named.clock.advance(1)
     return answers
 

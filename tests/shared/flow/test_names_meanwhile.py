@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,16 @@ from tests.shared.flow.test_names_hooks import target as target_of
 from tests.shared.flow.test_names_trouble import MODIFY, play
 
 LOOK = "ECS.DescribeInstances"
+
+
+def just_before_the_change(naming: Invoker, happens: Callable[[], object]) -> None:
+    """Let something happen once the message that comes back is sent, and before the last look."""
+
+    def after(operation: str) -> None:
+        if operation == "PublishMessage":
+            happens()
+
+    naming.after = after
 
 
 def hint() -> list[dict[str, Any]]:
@@ -38,12 +49,11 @@ def test_what_would_get_the_name_is_looked_at_once_more(
     furnish(invoke)
     invoke.given(instances=[instance(FIRST, Status="Stopped")])
 
-    def meanwhile(operation: str) -> None:
-        if operation == "PublishMessage":  # the message that comes back is sent before the last look
-            remove(invoke.served.app, {"instances": [SECOND]})
-            invoke.given(instances=[] if change is None else [instance(SECOND, **change)])
+    def meanwhile() -> None:
+        remove(invoke.served.app, {"instances": [SECOND]})
+        invoke.given(instances=[] if change is None else [instance(SECOND, **change)])
 
-    naming.after = meanwhile
+    just_before_the_change(naming, meanwhile)
     naming(hint())
 
     assert target_of(naming) == FIRST
@@ -63,7 +73,7 @@ def test_a_target_that_lives_again_keeps_the_name(invoke: Invoker, naming: Invok
     """It had stopped when that was looked up; just before the change it runs, and there is no end of it to leave it for."""
     furnish(invoke)
     invoke.given(instances=[instance(FIRST, Status="Stopped")])
-    naming.after = lambda operation: invoke.given(instances=[instance(FIRST)] if operation == "PublishMessage" else [])
+    just_before_the_change(naming, lambda: invoke.given(instances=[instance(FIRST)]))
     naming(hint())
 
     assert target_of(naming) == FIRST
@@ -76,11 +86,11 @@ def test_a_target_that_cannot_be_looked_at_any_more_keeps_the_name(invoke: Invok
     invoke.given(instances=[instance(FIRST, Status="Stopped")])
     refused = {"operation": "ECS.DescribeInstances", "status": 403, "code": "OperationDenied"}
 
-    def meanwhile(operation: str) -> None:
-        if operation == "PublishMessage":  # of both, of what would get the name, of what has it
-            invoke.given(faults=[{**refused, "nth": 1}, {**refused, "nth": 3}])
-
-    naming.after = meanwhile
+    faults = [
+        {**refused, "nth": 1},
+        {**refused, "nth": 3},
+    ]  # of the looks: at both, at what would get the name, at what has it
+    just_before_the_change(naming, lambda: invoke.given(faults=faults))
     naming(hint())
 
     assert target_of(naming) == FIRST
@@ -91,12 +101,7 @@ def test_a_name_that_somebody_moves_meanwhile_is_theirs_to_move(invoke: Invoker,
     furnish(invoke)
     invoke.given(instances=[instance(FIRST, Status="Stopped"), instance(THIRD)])
     entries, account = invoke.served.products["CloudAPI"].entries, invoke.served.world.account_id
-
-    def meanwhile(operation: str) -> None:
-        if operation == "PublishMessage":
-            entries.modify(account, NAME, {"InstanceId": THIRD})
-
-    naming.after = meanwhile
+    just_before_the_change(naming, lambda: entries.modify(account, NAME, {"InstanceId": THIRD}))
     naming(hint())
 
     assert target_of(naming) == THIRD
